@@ -1,0 +1,106 @@
+"""How many threads a fit may use, and the pool that runs them.
+
+There is no n_jobs: a fit uses as many threads as BLAS was limited to when it began, so
+OMP_NUM_THREADS, threadpoolctl.threadpool_limits and joblib's inner limits all apply.
+While threads of ours work on blocks of rows, BLAS itself runs on one.
+"""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+
+from threadpoolctl import ThreadpoolController
+
+
+@cache
+def _blas_libraries():
+    # Scanning the loaded libraries takes 2 ms, so it is done once per process.
+    return ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+class _BlasLimit:
+    """One BLAS thread while at least one fit is inside; the old limits afterwards.
+
+    The limit belongs to the process, so overlapping fits in several threads share one
+    entry: the first saves and sets it, the last restores it.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._saved = None
+        self._inside = 0
+
+    def enter(self):
+        """Limit BLAS to one thread; return how many the caller may start."""
+        with self._lock:
+            self._inside += 1
+            if self._inside > 1:
+                return 1
+            libraries = _blas_libraries()
+            self._saved = [library.num_threads for library in libraries]
+            for library, n_threads in zip(libraries, self._saved, strict=True):
+                if n_threads != 1:
+                    library.set_num_threads(1)
+            return max(self._saved, default=1)
+
+    def exit(self):
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                saved, self._saved = self._saved, None
+                for library, n_threads in zip(_blas_libraries(), saved, strict=True):
+                    if n_threads != 1:
+                        library.set_num_threads(n_threads)
+
+
+_blas_limit = _BlasLimit()
+
+
+def _forget_other_threads():
+    # A forked child has only the thread that forked: no other fit is inside, and a lock
+    # held by another thread would never be released.
+    global _blas_limit
+    _blas_limit = _BlasLimit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
+
+
+class Threads:
+    """Runs independent tasks, on up to `n_threads` threads, results in task order.
+
+    The pool starts with the first map that has several tasks and never outlives the fit:
+    small problems start no thread, and there is none left for a fork to lose.
+    """
+
+    def __init__(self, n_threads=1):
+        self.n_threads = n_threads
+        self._pool = None
+
+    def map(self, fn, tasks):
+        """[fn(task) for task in tasks]."""
+        if self.n_threads == 1 or len(tasks) == 1:
+            return [fn(task) for task in tasks]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.n_threads)
+        return list(self._pool.map(fn, tasks))
+
+    def close(self):
+        """End the threads of the pool."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def fit_threads():
+    """Limit BLAS to one thread and yield the `Threads` that a fit may use instead."""
+    limit = _blas_limit
+    threads = Threads(limit.enter())
+    try:
+        yield threads
+    finally:
+        threads.close()
+        limit.exit()
