@@ -1,0 +1,16 @@
+"""Softmax regression for scikit-learn: exact, certified, with optional hidden layers."""
+
+from sksoftmax import optimizers
+from sksoftmax._classifier import SoftmaxRegressionClassifier
+from sksoftmax._loss import cross_entropy, hardmax, log_softmax, softmax
+
+__all__ = [
+    "SoftmaxRegressionClassifier",
+    "cross_entropy",
+    "hardmax",
+    "log_softmax",
+    "optimizers",
+    "softmax",
+]
+
+__version__ = "0.1.0.dev0"

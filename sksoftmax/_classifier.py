@@ -1,0 +1,412 @@
+"""The estimator: parameters, fit, partial_fit and predictions."""
+
+import copy
+from numbers import Integral, Real
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+
+from sksoftmax import _solvers
+from sksoftmax._activations import ACTIVATIONS
+from sksoftmax._fitting import (
+    Start,
+    fit_epoch,
+    fit_network,
+    hidden_sizes,
+    warn_unless_converged,
+)
+from sksoftmax._prediction import FittedNetworkMixin
+from sksoftmax._sample import check_training, check_validation
+
+
+def _trains_by_minibatches(estimator):
+    if estimator.solver in ("auto", *_solvers.MINIBATCH):
+        return True
+    raise AttributeError(
+        f"partial_fit needs a mini-batch solver, 'adam', 'sgd' or 'auto'; solver is"
+        f" {estimator.solver!r}."
+    )
+
+
+class SoftmaxRegressionClassifier(FittedNetworkMixin, ClassifierMixin, BaseEstimator):
+    """Softmax (multinomial logistic) regression, with hidden layers on request.
+
+    Minimises F(w) = 1/S sum_i s_i d(p_i, y_i) + alpha/2 ||W||^2, where d is the
+    cross-entropy in nats, s the sample weights and S their sum. The penalty acts on
+    weights W and not on intercepts, and means the same at every number of samples and
+    every batch size. Without hidden layers this is a convex problem, solved exactly; with
+    them, the same softmax layer stands on top of a neural network.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : sequence of int or int, default=()
+        Units of each hidden layer; empty for softmax regression.
+    activation : {"relu", "tanh", "logistic", "identity", "selu", "silu"}, \
+default="relu"
+        Activation of the hidden layers.
+    alpha : float, default=1e-3
+        Strength of the L2 penalty, >= 0. Equals `LogisticRegression` at
+        ``C = 1 / (alpha * S)``, for two classes at ``C = 2 / (alpha * S)``.
+    fit_intercept : bool, default=True
+        Whether layers have intercepts.
+    class_weight : dict or "balanced", default=None
+        Factors on the sample weights, by class. "balanced" is S / (K S_k) with S_k the
+        weight of class k. A soft label counts as its classes stacked, each with its own
+        factor.
+    label_smoothing : float, default=0.0
+        Share, in [0, 1), by which targets move towards the uniform distribution.
+    dropout : float, default=0.0
+        Share, in [0, 1), of hidden units left out at random in each training step.
+        Without hidden layers it has no effect.
+    solver : {"auto", "lbfgs", "adam", "sgd"}, default="auto"
+        "auto" is the exact solver ("lbfgs") without hidden layers and "adam" with them.
+    max_iter : int, default=200
+        Iterations of an exact solver, or epochs of a mini-batch solver, at most.
+    tol : float or "auto", default="auto"
+        An exact solver has converged when F is estimated to be within
+        tol * (F_null - F) of its minimum, F_null being F of the best model without
+        features; a mini-batch solver, when the last `n_iter_no_change` epochs improved
+        on those before by at most tol * F_null. "auto" is 1e-8 without hidden layers
+        and 1e-4 with them.
+    batch_size : int or "auto", default="auto"
+        Rows of a mini-batch; "auto" is 200, or all rows if there are fewer.
+    learning_rate : {"constant", "invscaling"}, default="constant"
+        "invscaling" divides the learning rate by the root of the number of steps.
+    learning_rate_init : float, default=1e-3
+        Learning rate of the mini-batch solvers, > 0.
+    momentum : float, default=0.9
+        Momentum of "sgd", in [0, 1).
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+    early_stopping : bool, default=False
+        Whether a mini-batch solver watches the validation loss (of `X_val`, or of rows
+        held out by class) instead of the training loss, and returns to its best epoch.
+    validation_fraction : float, default=0.1
+        Share of the rows that early stopping holds out where `X_val` is not given.
+    n_iter_no_change : int, default=10
+        Epochs over which a mini-batch solver looks for an improvement.
+    warm_start : bool, default=False
+        Whether `fit` continues from the last fit.
+    shuffle : bool, default=True
+        Whether mini-batches are drawn in a new order each epoch.
+    random_state : int, RandomState instance or None, default=None
+        Seeds initial weights, hold-out, mini-batches and dropout. No effect with an
+        exact solver without hidden layers.
+    verbose : int, default=0
+        Whether to print a line an iteration.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted classes. One whose weights are all zero stays, with zero coefficients and
+        an intercept that keeps its probability under 2.3e-16.
+    coefs_ : list of ndarray of shape (n_units_in, n_units_out)
+        Weights of each layer; the last has one column per class, two classes included.
+    intercepts_ : list of ndarray of shape (n_units_out,)
+        Intercepts of each layer.
+    coef_ : ndarray of shape (n_classes, n_features)
+        Coefficients, centred over classes. Only without hidden layers.
+    intercept_ : ndarray of shape (n_classes,)
+        Intercepts, centred over classes. Only without hidden layers.
+    n_iter_ : int
+        Iterations or epochs run.
+    loss_ : float
+        F at the end, in nats (mini-batch solvers: mean over the last epoch's batches).
+    loss_curve_ : list of float
+        F after each iteration, length `n_iter_`.
+    validation_loss_curve_ : list of float
+        Mean cross-entropy on the validation data after each iteration, in nats; empty
+        without validation data.
+    best_iter_ : int
+        Number of the iteration with the lowest validation loss, or without validation
+        data the lowest loss; 1 is the first.
+    optimality_ : float
+        The number that was compared with the tolerance, in nats: the estimate of F minus
+        its minimum (half the squared Newton decrement), or the last improvement.
+    converged_ : bool
+        Whether the tolerance was met.
+    solver_ : str
+        The solver that ran.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had them.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : The same model without hidden layers.
+    sklearn.neural_network.MLPClassifier : The same model with hidden layers.
+
+    References
+    ----------
+    Hastie, Tibshirani and Friedman (2009), The Elements of Statistical Learning, 2nd
+    edition, sections 4.4 and 11.3.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sksoftmax import SoftmaxRegressionClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = SoftmaxRegressionClassifier().fit(X, y)
+    >>> model.predict_proba(X[:2]).round(3)
+    array([[0.973, 0.027, 0.   ],
+           [0.956, 0.044, 0.   ]])
+    >>> round(model.score(X, y), 3)
+    0.98
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "solver": [StrOptions({"auto", *_solvers.EXACT, *_solvers.MINIBATCH})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "learning_rate": [StrOptions({"constant", "invscaling"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(),
+        *,
+        activation="relu",
+        alpha=1e-3,
+        fit_intercept=True,
+        class_weight=None,
+        label_smoothing=0.0,
+        dropout=0.0,
+        solver="auto",
+        max_iter=200,
+        tol="auto",
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=1e-3,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        warm_start=False,
+        shuffle=True,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.dropout = dropout
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the model. If anything fails, the estimator stays as it was.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data, float32 or float64; anything else is converted to float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels of any sortable type, or soft labels: rows of at least two
+            probabilities that sum to 1. The columns of a data frame name the classes;
+            else they are 0, 1, ...
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0. A row of weight 0 is as if it were not there.
+        X_val, y_val, sample_weight_val : array-like, default=None
+            Validation data, for `validation_loss_curve_` and early stopping.
+
+        Returns
+        -------
+        self : SoftmaxRegressionClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data cannot be used; the message names the culprit.
+        """
+        checked = copy.copy(self)
+        training = check_training(checked, X, y, sample_weight)
+        classes = training.targets.classes
+        validation = check_validation(
+            checked, training, X_val, y_val, sample_weight_val
+        )
+        start = Start(seed=check_random_state(self.random_state).randint(2**31 - 1))
+        if self.warm_start and hasattr(self, "coefs_"):
+            self._check_continues(checked, classes)
+            start = self._current(start.seed)
+        fitted = fit_network(self, training, validation, start)
+        warn_unless_converged(self, fitted)
+        self._keep(checked, classes, fitted)
+        self._state = fitted.result.state if self.warm_start else {}
+        return self
+
+    @available_if(_trains_by_minibatches)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one more epoch, on these samples.
+
+        Continues where the last `partial_fit` (or `fit`) stopped, optimizer and all. With
+        solver="auto" it trains by "adam", without hidden layers too.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels or soft labels, as in `fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed in the first call only, and not where
+            y is soft.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0.
+
+        Returns
+        -------
+        self : SoftmaxRegressionClassifier
+            The estimator, one epoch on.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the data cannot be used or a label is not among the classes.
+        """
+        first = not hasattr(self, "coefs_")
+        checked = copy.copy(self)
+        classes = self._announced_classes(classes, y, first)
+        training = check_training(
+            checked, X, y, sample_weight, classes=classes, reset=first
+        )
+        classes = training.targets.classes
+        start = Start(seed=check_random_state(self.random_state).randint(2**31 - 1))
+        if not first:
+            self._check_continues(checked, classes)
+            start = self._current(start.seed)
+        fitted = fit_epoch(self, training, start)
+        self._keep(checked, classes, fitted, [] if first else self.loss_curve_)
+        self._state = fitted.result.state
+        return self
+
+    def _announced_classes(self, classes, y, first):
+        if first:
+            if classes is None and np.ndim(y) < 2:
+                raise ValueError(
+                    "classes must be passed on the first call of partial_fit."
+                )
+            return None if classes is None else np.unique(classes)
+        if classes is not None and not np.array_equal(
+            np.unique(classes), self.classes_
+        ):
+            raise ValueError(
+                f"classes={classes!r} differs from those of the first call,"
+                f" {self.classes_!r}."
+            )
+        return self.classes_
+
+    def _current(self, seed):
+        """Where this fitted estimator stands, for a fit that goes on from there."""
+        layers = list(zip(self.coefs_, self.intercepts_, strict=True))
+        return Start(layers, self._state, seed)
+
+    def _check_continues(self, checked, classes):
+        """Whether layers of before suit the data and parameters of now."""
+        if checked.n_features_in_ != self.n_features_in_:
+            raise ValueError(
+                f"X has {checked.n_features_in_} features, but warm_start continues a fit"
+                f" on {self.n_features_in_} features."
+            )
+        if not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"y has the classes {classes!r}, but warm_start continues a fit on"
+                f" {self.classes_!r}."
+            )
+        sizes = tuple(W.shape[1] for W in self.coefs_[:-1])
+        if hidden_sizes(self) != sizes:
+            raise ValueError(
+                f"hidden_layer_sizes is {self.hidden_layer_sizes!r}, but warm_start"
+                f" continues a fit with {sizes}."
+            )
+
+    def _keep(self, checked, classes, fitted, earlier_losses=()):
+        """Take over the outcome of a fit; until this call nothing has changed."""
+        result, history = fitted.result, fitted.history
+        names = getattr(checked, "feature_names_in_", None)
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        self.n_features_in_ = checked.n_features_in_
+        self.classes_ = classes
+        self.coefs_ = [W for W, _ in fitted.layers]
+        self.intercepts_ = [b for _, b in fitted.layers]
+        self.loss_ = result.value
+        self.loss_curve_ = [*earlier_losses, *history.loss_curve]
+        self.validation_loss_curve_ = history.validation_loss_curve
+        self.n_iter_ = len(earlier_losses) + result.n_iter
+        self.best_iter_ = _lowest(self.validation_loss_curve_ or self.loss_curve_)
+        self.optimality_ = result.optimality
+        self.converged_ = result.converged
+        self.solver_ = fitted.solver
+        self._activation = self.activation
+
+
+def _lowest(curve):
+    """Number (from 1) of the lowest entry, 0 for an empty curve."""
+    return int(np.argmin(curve)) + 1 if curve else 0

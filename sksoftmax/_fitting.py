@@ -1,0 +1,264 @@
+"""From checked data to a fitted network: puts network, objective and solver together.
+
+`settings` is anything with the constructor parameters of the estimator; nothing here
+validates them beyond what one parameter forbids another.
+"""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from sksoftmax import _solvers
+from sksoftmax._activations import ACTIVATIONS
+from sksoftmax._blocks import Blocks
+from sksoftmax._callbacks import History
+from sksoftmax._network import Network, centre_classes, insert_absent_classes
+from sksoftmax._objective import Objective
+from sksoftmax._penalty import L2Penalty
+from sksoftmax._targets import hold_out
+from sksoftmax._threads import Threads, fit_threads
+
+
+class Fitted(NamedTuple):
+    """What fitting gives back."""
+
+    layers: list  # [(W, b), ...], in the precision of X, a column for every class
+    result: _solvers.Result
+    history: History
+    solver: str
+
+
+class Start(NamedTuple):
+    """Where fitting begins."""
+
+    layers: list | None = None  # [(W, b), ...]; None for a cold start
+    state: dict | None = None  # of a mini-batch solver that continues
+    seed: int = 0
+
+
+def hidden_sizes(settings):
+    """hidden_layer_sizes as a tuple of int."""
+    sizes = settings.hidden_layer_sizes
+    sizes = tuple(np.atleast_1d(np.asarray(sizes)).tolist())
+    if not all(isinstance(size, int) and size >= 1 for size in sizes):
+        raise ValueError(
+            "hidden_layer_sizes must hold integers >= 1, got"
+            f" {settings.hidden_layer_sizes!r}."
+        )
+    return sizes
+
+
+def fit_network(settings, training, validation, start):
+    """Fit until the solver has converged or used up max_iter.
+
+    Rows without weight are left out, and so are classes without weight, which get their
+    columns back at the end.
+
+    Parameters
+    ----------
+    settings : SoftmaxRegressionClassifier
+    training : Sample
+    validation : Sample or None
+    start : Start
+
+    Returns
+    -------
+    Fitted
+    """
+    solver = _solvers.resolve(settings.solver, is_linear=not hidden_sizes(settings))
+    exact = solver in _solvers.EXACT
+    if settings.dropout and hidden_sizes(settings) and exact:
+        raise ValueError(
+            f"dropout={settings.dropout} needs a mini-batch solver, got"
+            f" solver={settings.solver!r}."
+        )
+    training = training.take(training.targets.s > 0)
+    if settings.early_stopping and not exact and validation is None:
+        rng = np.random.default_rng(start.seed)
+        held = hold_out(training.targets, settings.validation_fraction, rng)
+        training, validation = training.take(~held), training.take(held)
+    training = training.smooth(settings.label_smoothing)
+    present = training.targets.present
+    training = training.restrict(present)
+    if validation is not None:
+        validation = validation.restrict(present)
+    if start.layers is not None:
+        *lower, (W, b) = start.layers
+        start = start._replace(layers=[*lower, (W[:, present], b[present])])
+    run = _run_exact if exact else _run_minibatch
+    layers, result, history = run(settings, training, validation, start, solver)
+    if not present.all():
+        layers[-1] = insert_absent_classes(*layers[-1], present)
+    return Fitted(_as_dtype(layers, training.X.dtype), result, history, solver)
+
+
+def fit_epoch(settings, training, start):
+    """One epoch of the mini-batch solver, all announced classes in play; a Fitted."""
+    solver = "adam" if settings.solver == "auto" else settings.solver
+    training = training.smooth(settings.label_smoothing)
+    layers, result, history = _run_minibatch(
+        settings, training, None, start, solver, max_iter=1
+    )
+    return Fitted(_as_dtype(layers, training.X.dtype), result, history, solver)
+
+
+def warn_unless_converged(estimator, fitted):
+    """One ConvergenceWarning that says by how much and what to do."""
+    result = fitted.result
+    if result.diverged:
+        advice = "Training diverged: lower learning_rate_init or scale the features"
+    elif result.converged:
+        return
+    else:
+        advice = "Raise max_iter, or tol, or scale the features"
+    warnings.warn(
+        f"{type(estimator).__name__} did not converge: solver {fitted.solver!r} stopped"
+        f" after {result.n_iter} iterations at an optimality of"
+        f" {result.optimality:.2g} nats, with {result.target:.2g} asked for. {advice}.",
+        ConvergenceWarning,
+        stacklevel=4,
+    )
+
+
+def _as_dtype(layers, dtype):
+    """Layers as arrays of their own: no view that would keep all of w alive."""
+    return [(np.array(W, dtype), np.array(b, dtype)) for W, b in layers]
+
+
+def _run_exact(settings, training, validation, start, solver):
+    """Full-batch solver in float64."""
+    network = _network(settings, training)
+    targets = training.targets
+    null_value = targets.null_value(settings.fit_intercept)
+    if start.layers is not None:
+        w = network.pack(start.layers, np.float64)
+    elif network.is_linear:
+        # The best model without features, in closed form.
+        w = np.zeros(network.n_params)
+        if settings.fit_intercept:
+            log_shares = np.log(targets.shares)
+            network.unpack(w)[0][1][:] = log_shares - log_shares.mean()
+    else:
+        w = network.initial(np.random.default_rng(start.seed))
+    tol = settings.tol
+    if tol == "auto":
+        tol = 1e-8 if network.is_linear else 1e-4
+    with fit_threads() as threads:
+        history = History(_validation(network, validation, threads), settings.verbose)
+        result = _solvers.EXACT[solver](
+            _objective(settings, network, training, threads),
+            w,
+            tol=tol,
+            null_value=null_value,
+            max_iter=settings.max_iter,
+            callback=history,
+        )
+    layers = _layers(network, result.w)
+    if network.is_linear:
+        layers = [centre_classes(*layers[0])]
+    return layers, result, history
+
+
+def _run_minibatch(settings, training, validation, start, solver, max_iter=None):
+    """Mini-batch solver in the precision of X."""
+    network = _network(settings, training)
+    dtype = training.X.dtype
+    if start.layers is not None:
+        w = network.pack(start.layers, dtype)
+    elif network.is_linear:
+        w = np.zeros(network.n_params, dtype)
+    else:
+        w = network.initial(np.random.default_rng(start.seed)).astype(dtype, copy=False)
+    scheme = _training(settings, solver, training.targets.s.size)
+    state = start.state
+    if not state or not _solvers.fits(state, scheme, w):
+        state = _solvers.start_state(scheme, w, start.seed)
+    threads = Threads()
+    history = History(_validation(network, validation, threads), settings.verbose)
+    tol = 1e-4 if settings.tol == "auto" else settings.tol
+    result = _solvers.minibatch(
+        _objective(settings, network, training, threads, dtype),
+        w,
+        training=scheme,
+        patience=_solvers.Patience(
+            n_epochs=settings.n_iter_no_change,
+            target=tol * training.targets.null_value(settings.fit_intercept),
+            restore_best=settings.early_stopping,
+        ),
+        max_iter=max_iter or settings.max_iter,
+        state=state,
+        callback=history,
+    )
+    return _layers(network, result.w), result, history
+
+
+def _layers(network, w):
+    """Layers of w, intercepts of zero where there are none."""
+    return [(W, np.zeros(W.shape[1]) if b is None else b) for W, b in network.unpack(w)]
+
+
+def _network(settings, training):
+    n_units = (
+        training.X.shape[1],
+        *hidden_sizes(settings),
+        training.targets.classes.size,
+    )
+    return Network(n_units, ACTIVATIONS[settings.activation], settings.fit_intercept)
+
+
+def _objective(settings, network, training, threads, dtype=np.float64):
+    penalty = L2Penalty((settings.alpha * network.weight_mask()).astype(dtype))
+    return Objective(
+        network,
+        _blocks(training, threads, dtype),
+        penalty,
+        training.targets.total_weight,
+    )
+
+
+def _validation(network, validation, threads):
+    """The objective of the validation data: its cost alone, without a penalty."""
+    if validation is None:
+        return None
+    return Objective(
+        network,
+        _blocks(validation, threads),
+        L2Penalty(np.zeros(network.n_params)),
+        validation.targets.total_weight,
+    )
+
+
+def _blocks(sample, threads, dtype=np.float64):
+    targets = sample.targets
+    Y, s = targets.Y.astype(dtype, copy=False), targets.s.astype(dtype, copy=False)
+    return Blocks(sample.X, Y, s, threads)
+
+
+def _training(settings, solver, n_rows):
+    if solver == "adam":
+        optimizer = _solvers.Adam(settings.learning_rate_init)
+    else:
+        optimizer = _solvers.SGD(
+            settings.learning_rate_init,
+            settings.momentum,
+            settings.nesterovs_momentum,
+        )
+    batch_size = settings.batch_size
+    if batch_size == "auto":
+        batch_size = min(200, n_rows)
+    elif batch_size > n_rows:
+        warnings.warn(
+            f"batch_size={batch_size} is larger than the number of samples; using"
+            f" {n_rows}.",
+            stacklevel=2,
+        )
+        batch_size = n_rows
+    return _solvers.Training(
+        optimizer=optimizer,
+        batch_size=batch_size,
+        shuffle=settings.shuffle,
+        dropout=settings.dropout,
+        power=0.5 if settings.learning_rate == "invscaling" else 0.0,
+    )

@@ -1,0 +1,133 @@
+"""What a fitted network answers: predictions, and coefficients where it is linear."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from sksoftmax._activations import ACTIVATIONS
+from sksoftmax._data import check_X
+from sksoftmax._loss import log_softmax, softmax
+from sksoftmax._network import Network, centre_classes
+from sksoftmax._targets import hard_labels
+
+
+class FittedNetworkMixin:
+    """Predictions from the attributes coefs_, intercepts_, classes_ and _activation.
+
+    Goes before ClassifierMixin, whose `score` it extends to soft labels.
+    """
+
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
+        """Logits of samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Logits z_k; for two classes the difference z_1 - z_0.
+        """
+        Z = self._logits(X)
+        return Z[:, 1] - Z[:, 0] if Z.shape[1] == 2 else Z
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Likeliest class of samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Entries of `classes_`; the first among equals.
+        """
+        return self.classes_[self._logits(X).argmax(axis=1)]
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        P : ndarray of shape (n_samples, n_classes)
+            Probabilities, columns in the order of `classes_`.
+        """
+        return softmax(self._logits(X))
+
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
+        """Natural logarithms of the probabilities, finite also where they underflow.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_P : ndarray of shape (n_samples, n_classes)
+            Log-probabilities, columns in the order of `classes_`.
+        """
+        return log_softmax(self._logits(X))
+
+    def score(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Accuracy of `predict`; a soft row of y counts as its largest class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels or soft labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        accuracy : float
+            Weighted share of the samples that are predicted right.
+        """
+        check_is_fitted(self)
+        return super().score(X, hard_labels(y, self.classes_), sample_weight)
+
+    def _logits(self, X):
+        check_is_fitted(self)
+        X = check_X(self, X, reset=False)
+        layers = list(zip(self.coefs_, self.intercepts_, strict=True))
+        n_units = (layers[0][0].shape[0], *(W.shape[1] for W, _ in layers))
+        return Network(n_units, ACTIVATIONS[self._activation], True).logits(X, layers)
+
+    @property
+    def coef_(self):
+        """Coefficients, centred over classes, shape (n_classes, n_features)."""
+        return self._linear_layer("coef_")[0].T
+
+    @property
+    def intercept_(self):
+        """Intercepts, centred over classes, shape (n_classes,)."""
+        return self._linear_layer("intercept_")[1]
+
+    def _linear_layer(self, name):
+        if not hasattr(self, "coefs_") or len(self.coefs_) > 1:
+            state = "fitted" if hasattr(self, "coefs_") else "not fitted yet"
+            raise AttributeError(
+                f"{name} exists on a fitted {type(self).__name__} without hidden layers;"
+                f" this one is {state}, with hidden_layer_sizes="
+                f"{self.hidden_layer_sizes!r}."
+            )
+        return centre_classes(self.coefs_[0], self.intercepts_[0])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,68 @@
+"""Checked samples: X, y and weights as they come from users, made ready for a fit."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length
+
+from sksoftmax._data import check_X, take_rows
+from sksoftmax._targets import (
+    Targets,
+    check_weights,
+    class_factors,
+    encode,
+    smooth,
+    weigh,
+)
+
+
+class Sample(NamedTuple):
+    """Rows of data, their targets, and the class weights that are in those."""
+
+    X: object  # (n_samples, n_features), dense or CSR
+    targets: Targets
+    factors: np.ndarray | None  # (n_classes,)
+
+    def take(self, rows):
+        """The rows of a mask."""
+        return self._replace(X=take_rows(self.X, rows), targets=self.targets.take(rows))
+
+    def smooth(self, label_smoothing):
+        """With smoothed targets."""
+        return self._replace(targets=smooth(self.targets, label_smoothing))
+
+    def restrict(self, present):
+        """In the columns of a mask of classes."""
+        return self._replace(targets=self.targets.restrict(present))
+
+
+def check_training(estimator, X, y, sample_weight, *, classes=None, reset=True):
+    """The training data as a Sample.
+
+    Number and names of the features are recorded on `estimator` if reset, else compared
+    with those there; y is encoded against classes where they are given.
+    """
+    X = check_X(estimator, X, reset=reset)
+    targets = encode(y, classes)
+    check_consistent_length(X, targets.Y)
+    targets = replace(targets, s=check_weights(sample_weight, X.shape[0]))
+    factors = class_factors(targets, estimator.class_weight)
+    return Sample(X, weigh(targets, factors), factors)
+
+
+def check_validation(estimator, training, X_val, y_val, sample_weight_val):
+    """The validation data as a Sample weighted as the training data is, or None."""
+    if X_val is None:
+        for name, given in (("y_val", y_val), ("sample_weight_val", sample_weight_val)):
+            if given is not None:
+                raise ValueError(f"{name} is provided, but X_val was not provided.")
+        return None
+    if y_val is None:
+        raise ValueError("X_val is provided, but y_val was not provided.")
+    X_val = check_X(estimator, X_val, reset=False)
+    targets = encode(y_val, training.targets.classes, name="y_val")
+    check_consistent_length(X_val, targets.Y)
+    s = check_weights(sample_weight_val, X_val.shape[0], name="sample_weight_val")
+    targets = weigh(replace(targets, s=s), training.factors)
+    return Sample(X_val, targets, training.factors)
