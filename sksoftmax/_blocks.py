@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sksoftmax._data import slice_rows, stack_rows, stored_per_row
+
 
 class Block(NamedTuple):
     """Some rows of the training data."""
 
+    number: int
     X: object  # (n_rows, n_features), dense or CSR
-    Y: np.ndarray  # (n_rows, n_classes), targets: rows of probabilities
+    sY: np.ndarray  # (n_rows, n_classes), targets times weights
     s: np.ndarray  # (n_rows,), sample weights
 
 
@@ -22,8 +25,8 @@ class PerBlock(list):
     """One value per block: what `map` returns and what `map` and `sum` take apart."""
 
 
-# Sums are formed inside at most this many groups of consecutive blocks and then over the
-# groups, always in this order. So the bits of a sum do not depend on the number of
+# Sums are formed inside at most this many groups of consecutive blocks and then over
+# the groups, always in this order. So the bits of a sum do not depend on the number of
 # threads, and memory is 16 partial sums, not one per block. 16 splits evenly over 2, 4
 # and 8 threads and wastes a ninth on 3.
 _N_GROUPS = 16
@@ -47,11 +50,16 @@ class Blocks:
     """
 
     def __init__(self, X, Y, s, threads):
-        self._data = Block(X, Y, s)
-        self._threads = threads
+        self._X, self._Y, self._s = X, Y, s
+        self.threads = threads
         self._blocks = [
-            Block(slice_rows(X, a, b), Y[a:b], s[a:b])
-            for a, b in _block_edges(X, Y.shape[1])
+            Block(
+                number,
+                slice_rows(X, a, b),
+                np.asfortranarray(Y[a:b] * s[a:b, None]),
+                s[a:b],
+            )
+            for number, (a, b) in enumerate(_block_edges(X, Y.shape[1]))
         ]
         n_groups = min(_N_GROUPS, len(self._blocks))
         edges = np.linspace(0, len(self._blocks), n_groups + 1).astype(int)
@@ -60,7 +68,12 @@ class Blocks:
     @property
     def n_rows(self):
         """Number of rows of all blocks together."""
-        return self._data.s.size
+        return self._s.size
+
+    @property
+    def stored_per_row(self):
+        """Mean number of stored entries in a row of X."""
+        return stored_per_row(self._X)
 
     def map(self, fn, *args):
         """fn(block, *args) for every block, as a `PerBlock`.
@@ -69,67 +82,100 @@ class Blocks:
         """
 
         def run(group):
-            return [fn(self._blocks[i], *_arguments_of(i, args)) for i in group]
+            return list(self._each(group, fn, args))
 
-        return PerBlock(chain.from_iterable(self._threads.map(run, self._groups)))
+        return PerBlock(chain.from_iterable(self.threads.map(run, self._groups)))
 
     def sum(self, fn, *args):
         """Sum of fn(block, *args) over the blocks, in block order.
 
-        fn returns an array (or number) or a tuple of them, added element by element.
+        fn returns a number, an array or a tuple of them, added element by element.
         """
 
         def run(group):
-            return _add_up(fn(self._blocks[i], *_arguments_of(i, args)) for i in group)
+            return _add_up(self._each(group, fn, args))
 
-        return _add_up(self._threads.map(run, self._groups))
+        return _add_up(self.threads.map(run, self._groups))
+
+    def map_sum(self, fn, *args):
+        """Both in one sweep, for an fn that returns (term, value)."""
+
+        def run(group):
+            values = []
+
+            def terms():
+                for term, value in self._each(group, fn, args):
+                    values.append(value)
+                    yield term
+
+            return _add_up(terms()), values
+
+        totals, values = zip(*self.threads.map(run, self._groups), strict=True)
+        return _add_up(totals), PerBlock(chain.from_iterable(values))
+
+    def thinned(self, n_rows):
+        """Blocks of about n_rows random rows, weighted to stand for all.
+
+        Every class keeps its share of the rows, and rare classes more than that: up to
+        a tenth of an equal share, at weights that make up for it.
+        """
+        counts = self.sum(_count_classes)
+        wanted = np.maximum(n_rows / self.n_rows, 0.1 * n_rows / counts.size / counts)
+        parts = self.map(_draw_rows, np.minimum(wanted, 1.0))
+        X, Y, s = zip(*parts, strict=True)
+        return Blocks(stack_rows(X), np.concatenate(Y), np.concatenate(s), self.threads)
+
+    def _each(self, group, fn, args):
+        for i in group:
+            own = (arg[i] if isinstance(arg, PerBlock) else arg for arg in args)
+            yield fn(self._blocks[i], *own)
 
     def batches(self, batch_size, rng):
         """Mini-batches of one epoch, each a `Block`; rows shuffled by rng unless None.
 
         The last batch is smaller where batch_size does not divide n_rows.
         """
-        X, Y, s = self._data
         order = np.arange(self.n_rows) if rng is None else rng.permutation(self.n_rows)
         for start in range(0, self.n_rows, batch_size):
             rows = order[start : start + batch_size]
-            yield Block(X[rows], Y[rows], s[rows])
+            s = self._s[rows]
+            yield Block(start, self._X[rows], self._Y[rows] * s[:, None], s)
+
+
+def _count_classes(block):
+    return (block.sY / block.s[:, None]).sum(axis=0)
+
+
+def _draw_rows(block, rates):
+    """Rows of a block, each kept with the mean rate of its classes."""
+    Y = block.sY / block.s[:, None]
+    rate = Y @ rates
+    rows = np.flatnonzero(np.random.default_rng(block.number).random(rate.size) < rate)
+    return block.X[rows], Y[rows], block.s[rows] / rate[rows]
 
 
 def _block_edges(X, n_classes):
     n_rows = X.shape[0]
-    stored = X.nnz / max(n_rows, 1) if hasattr(X, "nnz") else X.shape[1]
-    rows = max(64, int(_BLOCK_BYTES / (8 * (stored + 3 * n_classes))))
-    starts = range(0, n_rows, rows)
-    return [(start, min(start + rows, n_rows)) for start in starts]
-
-
-def slice_rows(X, start, stop):
-    """Rows start to stop of X; a view also of a CSR matrix, which X[start:stop] copies."""
-    if not hasattr(X, "indptr"):
-        return X[start:stop]
-    first, last = X.indptr[start], X.indptr[stop]
-    parts = (
-        X.data[first:last],
-        X.indices[first:last],
-        X.indptr[start : stop + 1] - first,
-    )
-    return type(X)(parts, shape=(stop - start, X.shape[1]), copy=False)
-
-
-def _arguments_of(i, args):
-    return (arg[i] if isinstance(arg, PerBlock) else arg for arg in args)
+    row_bytes = 8.0 * (stored_per_row(X) + 3 * n_classes)
+    # The gradient of a block is as large as w: where w is larger than a block, larger
+    # blocks keep adding gradients up a small part of the work.
+    block_bytes = max(_BLOCK_BYTES, 32 * X.shape[1] * n_classes)
+    rows = max(64, int(block_bytes / row_bytes))
+    return [(start, min(start + rows, n_rows)) for start in range(0, n_rows, rows)]
 
 
 def _add_up(terms):
+    """Sum of numbers, arrays or tuples of them; no term is overwritten."""
     terms = iter(terms)
-    total = next(terms)
-    if isinstance(total, tuple):
-        total = list(total)
-        for term in terms:
-            for j, part in enumerate(term):
-                total[j] += part
-        return tuple(total)
+    first = next(terms)
+    several = isinstance(first, tuple)
+    totals = list(first) if several else [first]
+    ours = False
     for term in terms:
-        total += term
-    return total
+        for j, part in enumerate(term if several else (term,)):
+            if ours:
+                totals[j] += part
+            else:
+                totals[j] = totals[j] + part
+        ours = True
+    return tuple(totals) if several else totals[0]

@@ -1,10 +1,11 @@
-"""What is X? Validation, and blocks of rows for the objective.
+"""What is X? Validation, and the operations that differ between dense and CSR.
 
 This is the only room that looks at the type of X. Dense arrays stay as they are in
 memory order and precision; sparse input becomes CSR.
 """
 
 import numpy as np
+from scipy.sparse import issparse, vstack
 from sklearn.utils.validation import validate_data
 
 _FORMS = {
@@ -22,8 +23,81 @@ def check_X(estimator, X, *, reset):
     return validate_data(estimator, X, reset=reset, **_FORMS)
 
 
+def is_dense(X):
+    """Whether X is an array rather than a CSR matrix."""
+    return not issparse(X)
+
+
 def take_rows(X, rows):
-    """Rows of X chosen by a mask or by numbers; X itself where the mask takes all."""
+    """Rows of X chosen by a mask or by numbers; X itself where a mask takes all."""
     if rows.dtype == bool and rows.all():
         return X
     return X[rows]
+
+
+def slice_rows(X, start, stop):
+    """Rows start to stop of X as a view, also of a CSR matrix."""
+    if not issparse(X):
+        return X[start:stop]
+    first, last = X.indptr[start], X.indptr[stop]
+    # Through the constructor scipy would copy what is a small part of a larger array.
+    part = type(X)((stop - start, X.shape[1]), dtype=X.dtype)
+    part.data, part.indices = X.data[first:last], X.indices[first:last]
+    part.indptr = X.indptr[start : stop + 1] - first
+    return part
+
+
+def stack_rows(parts):
+    """Several X on top of each other."""
+    return vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
+
+
+def stored_per_row(X):
+    """Mean number of stored entries of a row."""
+    return X.nnz / max(X.shape[0], 1) if issparse(X) else X.shape[1]
+
+
+def product(X, W):
+    """X @ W in column-major order, which the loss works along."""
+    if issparse(X):
+        return np.asfortranarray(X @ W)
+    return (W.T @ X.T).T
+
+
+def transposed_product(X, dZ):
+    """X.T @ dZ; the product with the long side of X last is BLAS's faster one."""
+    if issparse(X):
+        return X.T @ dZ
+    return (dZ.T @ X).T
+
+
+def squares(X):
+    """X with every entry squared."""
+    return X.multiply(X).tocsr() if issparse(X) else X * X
+
+
+def dense_with_ones(X, ones):
+    """X as a dense float64 array, with a last column of ones if asked for."""
+    if issparse(X):
+        X = X.toarray()
+    if not ones:
+        return X
+    augmented = np.empty((X.shape[0], X.shape[1] + 1))
+    augmented[:, :-1] = X
+    augmented[:, -1] = 1.0
+    return augmented
+
+
+def column_moments(X):
+    """Sums of the columns and of their squares."""
+    sums = np.asarray(X.sum(axis=0)).ravel()
+    if issparse(X):
+        return sums, np.asarray(squares(X).sum(axis=0)).ravel()
+    return sums, np.einsum("ij,ij->j", X, X)
+
+
+def squared_distances(X, centre, inverse_variance):
+    """Squared standardised distance of each row from the centre (CSR: from zero)."""
+    if issparse(X):
+        return squares(X) @ inverse_variance
+    return np.square(X - centre) @ inverse_variance

@@ -1,8 +1,8 @@
 """Softmax, hardmax and cross-entropy: public functions, and the loss of the objective.
 
-Z are logits (rows are samples), P = softmax(Z), Y targets; a loss is in nats. Everything
-is formed from log-softmax, so that no probability is rounded to zero before its
-logarithm is taken.
+Z are logits (rows are samples), P = softmax(Z), Y targets; a loss is in nats.
+Everything is formed from log-softmax, so that no probability is rounded to zero before
+its logarithm is taken.
 """
 
 import numpy as np
@@ -21,8 +21,8 @@ def softmax(Z: ArrayLike) -> np.ndarray:
     Returns
     -------
     P : ndarray of shape (..., n_classes)
-        Probabilities; they sum to 1 over the last axis. float32 stays float32, any other
-        type becomes float64.
+        Probabilities; they sum to 1 over the last axis. float32 stays float32, any
+        other type becomes float64.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def softmax(Z: ArrayLike) -> np.ndarray:
     --------
     >>> from sksoftmax import softmax
     >>> softmax([5, 2, -1, 3]).round(4)
-    array([0.8421, 0.0419, 0.0021, 0.114 ])
+    array([0.842 , 0.0419, 0.0021, 0.114 ])
     """
     E = np.exp(_shifted(Z))
     E /= E.sum(axis=-1, keepdims=True)
@@ -169,33 +169,38 @@ def _shifted(Z):
 
 
 # The loss as the objective uses it: L(Z) = sum_i s_i d(softmax(z_i), y_i), its gradient
-# and its Hessian in logit space. Rows of Y sum to 1, which is what makes dL/dZ the simple
-# s (P - Y). Inputs are finite floats and Z may be overwritten.
+# and its Hessian in logit space. Two conventions keep the sweeps over (n_rows,
+# n_classes) few. Targets come weighted, sY = s Y, and probabilities leave weighted, sP
+# = s P, so that dL/dZ is sP - sY. And arrays should be in column-major order: then
+# every inner loop runs along the rows of a block instead of along its few classes (up
+# to 3 times faster for 7 classes).
 
 
-def loss(Z, Y, s):
-    """L(Z), a float; Z is overwritten."""
-    Z -= Z.max(axis=1, keepdims=True)
-    row_losses = -np.einsum("ik,ik->i", Y, Z)
-    row_losses += np.log(np.exp(Z, out=Z).sum(axis=1))
-    return float(s @ row_losses)
+def loss(Z, sY, s):
+    """L(Z), a float. Z is overwritten."""
+    value, _ = _exponentials(Z, sY, s)
+    return value
 
 
-def loss_grad(Z, Y, s):
-    """L, dL/dZ = s (P - Y) and P, from one log-softmax; Z is overwritten (by P)."""
-    Z -= Z.max(axis=1, keepdims=True)
-    row_losses = -np.einsum("ik,ik->i", Y, Z)
-    sums = np.exp(Z, out=Z).sum(axis=1)
-    row_losses += np.log(sums)
-    Z /= sums[:, None]
-    dZ = Z - Y
-    dZ *= s[:, None]
-    return float(s @ row_losses), dZ, Z
+def loss_grad(Z, sY, s):
+    """L, dL/dZ = sP - sY and sP, from one log-softmax. Z is overwritten, by sP."""
+    value, sums = _exponentials(Z, sY, s)
+    Z *= (s / sums)[:, None]
+    return value, Z - sY, Z
 
 
-def loss_hessp(P, s, V):
+def loss_hessp(sP, s, V):
     """(d2L/dZ2) V: row i is s_i (diag(p_i) - p_i p_i^T) v_i. V is overwritten."""
-    V -= np.einsum("ik,ik->i", P, V)[:, None]
-    V *= P
-    V *= s[:, None]
+    means = np.einsum("ik,ik->i", sP, V)
+    means /= s
+    V -= means[:, None]
+    V *= sP
     return V
+
+
+def _exponentials(Z, sY, s):
+    """L, and the row sums of exp(Z - row maxima), with which Z is overwritten."""
+    Z -= Z.max(axis=1, keepdims=True)
+    value = -np.vdot(sY.T, Z.T)
+    sums = np.exp(Z, out=Z).sum(axis=1)
+    return float(value + s @ np.log(sums)), sums

@@ -1,9 +1,9 @@
 """The network: logits Z as a function of the data and the flat parameters w.
 
-Layer l maps H_{l-1} to Z_l = H_{l-1} W_l + b_l and H_l = activation(Z_l); H_0 = X and the
-last Z_l are the logits. Softmax regression is the network without hidden layers. The
-network owns Z, its derivative times a vector (`jvp`) and the transpose of that (`vjp`);
-it knows neither loss nor penalty.
+Layer l maps H_{l-1} to Z_l = H_{l-1} W_l + b_l and H_l = activation(Z_l); H_0 = X and
+the last Z_l are the logits. Softmax regression is the network without hidden layers.
+The network owns Z, its derivative times a vector (`jvp`) and the transpose of that
+(`vjp`); it knows neither loss nor penalty.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoftmax._activations import Activation
+from sksoftmax._data import product, transposed_product
 
 
 class Tape(NamedTuple):
@@ -50,7 +51,7 @@ class Network:
         """Length of w."""
         return sum((m + self.fit_intercept) * n for m, n in self._shapes)
 
-    @property
+    @cached_property
     def _shapes(self):
         return list(zip(self.n_units[:-1], self.n_units[1:], strict=True))
 
@@ -112,7 +113,7 @@ class Network:
     def _forward(self, X, layers, tape, drop):
         H = X
         for number, (W, b) in enumerate(layers, start=1):
-            Z = H @ W
+            Z = product(H, W) if number == len(layers) else H @ W
             if b is not None:
                 Z += b
             if tape is not None:
@@ -130,8 +131,10 @@ class Network:
     def jvp(self, tape, v):
         """Change of the logits along v: (dZ/dw) v, shape (n_rows, n_classes)."""
         dH = None
-        for i, (dW, db) in enumerate(self.unpack(v)):
-            dZ = tape.inputs[i] @ dW
+        layers = self.unpack(v)
+        for i, (dW, db) in enumerate(layers):
+            H = tape.inputs[i]
+            dZ = product(H, dW) if i == len(layers) - 1 else H @ dW
             if db is not None:
                 dZ += db
             if dH is not None:
@@ -146,7 +149,7 @@ class Network:
         layers = self.unpack(grad)
         for i in reversed(range(len(layers))):
             W, b = layers[i]
-            W[:] = tape.inputs[i].T @ dZ
+            W[:] = transposed_product(tape.inputs[i], dZ)
             if b is not None:
                 dZ.sum(axis=0, out=b)
             if i > 0:
@@ -166,9 +169,9 @@ def centre_classes(W, b):
 def insert_absent_classes(W, b, present):
     """Widen the last layer, fitted on the classes with weight, to all classes.
 
-    A class without weight would have its intercept at -infinity. It gets zero weights and
-    an intercept log(eps): because the logits of the others sum to zero, the largest is at
-    least zero, and so the absent class has probability at most eps at every x.
+    A class without weight would have its intercept at -infinity. It gets zero weights
+    and an intercept log(eps): because the logits of the others sum to zero, the largest
+    is at least zero, and so the absent class has probability at most eps at every x.
     """
     W, b = centre_classes(W, b)
     full_W = np.zeros((W.shape[0], present.size), dtype=W.dtype)

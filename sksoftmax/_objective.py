@@ -4,11 +4,13 @@ J(w) = 1/S sum_i s_i d(softmax(Z_i(w)), y_i). By the chain rule
 
     value = L(Z(w))     gradient = J^T dL     hessp(v) = J^T (d2L) J v
 
-with J = dZ/dw from the network and L, dL, d2L from the loss, one block of rows at a time.
-This is the only room that divides by S or adds the penalty. With hidden layers the
-Hessian is the Gauss-Newton matrix (Schraudolph 2002, Neural Computation 14:1723), which
-drops the curvature of the network and is positive semi-definite.
+with J = dZ/dw from the network and L, dL, d2L from the loss, one block of rows at a
+time. This is the only room that divides by S or adds the penalty. With hidden layers
+the Hessian is the Gauss-Newton matrix (Schraudolph 2002, Neural Computation 14:1723),
+which drops the curvature of the network and is positive semi-definite.
 """
+
+import numpy as np
 
 from sksoftmax._loss import loss, loss_grad, loss_hessp
 
@@ -23,13 +25,69 @@ class Objective:
     penalty : L2Penalty
     total_weight : float
         S, the sum of the sample weights.
+    make_preconditioner : callable, optional
+        Objective -> preconditioner of its Hessian, for solvers that use one.
     """
 
-    def __init__(self, network, blocks, penalty, total_weight):
+    def __init__(
+        self, network, blocks, penalty, total_weight, make_preconditioner=None
+    ):
         self.network = network
         self.blocks = blocks
         self.penalty = penalty
         self.total_weight = total_weight
+        self._make_preconditioner = make_preconditioner
+
+    def is_separated(self, value, null_value):
+        """Whether F(w) proves that F has no minimum: no penalty, and no wrong row.
+
+        A total loss under log 2 times the smallest weight gives every row's own class a
+        probability over 1/2. Then scaling w up lowers F for ever, and a
+        hundred-thousandth of F_null is as far as it makes sense to follow.
+        """
+        if self.penalty.strength.any() or value > 1e-5 * null_value:
+            return False
+        smallest = min(self.blocks.map(_block_smallest_weight))
+        return self.network.is_linear and value * self.total_weight < 0.69 * smallest
+
+    def separates(self, d):
+        """Classes told apart without bound along d, a mask, for a linear network.
+
+        Along a direction in which no row's own logit falls behind another, F never
+        rises: quasi-complete separation (Albert and Anderson 1984, Biometrika 71:1). A
+        class counts where all its rows gain on all others.
+        """
+        largest, lead = 0.0, np.full(self.network.n_units[-1], np.inf)
+        for size, leads in self.blocks.map(_block_leads, self.network, d):
+            largest, lead = max(largest, size), np.minimum(lead, leads)
+        if not (lead >= -1e-4 * largest).all():
+            return np.zeros(lead.size, dtype=bool)
+        return lead > 1e-2 * largest
+
+    def preconditioner(self):
+        """A new preconditioner, which adapts to the solver that uses it."""
+        return self._make_preconditioner(self)
+
+    def thinned(self, w):
+        """Objectives on samples of the rows, from small to large, each with a goal.
+
+        None where the data are small or w is past needing them, a warm start. The
+        minimum of a sample of m rows is about n_params / 2m nats away from that of all
+        rows, so a tenth of it is goal enough.
+        """
+        if not self.network.is_linear or self.network.unpack(w)[0][0].any():
+            return
+        n_classes = self.network.n_units[-1]
+        n_free = self.network.n_params * (n_classes - 1) // n_classes
+        n_rows = max(10 * n_free, 2000)
+        while 4 * n_rows <= self.blocks.n_rows:
+            blocks = self.blocks.thinned(n_rows)
+            weight = float(blocks.sum(_block_weight))
+            sample = Objective(
+                self.network, blocks, self.penalty, weight, self._make_preconditioner
+            )
+            yield sample, 0.05 * n_free / n_rows
+            n_rows *= 8
 
     def value(self, w):
         """F(w), in nats."""
@@ -42,18 +100,34 @@ class Objective:
         return self._add_penalty(w, total, grad)
 
     def value_grad_hessp(self, w):
-        """F(w), its gradient and hessp, the function v -> (Hessian at w) v."""
-        states = self.blocks.map(_block_state, self.network, w)
-        total, grad = self.blocks.sum(_state_value_and_grad, self.network, states)
+        """F(w), its gradient, and the `Hessian` at w."""
+        (total, grad), states = self.blocks.map_sum(_block_state, self.network, w)
         value, grad = self._add_penalty(w, total, grad)
+        return value, grad, Hessian(self, states)
 
-        def hessp(v):
-            product = self.blocks.sum(_block_hessp, self.network, states, v)
-            product /= self.total_weight
-            product += self.penalty.hessp(v)
-            return product
+    def along(self, w, d):
+        """phi(t) -> (F(w + t d), its slope in t).
 
-        return value, grad, hessp
+        Without hidden layers the data are read once, now, and phi works on logits.
+        """
+        if not self.network.is_linear:
+
+            def phi(t):
+                value, grad = self.value_and_grad(w + t * d)
+                return value, float(grad @ d)
+
+            return phi
+
+        states = self.blocks.map(_block_line, self.network, w, d)
+
+        def phi_of_logits(t):
+            at = w + t * d
+            total, slope = self.blocks.sum(_line_value_and_slope, states, t)
+            value = total / self.total_weight + self.penalty.value(at)
+            slope = slope / self.total_weight + float(self.penalty.grad(at) @ d)
+            return value, slope
+
+        return phi_of_logits
 
     def _add_penalty(self, w, total, grad):
         value = total / self.total_weight + self.penalty.value(w)
@@ -62,7 +136,7 @@ class Objective:
         return value, grad
 
     def minibatches(self, batch_size, rng):
-        """Batches of one epoch, in the order of rng (or as they stand if it is None)."""
+        """Batches of one epoch, in the order of rng, or as they stand."""
         return self.blocks.batches(batch_size, rng)
 
     def batch_value_and_grad(self, w, batch, drop=None):
@@ -78,26 +152,75 @@ class Objective:
         return self._add_penalty(w, total * scale, grad)
 
 
+class Hessian:
+    """The Hessian at some w as a function of v, and what it is made of.
+
+    Calling it multiplies a flat v. `states` holds per block the tape of the network and
+    sP, the weighted probabilities.
+    """
+
+    def __init__(self, objective, states):
+        self.objective = objective
+        self.states = states
+
+    def __call__(self, v):
+        objective = self.objective
+        product = objective.blocks.sum(_block_hessp, objective.network, self.states, v)
+        product /= objective.total_weight
+        product += objective.penalty.hessp(v)
+        return product
+
+
+def _block_weight(block):
+    return block.s.sum()
+
+
 def _block_value(block, network, w):
-    return loss(network.logits(block.X, network.unpack(w)), block.Y, block.s)
+    Z = network.logits(block.X, network.unpack(w))
+    return loss(Z, block.sY, block.s)
 
 
 def _block_value_and_grad(block, network, w, drop=None):
     Z, tape = network.linearize(block.X, w, drop)
-    value, dZ, _ = loss_grad(Z, block.Y, block.s)
+    value, dZ, _ = loss_grad(Z, block.sY, block.s)
     return value, network.vjp(tape, dZ)
 
 
 def _block_state(block, network, w):
     Z, tape = network.linearize(block.X, w)
-    return tape, *loss_grad(Z, block.Y, block.s)
-
-
-def _state_value_and_grad(block, network, state):
-    tape, value, dZ, _ = state
-    return value, network.vjp(tape, dZ)
+    value, dZ, sP = loss_grad(Z, block.sY, block.s)
+    return (value, network.vjp(tape, dZ)), (tape, sP)
 
 
 def _block_hessp(block, network, state, v):
-    tape, _, _, P = state
-    return network.vjp(tape, loss_hessp(P, block.s, network.jvp(tape, v)))
+    tape, sP = state
+    return network.vjp(tape, loss_hessp(sP, block.s, network.jvp(tape, v)))
+
+
+def _block_line(block, network, w, d):
+    layers = network.unpack(w), network.unpack(d)
+    return tuple(network.logits(block.X, layer) for layer in layers)
+
+
+def _line_value_and_slope(block, line, t):
+    Z, dZ = line
+    value, grad, _ = loss_grad(Z + t * dZ, block.sY, block.s)
+    return value, float(np.vdot(grad.T, dZ.T))
+
+
+def _block_smallest_weight(block):
+    return float(block.s.min())
+
+
+def _block_leads(block, network, d):
+    """Largest lead along d, and per class the least lead of its rows over others."""
+    Z = network.logits(block.X, network.unpack(d))
+    own = block.sY.argmax(axis=1)
+    rows = np.arange(own.size)
+    lead = Z[rows, own]
+    Z[rows, own] = -np.inf
+    lead = lead - Z.max(axis=1)
+    least = np.full(Z.shape[1], np.inf)
+    np.minimum.at(least, own, lead)
+    Z[rows, own] = 0.0
+    return float(np.abs(lead).max()), least

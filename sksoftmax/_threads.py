@@ -20,6 +20,20 @@ def _blas_libraries():
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
+def _set_blas_threads(n_threads):
+    """Give each BLAS library its number of threads, as far as that is heard.
+
+    threadpoolctl (3.7 and later) lets the thread that first sets a limit keep others
+    from setting one until it gives up control. We do so at once, because the last of
+    overlapping fits, in whatever thread, has to restore the limit.
+    """
+    for library, n in zip(_blas_libraries(), n_threads, strict=True):
+        if library.num_threads != n:
+            library.set_num_threads(n)
+            if hasattr(library, "clear_controlling_thread"):
+                library.clear_controlling_thread()
+
+
 class _BlasLimit:
     """One BLAS thread while at least one fit is inside; the old limits afterwards.
 
@@ -29,7 +43,7 @@ class _BlasLimit:
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._saved = None
+        self._saved = []
         self._inside = 0
 
     def enter(self):
@@ -38,21 +52,18 @@ class _BlasLimit:
             self._inside += 1
             if self._inside > 1:
                 return 1
-            libraries = _blas_libraries()
-            self._saved = [library.num_threads for library in libraries]
-            for library, n_threads in zip(libraries, self._saved, strict=True):
-                if n_threads != 1:
-                    library.set_num_threads(1)
+            self._saved = [library.num_threads for library in _blas_libraries()]
+            _set_blas_threads([1] * len(self._saved))
+            if any(library.num_threads > 1 for library in _blas_libraries()):
+                return 1  # another thread controls BLAS, which keeps its own threads
             return max(self._saved, default=1)
 
     def exit(self):
+        """Undo one `enter`."""
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                saved, self._saved = self._saved, None
-                for library, n_threads in zip(_blas_libraries(), saved, strict=True):
-                    if n_threads != 1:
-                        library.set_num_threads(n_threads)
+                _set_blas_threads(self._saved)
 
 
 _blas_limit = _BlasLimit()
@@ -72,8 +83,8 @@ if hasattr(os, "register_at_fork"):
 class Threads:
     """Runs independent tasks, on up to `n_threads` threads, results in task order.
 
-    The pool starts with the first map that has several tasks and never outlives the fit:
-    small problems start no thread, and there is none left for a fork to lose.
+    The pool starts with the first map that has several tasks and never outlives the
+    fit: small problems start no thread, and there is none left for a fork to lose.
     """
 
     def __init__(self, n_threads=1):
