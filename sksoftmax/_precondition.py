@@ -1,0 +1,361 @@
+"""Preconditioners for Newton's conjugate gradients, chosen by what they cost.
+
+From cheap and weak to dear and strong: the diagonal of the Hessian, one block per
+class, and the Hessian of a sample of rows, up to all of them. What is worth building
+depends on how hard the problem turns out to be. That is the ski-rental problem, rent
+being products with the Hessian and the price being the next preconditioner: pay rent
+until it adds up to the price, then buy, which is at most twice as dear as to have
+known. Costs are counted in arithmetic, not measured, so that results do not depend on
+the clock.
+
+All of them act on parameters as a matrix R of shape (q, K): q = n_features + 1 with
+intercepts, K = n_classes, whose rows sum to zero, the symmetric gauge.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+
+from sksoftmax._curvature import (
+    Sampler,
+    dense_hessian,
+    dense_hessian_of_rows,
+    diagonal,
+    sharpness,
+)
+
+# Nanoseconds per unit of work on one core (2.6 GHz, AVX-512), where only ratios matter:
+# a flop of a matrix product, a sweep's element, a call with its Python around it.
+_FLOP = 0.04
+_SWEEP = 5.0
+_CALL = 40_000.0
+
+# Beyond these sizes, memory for K q^2 and (K q)^2 numbers is not worth it.
+_LARGEST_BLOCK = 1500
+_LARGEST_DENSE = 2500
+
+
+# Added to a matrix of unit diagonal before it is factored. Curvature below it is left
+# to conjugate gradients: a factor of a matrix that is singular but for rounding would
+# blow rounding errors of the gradient up into steps.
+_RIDGE = 1e-9
+
+
+# Singular Hessians up to this size are solved through their eigenvectors (n = 300: 15
+# ms).
+_LARGEST_SPECTRUM = 300
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A preconditioner on the ladder: its class, the rows it samples, its cost (ns)."""
+
+    kind: type
+    n_rows: int
+    cost: float
+
+
+class Preconditioner:
+    """M^-1 for the Hessian of an objective, replaced by stronger ones as needed.
+
+    Attributes
+    ----------
+    is_exact : bool
+        Whether M is the Hessian at hand.
+    max_products : int
+        Products with the Hessian that are worth doing before the next rung.
+    n_products : int
+        Products done since the last build; the caller counts them here.
+    lowest : float
+        Lowest eigenvalue of M^-1 H seen since the last build, at most 1; the caller's.
+    """
+
+    def __init__(self, objective):
+        self._objective = objective
+        self._ladder, self._product_cost = _ladder(objective)
+        affordable = [
+            i for i, r in enumerate(self._ladder) if r.cost <= 3.0 * self._product_cost
+        ]
+        self._level = max(affordable, default=0)
+        self._built = None
+        self._sampler = Sampler(objective)
+        self._inverse_strength = _inverse_or_zero(objective.penalty.strength)
+        self.is_exact = False
+        self.n_products = 0
+        self.lowest = 1.0
+
+    @property
+    def _rung(self):
+        return self._ladder[self._level]
+
+    @property
+    def _rent(self):
+        return self.n_products * self._product_cost
+
+    @property
+    def max_products(self):
+        """Products until the rent is the price of the next rung."""
+        if self._level + 1 == len(self._ladder):
+            return 1000
+        price = self._ladder[self._level + 1].cost
+        return max(3, int((price - self._rent) / self._product_cost) + 1)
+
+    def update(self, hessian):
+        """Get ready for a system with this Hessian."""
+        climbing = (
+            self._built is not None
+            and self._level + 1 < len(self._ladder)
+            and self._rent >= self._ladder[self._level + 1].cost
+        )
+        self._level += climbing
+        all_rows = self._rung.n_rows == self._objective.blocks.n_rows
+        direct = all_rows and self._rung.kind is DenseFactor
+        cheap = self._rung.cost <= 3.0 * self._product_cost
+        stale = self._rent >= self._rung.cost or (direct and cheap)
+        if self._built is None or climbing or stale:
+            rows = None if all_rows else self._rung.n_rows
+            self._built = self._rung.kind(self._objective, hessian, self._sampler, rows)
+            self.n_products = 0
+            self.lowest = 1.0
+            self.is_exact = direct and self._built.is_exact
+        else:
+            self.is_exact = False
+
+    def unit_scale(self, hessian):
+        """Units of the parameters that make the diagonal of this Hessian about one.
+
+        The same for all classes, so that sums over classes that are zero stay zero.
+        """
+        if self._ladder[0].kind is Identity:
+            return np.ones(self._objective.network.n_params)
+        D = _full_diagonal(self._objective, hessian)
+        return np.repeat(_unit_scale(D.mean(axis=1)), D.shape[1])
+
+    def solve(self, r):
+        """M^-1 r."""
+        if self._rung.kind is Identity:
+            return r.copy()
+        R = r.reshape(-1, self._objective.network.n_units[-1])
+        # What all classes share is seen by the penalty alone.
+        shared = R.mean(axis=1, keepdims=True)
+        solution = self._built.solve(R - shared)
+        solution -= solution.mean(axis=1, keepdims=True)
+        return solution.ravel() + np.repeat(shared, R.shape[1]) * self._inverse_strength
+
+
+def _ladder(objective):
+    """Rungs from cheap to dear, and what a product with the Hessian costs."""
+    n, stored = objective.blocks.n_rows, objective.blocks.stored_per_row
+    n_classes = objective.network.n_units[-1]
+    if not objective.network.is_linear or n_classes == 1:
+        return [Rung(Identity, n, 0.0)], _CALL
+    q = objective.network.n_params // n_classes
+    size = (n_classes - 1) * q
+    product = _CALL + n * n_classes * (4.0 * stored * _FLOP + _SWEEP)
+    rungs = [Rung(Diagonal, n, product)]
+    draw = 2.0 * _CALL + n * n_classes * _SWEEP
+    if q <= _LARGEST_BLOCK:
+        rows = min(n, max(6 * q, 1000))
+        cost = draw + q**2 * (rows + 2.0 * q) * _FLOP
+        rungs.append(Rung(SharedBlock, rows, cost))
+        cost = draw + n_classes * q**2 * (rows + 2.0 * q) * _FLOP
+        rungs.append(Rung(ClassBlocks, rows, cost))
+    if size <= _LARGEST_DENSE:
+        rows = max(4 * size, 2000)
+        while True:
+            rows = n if 2 * rows > n else rows
+            cost = size**2 * (1.5 * rows + size / 3.0) * _FLOP
+            cost += 2.0 * _CALL if rows == n else draw
+            rungs.append(Rung(DenseFactor, rows, cost))
+            if rows == n:
+                break
+            rows *= 4
+    # A rung that costs more than a later one is never worth it.
+    best = []
+    for rung in reversed(rungs):
+        if not best or rung.cost < best[0].cost:
+            best.insert(0, rung)
+    return best, product
+
+
+class Identity:
+    """None at all: for networks with hidden layers, or with nothing to tell apart."""
+
+    def __init__(self, objective, hessian, sampler, rows):
+        """Nothing to build."""
+
+
+class Diagonal:
+    """The diagonal of the Hessian: for many sparse features."""
+
+    def __init__(self, objective, hessian, sampler, rows):
+        D = _full_diagonal(objective, hessian)
+        self._inverse = 1.0 / np.where(D > 0.0, D, 1.0)
+
+    def solve(self, R):
+        return self._inverse * R
+
+
+def _full_diagonal(objective, hessian):
+    """Diagonal of the Hessian of F, shape (q, K)."""
+    D = diagonal(objective, hessian) / objective.total_weight
+    return D + objective.penalty.strength.reshape(D.shape)
+
+
+class SharedBlock:
+    """One q x q matrix for all classes, scaled for each: Kronecker, diagonal (x) full.
+
+    The matrix is weighted by the mean over classes of the curvature s p (1 - p), so
+    rows that are certain of their class drop out of it.
+    """
+
+    def __init__(self, objective, hessian, sampler, rows):
+        X, sP, s = sampler.draw(hessian, rows)
+        weights = sharpness(sP, s)
+        strength = objective.penalty.strength.reshape(X.shape[1], -1)[:, 0]
+        rX = X * np.sqrt(weights.mean(axis=1))[:, None]
+        H = rX.T @ rX
+        _raise_diagonal(H, np.mean(sampler.floor(weights), axis=-1))
+        H /= objective.total_weight
+        curvature = weights.sum(axis=0) / weights.sum() * sP.shape[1]
+        typical, alpha = np.median(H.diagonal()), strength[0]
+        self._share = (curvature * typical + alpha) / (typical + alpha)
+        self._inverse = _scaled_inverse(H, strength)
+
+    def solve(self, R):
+        return (self._inverse @ R) / self._share
+
+
+class ClassBlocks:
+    """The Hessian without its products between classes: one q x q matrix per class."""
+
+    def __init__(self, objective, hessian, sampler, rows):
+        X, sP, s = sampler.draw(hessian, rows)
+        weights = sharpness(sP, s)
+        strength = objective.penalty.strength.reshape(X.shape[1], -1)[:, 0]
+        floor = np.broadcast_to(sampler.floor(weights), (X.shape[1], sP.shape[1]))
+
+        def inverse(k):
+            rX = X * np.sqrt(weights[:, k])[:, None]
+            H = rX.T @ rX
+            _raise_diagonal(H, floor[:, k])
+            H /= objective.total_weight
+            return _scaled_inverse(H, strength)
+
+        classes = range(sP.shape[1])
+        self._inverses = np.stack(objective.blocks.threads.map(inverse, classes))
+
+    def solve(self, R):
+        return np.matmul(self._inverses, R.T[:, :, None])[:, :, 0].T
+
+
+class DenseFactor:
+    """Factor of the Hessian of some rows, or of all of them.
+
+    The last class is left out and put back by the gauge: in coordinates V of shape
+    (q, K - 1), W is V beside a column of zeros, centred.
+
+    Attributes
+    ----------
+    is_exact : bool
+        Whether `solve` inverts the Hessian that it was built from to rounding.
+    """
+
+    def __init__(self, objective, hessian, sampler, rows):
+        if rows is None:
+            H = dense_hessian(objective, hessian)
+        else:
+            X, sP, s = sampler.draw(hessian, rows)
+            H = dense_hessian_of_rows(objective.blocks.threads, X, sP, s)
+            floor = sampler.floor(sharpness(sP, s))
+            _raise_diagonal(H, floor[:, :-1].T.ravel())
+        H /= objective.total_weight
+        n_classes = objective.network.n_units[-1]
+        _add_centred_penalty(H, objective.penalty.strength, n_classes)
+        self._scale = _unit_scale(H.diagonal())
+        H *= self._scale[:, None]
+        H *= self._scale
+        self._factor = _cholesky(H, ridge=_RIDGE)
+        regular = self._factor.diagonal().min() ** 2 > 1e3 * _RIDGE
+        self._spectrum = None
+        if rows is None and not regular and H.shape[0] <= _LARGEST_SPECTRUM:
+            self._spectrum = np.linalg.eigh(H)
+        self.is_exact = rows is None and (regular or self._spectrum is not None)
+
+    def solve(self, R):
+        q, n_classes = R.shape
+        right = R.T[:-1].ravel() * self._scale
+        if self._spectrum is None:
+            solution, _ = dpotrs(self._factor, right, lower=1)
+        else:
+            solution = self._solve_singular(right)
+        solution *= self._scale
+        full = np.zeros((q, n_classes))
+        full[:, :-1] = solution.reshape(n_classes - 1, q).T
+        return full
+
+    def _solve_singular(self, right):
+        """Solution without the null directions that there is nothing to gain from.
+
+        The gradient is rounding there, which dividing by no curvature would blow up.
+        """
+        values, vectors = self._spectrum
+        parts = vectors.T @ right
+        solution = parts / np.maximum(values, _RIDGE)
+        gains = parts * solution
+        solution[(values < _RIDGE) & (gains < 1e-6 * gains.sum())] = 0.0
+        return vectors @ solution
+
+
+def _add_centred_penalty(H, strength, n_classes):
+    """Add strength times ||W - mean||^2 / 2 in the coordinates of H."""
+    n_free = n_classes - 1
+    strength = strength.reshape(-1, n_classes)[:, 0]
+    blocks = H.reshape(n_free, strength.size, n_free, strength.size)
+    i = np.arange(strength.size)
+    coupling = np.eye(n_free) - 1.0 / n_classes
+    blocks[:, i, :, i] += strength[:, None, None] * coupling
+
+
+def _raise_diagonal(H, floor):
+    """Lift the diagonal of H to floor where it is lower."""
+    i = np.arange(H.shape[0])
+    H[i, i] = np.maximum(H[i, i], floor)
+
+
+def _inverse_or_zero(values):
+    return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)
+
+
+def _unit_scale(diagonal):
+    """Factors that make a diagonal one, and leave zeros (constant columns) alone."""
+    positive = diagonal > 0.0
+    return 1.0 / np.sqrt(np.where(positive, diagonal, 1.0))
+
+
+def _scaled_inverse(H, strength):
+    """Inverse of H + diag(strength), formed with a unit diagonal and a small ridge."""
+    i = np.arange(H.shape[0])
+    H[i, i] += strength
+    scale = _unit_scale(H.diagonal())
+    H *= scale[:, None]
+    H *= scale
+    inverse, _ = dpotri(_cholesky(H, ridge=_RIDGE), lower=1, overwrite_c=1)
+    inverse = np.tril(inverse)
+    inverse += np.tril(inverse, -1).T
+    inverse *= scale[:, None]
+    inverse *= scale
+    return inverse
+
+
+def _cholesky(H, ridge):
+    """Lower factor of H + ridge I, with as little more ridge as it takes."""
+    i = np.arange(H.shape[0])
+    while True:
+        raised = H.copy()
+        raised[i, i] += ridge
+        factor, info = dpotrf(raised.T, lower=1, clean=0, overwrite_a=1)
+        if info == 0:
+            return factor
+        ridge *= 100.0
