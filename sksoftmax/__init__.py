@@ -1,12 +1,13 @@
-"""Softmax regression for scikit-learn: exact, certified, with optional hidden layers."""
+"""Softmax regression for scikit-learn: exact, certified, hidden layers if wanted."""
 
-from sksoftmax import optimizers
+from sksoftmax import exceptions, optimizers
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._loss import cross_entropy, hardmax, log_softmax, softmax
 
 __all__ = [
     "SoftmaxRegressionClassifier",
     "cross_entropy",
+    "exceptions",
     "hardmax",
     "log_softmax",
     "optimizers",

@@ -1,4 +1,4 @@
-"""What is observed while a solver runs: the curves, and the lines that verbose prints."""
+"""What is observed while a solver runs: the curves, and what verbose prints."""
 
 
 class History:

@@ -14,11 +14,15 @@ from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._blocks import Blocks
 from sksoftmax._callbacks import History
+from sksoftmax._data import is_dense
 from sksoftmax._network import Network, centre_classes, insert_absent_classes
 from sksoftmax._objective import Objective
 from sksoftmax._penalty import L2Penalty
+from sksoftmax._precondition import Preconditioner
+from sksoftmax._row_space import RowSpace
 from sksoftmax._targets import hold_out
 from sksoftmax._threads import Threads, fit_threads
+from sksoftmax.exceptions import SeparationWarning
 
 
 class Fitted(NamedTuple):
@@ -28,6 +32,7 @@ class Fitted(NamedTuple):
     result: _solvers.Result
     history: History
     solver: str
+    separated: list  # labels of classes whose coefficients have no finite optimum
 
 
 class Start(NamedTuple):
@@ -87,59 +92,108 @@ def fit_network(settings, training, validation, start):
     if start.layers is not None:
         *lower, (W, b) = start.layers
         start = start._replace(layers=[*lower, (W[:, present], b[present])])
-    run = _run_exact if exact else _run_minibatch
-    layers, result, history = run(settings, training, validation, start, solver)
+    if np.count_nonzero(present) == 1:
+        run = _run_constant
+    else:
+        run = _run_exact if exact else _run_minibatch
+    fitted = run(settings, training, validation, start, solver)
     if not present.all():
-        layers[-1] = insert_absent_classes(*layers[-1], present)
-    return Fitted(_as_dtype(layers, training.X.dtype), result, history, solver)
+        *lower, last = fitted.layers
+        fitted = fitted._replace(layers=[*lower, insert_absent_classes(*last, present)])
+    return _in_dtype(fitted, training.X.dtype)
 
 
 def fit_epoch(settings, training, start):
     """One epoch of the mini-batch solver, all announced classes in play; a Fitted."""
     solver = "adam" if settings.solver == "auto" else settings.solver
+    training = training.take(training.targets.s > 0)
     training = training.smooth(settings.label_smoothing)
-    layers, result, history = _run_minibatch(
-        settings, training, None, start, solver, max_iter=1
-    )
-    return Fitted(_as_dtype(layers, training.X.dtype), result, history, solver)
+    fitted = _run_minibatch(settings, training, None, start, solver, max_iter=1)
+    return _in_dtype(fitted, training.X.dtype)
 
 
 def warn_unless_converged(estimator, fitted):
-    """One ConvergenceWarning that says by how much and what to do."""
+    """One warning that says what is wrong, by how much, and what to do."""
     result = fitted.result
-    if result.diverged:
-        advice = "Training diverged: lower learning_rate_init or scale the features"
+    name = type(estimator).__name__
+    if fitted.separated:
+        category = SeparationWarning
+        message = (
+            f"{name}: the features separate the classes {fitted.separated} from all"
+            " others, so without a penalty their coefficients have no finite optimum;"
+            " they were stopped on their way to infinity. Use alpha > 0."
+        )
     elif result.converged:
         return
     else:
-        advice = "Raise max_iter, or tol, or scale the features"
-    warnings.warn(
-        f"{type(estimator).__name__} did not converge: solver {fitted.solver!r} stopped"
-        f" after {result.n_iter} iterations at an optimality of"
-        f" {result.optimality:.2g} nats, with {result.target:.2g} asked for. {advice}.",
-        ConvergenceWarning,
-        stacklevel=4,
-    )
+        category = ConvergenceWarning
+        advice = "Raise max_iter, or tol, or scale the features."
+        if result.diverged:
+            advice = (
+                "Training diverged: lower learning_rate_init or scale the features."
+            )
+        message = (
+            f"{name} did not converge: solver {fitted.solver!r} stopped after"
+            f" {result.n_iter} iterations at an optimality of {result.optimality:.2g}"
+            f" nats, with {result.target:.2g} asked for. {advice}"
+        )
+    warnings.warn(message, category, stacklevel=4)
 
 
-def _as_dtype(layers, dtype):
-    """Layers as arrays of their own: no view that would keep all of w alive."""
-    return [(np.array(W, dtype), np.array(b, dtype)) for W, b in layers]
+def _in_dtype(fitted, dtype):
+    """With layers as arrays of their own: no view that would keep all of w alive."""
+    layers = [(np.array(W, dtype), np.array(b, dtype)) for W, b in fitted.layers]
+    return fitted._replace(layers=layers)
+
+
+def _run_constant(settings, training, validation, start, solver):
+    """One class alone: nothing to learn, and all parameters are zero at the minimum."""
+    network = _network(settings, training)
+    layers = _layers(network, np.zeros(network.n_params))
+    result = _solvers.Result(None, 0.0, 0.0, 0.0, 1)
+    history = History(None, settings.verbose)
+    history(1, None, 0.0)
+    return Fitted(layers, result, history, solver, [])
 
 
 def _run_exact(settings, training, validation, start, solver):
-    """Full-batch solver in float64."""
+    """Full-batch solver in float64, in the space of the rows where that is smaller."""
+    if not _is_wide(settings, training):
+        return _run_full_batch(settings, training, validation, start, solver)
+    space = RowSpace(training.X)
+    training = training._replace(X=space.coordinates)
+    if validation is not None:
+        validation = validation._replace(X=space.reduce_data(validation.X))
+    if start.layers is not None:
+        ((W, b),) = start.layers
+        start = start._replace(layers=[(space.reduce_weights(W), b)])
+    fitted = _run_full_batch(settings, training, validation, start, solver)
+    ((V, b),) = fitted.layers
+    return fitted._replace(layers=[(space.expand_weights(V), b)])
+
+
+def _is_wide(settings, training):
+    """Whether the space of the rows is smaller, and the penalty allows to go there.
+
+    Dense rows only, and half as many rows as features: forming the products of the rows
+    costs as much as n_rows / (2 n_classes) passes over the data.
+    """
+    n_rows, n_features = training.X.shape
+    return (
+        not hidden_sizes(settings)
+        and settings.alpha > 0
+        and is_dense(training.X)
+        and 2 * n_rows <= n_features
+    )
+
+
+def _run_full_batch(settings, training, validation, start, solver):
     network = _network(settings, training)
     targets = training.targets
-    null_value = targets.null_value(settings.fit_intercept)
     if start.layers is not None:
         w = network.pack(start.layers, np.float64)
     elif network.is_linear:
-        # The best model without features, in closed form.
-        w = np.zeros(network.n_params)
-        if settings.fit_intercept:
-            log_shares = np.log(targets.shares)
-            network.unpack(w)[0][1][:] = log_shares - log_shares.mean()
+        w = _null_model(network, targets)
     else:
         w = network.initial(np.random.default_rng(start.seed))
     tol = settings.tol
@@ -147,18 +201,40 @@ def _run_exact(settings, training, validation, start, solver):
         tol = 1e-8 if network.is_linear else 1e-4
     with fit_threads() as threads:
         history = History(_validation(network, validation, threads), settings.verbose)
+        objective = _objective(settings, network, training, threads)
         result = _solvers.EXACT[solver](
-            _objective(settings, network, training, threads),
+            objective,
             w,
             tol=tol,
-            null_value=null_value,
+            null_value=targets.null_value(settings.fit_intercept),
             max_iter=settings.max_iter,
             callback=history,
         )
+        separated = _separated_classes(settings, objective, result)
     layers = _layers(network, result.w)
     if network.is_linear:
         layers = [centre_classes(*layers[0])]
-    return layers, result, history
+    labels = targets.classes[separated].tolist()
+    return Fitted(layers, result, history, solver, labels)
+
+
+def _separated_classes(settings, objective, result):
+    """Mask of the classes whose coefficients have no finite optimum."""
+    n_classes = objective.network.n_units[-1]
+    if settings.alpha == 0 and result.separated:
+        return np.ones(n_classes, dtype=bool)
+    if settings.alpha == 0 and result.step is not None and objective.network.is_linear:
+        return objective.separates(result.step)
+    return np.zeros(n_classes, dtype=bool)
+
+
+def _null_model(network, targets):
+    """w of the best model without features, which has a closed form."""
+    w = np.zeros(network.n_params)
+    if network.fit_intercept:
+        log_shares = np.log(targets.shares)
+        network.unpack(w)[0][1][:] = log_shares - log_shares.mean()
+    return w
 
 
 def _run_minibatch(settings, training, validation, start, solver, max_iter=None):
@@ -191,7 +267,7 @@ def _run_minibatch(settings, training, validation, start, solver, max_iter=None)
         state=state,
         callback=history,
     )
-    return _layers(network, result.w), result, history
+    return Fitted(_layers(network, result.w), result, history, solver, [])
 
 
 def _layers(network, w):
@@ -215,6 +291,7 @@ def _objective(settings, network, training, threads, dtype=np.float64):
         _blocks(training, threads, dtype),
         penalty,
         training.targets.total_weight,
+        Preconditioner,
     )
 
 

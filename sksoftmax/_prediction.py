@@ -46,7 +46,8 @@ class FittedNetworkMixin:
         labels : ndarray of shape (n_samples,)
             Entries of `classes_`; the first among equals.
         """
-        return self.classes_[self._logits(X).argmax(axis=1)]
+        Z = self._logits(X)
+        return self.classes_[Z.argmax(axis=1)]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Probabilities of the classes.
@@ -121,8 +122,8 @@ class FittedNetworkMixin:
         if not hasattr(self, "coefs_") or len(self.coefs_) > 1:
             state = "fitted" if hasattr(self, "coefs_") else "not fitted yet"
             raise AttributeError(
-                f"{name} exists on a fitted {type(self).__name__} without hidden layers;"
-                f" this one is {state}, with hidden_layer_sizes="
+                f"{name} exists on a fitted {type(self).__name__} without hidden"
+                f" layers; this one is {state}, with hidden_layer_sizes="
                 f"{self.hidden_layer_sizes!r}."
             )
         return centre_classes(self.coefs_[0], self.intercepts_[0])

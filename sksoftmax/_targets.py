@@ -1,15 +1,16 @@
-"""What is y? Labels or soft labels, class weights and sample weights, made into targets.
+"""What is y? Labels or soft labels, class and sample weights, made into targets.
 
 This is the only room that looks at the type of y. Whatever was given becomes rows of
 probabilities Y, row weights s and the classes, after which nothing else needs to know.
 """
 
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 from scipy.special import entr
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, column_or_1d
+from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def encode(y, classes=None, *, name="y"):
             f"SoftmaxRegressionClassifier requires {name} to be passed, but the target"
             f" {name} is None."
         )
-    if _is_soft(y):
+    if is_soft(y):
         classes, Y = _encode_soft(y, classes, name)
     else:
         classes, Y = _encode_labels(y, classes, name)
@@ -105,11 +106,13 @@ def encode(y, classes=None, *, name="y"):
 
 def hard_labels(y, classes):
     """Labels of y: as they are, or the largest class of each soft row."""
-    return encode(y, classes).labels if _is_soft(y) else y
+    return encode(y, classes).labels if is_soft(y) else y
 
 
-def _is_soft(y):
-    return np.ndim(y) == 2 and np.shape(y)[1] > 1
+def is_soft(y):
+    """Whether y has several columns: soft labels rather than labels."""
+    shape = np.asarray(y).shape
+    return len(shape) == 2 and shape[1] > 1
 
 
 def _encode_soft(y, classes, name):
@@ -144,12 +147,15 @@ def _encode_soft(y, classes, name):
 
 def _encode_labels(y, classes, name):
     y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
+    if y.dtype.kind in "fc":
+        assert_all_finite(y, input_name=name)
     try:
+        if y.dtype.kind not in "iub":  # integers are labels, without a closer look
+            check_classification_targets(y)
         found, codes = np.unique(y, return_inverse=True)
     except TypeError as error:
         raise TypeError(
-            f"{name} must hold labels that can be sorted, without missing ones: {error}."
+            f"{name} must hold labels that sort, without missing ones: {error}."
         ) from None
     if classes is not None:
         unseen = ~np.isin(found, classes)
@@ -169,11 +175,11 @@ def check_weights(sample_weight, n_samples, *, name="sample_weight"):
     """Sample weights as floats, shape (n_samples,): finite, >= 0 and not all zero."""
     if sample_weight is None:
         return np.ones(n_samples)
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, sample_weight)
     s = check_array(
         sample_weight, ensure_2d=False, dtype=np.float64, copy=True, input_name=name
     )
-    if s.ndim == 0:
-        s = np.full(n_samples, s)
     if s.shape != (n_samples,):
         raise ValueError(
             f"{name} must be 1D with one weight a sample, shape ({n_samples},); got"
@@ -200,8 +206,8 @@ def class_factors(targets, class_weight):
     unknown = [name for name in class_weight if name not in names]
     if unknown and any(name not in class_weight for name in names):
         raise ValueError(
-            f"class_weight must name classes of y, which has {_listed(targets.classes)};"
-            f" got {class_weight}."
+            f"class_weight must name classes of y, which has"
+            f" {_listed(targets.classes)}; got {class_weight}."
         )
     factors = np.array([float(class_weight.get(name, 1.0)) for name in names])
     if not (np.isfinite(factors).all() and (factors >= 0).all()):

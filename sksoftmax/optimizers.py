@@ -174,12 +174,22 @@ def minimize(
 
 
 def _numerical_gradient(fun, w0):
-    from scipy.differentiate import derivative, jacobian
+    """Derivative of fun, in float64 whatever the precision of the steps."""
+    if w0.ndim > 1:
+        raise ValueError(
+            f"w0 must be a number or a 1-d array if grad is not given, got {w0.ndim}-d."
+        )
+    try:
+        from scipy.differentiate import derivative, jacobian
+    except ModuleNotFoundError:  # scipy < 1.15
+        from scipy.optimize import approx_fprime
 
-    if w0.ndim == 0:
-        return lambda w: derivative(fun, w).df
-    if w0.ndim == 1:
-        return lambda w: jacobian(fun, w).df
-    raise ValueError(
-        f"w0 must be a number or a 1-d array where grad is not given, got {w0.ndim}-d."
-    )
+        def difference(w):
+            columns = np.atleast_1d(np.asarray(w, dtype=np.float64))
+            return approx_fprime(
+                columns, lambda x: float(fun(x if w0.ndim else x[0]))
+            ).reshape(w0.shape)
+
+        return difference
+    differentiate = jacobian if w0.ndim else derivative
+    return lambda w: differentiate(fun, np.asarray(w, dtype=np.float64)).df

@@ -12,6 +12,7 @@ from sksoftmax._solvers._minibatch import (
     minibatch,
     start_state,
 )
+from sksoftmax._solvers._newton import newton
 from sksoftmax._solvers._result import Result
 from sksoftmax.optimizers import SGD, Adam
 
@@ -29,7 +30,7 @@ __all__ = [
     "start_state",
 ]
 
-EXACT = {"lbfgs": lbfgs}
+EXACT = {"lbfgs": lbfgs, "newton": newton}
 MINIBATCH = {"adam", "sgd"}
 
 
@@ -37,4 +38,4 @@ def resolve(name, *, is_linear):
     """The solver that "auto" stands for: the convex one if it can be had."""
     if name != "auto":
         return name
-    return "lbfgs" if is_linear else "adam"
+    return "newton" if is_linear else "adam"

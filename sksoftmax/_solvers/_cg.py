@@ -1,50 +1,92 @@
-"""Conjugate gradients on the Newton system H d = -g."""
+"""Preconditioned conjugate gradients on the Newton system H d = -g."""
+
+from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import eigvalsh_tridiagonal
 
 
-def newton_direction(hessp, grad, *, rtol, max_iter):
-    """Approximate Newton direction and squared Newton decrement.
+class NewtonStep(NamedTuple):
+    """An approximate solution d of H d = -g and what it says about F."""
 
-    Conjugate gradients (Hestenes and Stiefel 1952) started at zero: after every iteration
-    -g.d is the squared decrement g.H^-1.g restricted to the Krylov space so far, so it
-    grows towards the true one. It is this growth that stops the iteration, because it
-    does not depend on the units of the parameters, as the residual does.
+    direction: np.ndarray  # (n_params,)
+    gap: float  # half the squared Newton decrement, an estimate of F(w) - F*, nats
+
+
+# A direction need only be as exact as the quadratic model it minimises. With the error
+# of a solve at eta and the decrement itself as eta, convergence is superlinear; 0.3 is
+# where early iterations stop (0.1 took 15 % more passes on the benchmark sets).
+_COARSEST = 0.3
+
+
+def solve_newton_system(hessian, grad, precondition, *, goal, scale):
+    """Solve H d = -g by conjugate gradients started at zero.
+
+    After each iteration -g.d is the squared decrement g.H^-1.g restricted to the Krylov
+    space so far; the rest is at most r.M^-1.r of the residual r over the lowest
+    eigenvalue of M^-1 H. All are free of
+    the units of the parameters, and so are all tests here.
 
     Parameters
     ----------
-    hessp : callable
+    hessian : callable
         v -> H v, H positive semi-definite.
     grad : ndarray of shape (n_params,)
-    rtol : float
-        Stop when ten iterations together added less than this share.
-    max_iter : int
+    precondition : object
+        Its solve(r) applies M^-1; `is_exact` says that M is H, so that one solve will
+        do; `max_products` is how many products with H are worth it before a better M
+        is; `lowest`, the lowest eigenvalue of M^-1 H seen so far, is kept up to date.
+    goal : float
+        Gap, in nats, under which nobody asks for more.
+    scale : float
+        Of F, in nats: makes the squared decrement a pure number.
 
     Returns
     -------
-    direction : ndarray of shape (n_params,)
-    squared_decrement : float
-        -g.d >= 0; half of it estimates F(w) - F*.
+    NewtonStep
     """
-    direction = np.zeros_like(grad)
     residual = -grad
-    conjugate = residual.copy()
-    rho = float(residual @ residual)
-    gains = []
-    for _ in range(max_iter):
-        if rho == 0.0:
-            break
-        product = hessp(conjugate)
+    z = precondition.solve(residual)
+    rest = start = float(residual @ z)
+    if precondition.is_exact:
+        return NewtonStep(z, 0.5 * max(rest, 0.0))
+    direction, conjugate, decrement = np.zeros_like(grad), z, 0.0
+    lengths, ratios = [], []
+    enough = 0.1 * goal * precondition.lowest
+    while rest > enough and len(lengths) < precondition.max_products:
+        product = hessian(conjugate)
         curvature = float(conjugate @ product)
-        if curvature <= np.finfo(grad.dtype).eps * float(conjugate @ conjugate) * 1e-6:
+        if not curvature > 0.0:
             break
-        length = rho / curvature
+        length = rest / curvature
         direction += length * conjugate
         residual -= length * product
-        gains.append(length * rho)
-        if len(gains) > 10 and sum(gains[-10:]) <= rtol * sum(gains):
+        decrement += length * rest
+        z = precondition.solve(residual)
+        rest, before = float(residual @ z), rest
+        lengths.append(length)
+        ratios.append(rest / before)
+        if rest <= min(_COARSEST**2, decrement / scale) * start:
             break
-        rho, rho_before = float(residual @ residual), rho
-        conjugate *= rho / rho_before
-        conjugate += residual
-    return direction, sum(gains)
+        conjugate = z + ratios[-1] * conjugate
+    precondition.n_products += len(lengths)
+    if lengths:
+        lowest = _lowest_ritz_value(lengths, ratios)
+        precondition.lowest = min(precondition.lowest, lowest)
+    rest = max(rest, 0.0) / precondition.lowest
+    return NewtonStep(direction, 0.5 * (decrement + rest))
+
+
+def _lowest_ritz_value(lengths, ratios):
+    """Lowest eigenvalue of M^-1 H seen by conjugate gradients (Golub and Meurant 1997).
+
+    Step lengths a and residual ratios b make up the Lanczos matrix: 1/a_j + b_j-1/a_j-1
+    on its diagonal and sqrt(b_j)/a_j beside it.
+    """
+    a, b = np.array(lengths), np.array(ratios[:-1])
+    diagonal = 1.0 / a
+    diagonal[1:] += b / a[:-1]
+    beside = np.sqrt(np.maximum(b, 0.0)) / a[:-1]
+    return float(
+        eigvalsh_tridiagonal(diagonal, beside, select="i", select_range=(0, 0))[0]
+    )

@@ -81,7 +81,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     watched, best = [], (np.inf, w, np.nan)
     for n_iter in range(1, max_iter + 1):
         w, value, state = _epoch(objective, w, training, state)
-        diverged = not np.isfinite(value)
+        diverged = not (np.isfinite(value) and np.isfinite(w).all())
         if not diverged:
             watched.append(callback(n_iter, w, value))
             if watched[-1] < best[0]:
@@ -91,7 +91,15 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
             break
     if patience.restore_best or diverged:
         _, w, value = best
-    return Result(w, value, improvement, patience.target, n_iter, diverged, state)
+    return Result(
+        w,
+        value,
+        improvement,
+        patience.target,
+        n_iter,
+        diverged=diverged,
+        state=state,
+    )
 
 
 def _epoch(objective, w, training, state):
@@ -127,6 +135,6 @@ def _at_rate(training, step):
 
 
 def _dropout(rate, rng, dtype):
-    """Factors of inverted dropout (Srivastava et al. 2014): the mean of a unit stays."""
+    """Factors of inverted dropout (Srivastava et al. 2014), of mean one."""
     kept = dtype.type(1.0 / (1.0 - rate))
     return lambda shape: (rng.random(shape) >= rate) * kept

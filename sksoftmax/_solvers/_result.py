@@ -20,9 +20,21 @@ class Result:
     target: float  # what it was compared with, nats
     n_iter: int
     diverged: bool = False  # the value left the finite numbers
+    separated: bool = False  # F has no minimum, only the infimum 0
+    step: np.ndarray | None = None  # the last step of a Newton method
     state: dict = field(default_factory=dict)  # what continuing from here needs
 
     @property
     def converged(self):
         """Whether the solver got what tol asks for."""
-        return bool(self.optimality <= self.target and not self.diverged)
+        return bool(
+            self.optimality <= self.target and not (self.diverged or self.separated)
+        )
+
+
+def optimality_target(tol, null_value, value):
+    """What tol asks of the optimality: tol times what the model explains, in nats.
+
+    The second term is the rounding error of F itself, below which nothing can be told.
+    """
+    return tol * max(null_value - value, 0.0) + 4.0 * np.finfo(float).eps * null_value
