@@ -1,0 +1,52 @@
+# Needs python3 with venv, and make. Each command makes the virtual environment and
+# installs what it lacks. Set on the command line: PYTHON (the interpreter), VENV (where
+# the environment goes) and CONSTRAINT (a pip constraints file).
+
+PYTHON ?= python3
+VENV ?= .venv
+CONSTRAINT ?=
+
+bin := $(VENV)/bin
+pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check \
+	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
+
+.PHONY: help demo test lint coverage bench-convex clean
+
+help:
+	@echo "make demo          the estimator on real data: a table and a picture"
+	@echo "make test          the whole suite, with doctests"
+	@echo "make lint          ruff, ruff format and numpydoc, without changing files"
+	@echo "make coverage      the suite once more: which lines did it not run?"
+	@echo "make bench-convex  softmax regression against other packages"
+	@echo "make clean         delete all that the other commands made"
+
+demo: $(VENV)/demo.stamp
+	$(bin)/python examples/demo.py
+
+test: $(VENV)/test.stamp
+	$(bin)/python -m pytest
+
+lint: $(VENV)/lint.stamp
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/python .ci/check_docstrings.py
+
+coverage: $(VENV)/dev.stamp
+	$(bin)/python -m coverage run -m pytest
+	$(bin)/python -m coverage report
+
+bench-convex: $(VENV)/bench.stamp
+	$(bin)/python benchmarks/convex.py
+
+clean:
+	rm -rf $(VENV) .venv-oldest build dist sksoftmax.egg-info .coverage
+	rm -rf .pytest_cache .ruff_cache
+	find sksoftmax tests benchmarks examples -name __pycache__ -exec rm -rf {} +
+
+# An environment with one of the extras of setup.cfg; made anew when that file changes.
+$(VENV)/%.stamp: setup.cfg pyproject.toml $(CONSTRAINT) | $(bin)/pip
+	$(pip_install) --editable '.[$*]'
+	@touch $@
+
+$(bin)/pip:
+	$(PYTHON) -m venv $(VENV)
