@@ -1,0 +1,67 @@
+"""Fixtures that several test files share."""
+
+import csv
+import gzip
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture
+def rng():
+    """A generator with a fixed seed, fresh for every test."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def load_table():
+    """Read one of the files in ``tests/data`` as a dict of columns of strings."""
+
+    def load(name):
+        opener = gzip.open if name.endswith(".gz") else open
+        with opener(DATA / name, "rt", newline="") as file:
+            header, *rows = csv.reader(file)
+        return dict(zip(header, np.array(rows).T, strict=True))
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def exact():
+    """Make a classifier that stops far below the tolerances of the tests."""
+    return partial(SoftmaxRegressionClassifier, tol=1e-14, max_iter=10_000)
+
+
+@pytest.fixture(scope="session")
+def objective():
+    """The objective F of a fitted model, from its public results and formula."""
+
+    def value(model, X, Y, weights=None, alpha=None):
+        alpha = model.alpha if alpha is None else alpha
+        losses = -np.sum(Y * model.predict_log_proba(X), axis=1)
+        penalty = sum(np.sum(np.square(W)) for W in model.coefs_) / 2
+        return np.average(losses, weights=weights) + alpha * penalty
+
+    return value
+
+
+@pytest.fixture(scope="session")
+def finite_differences():
+    """Derivative of an array-valued function of w, by central differences."""
+
+    def derivative(fn, w, step=1e-4):
+        """Shape (*fn(w).shape, w.size); fourth order, so good to about 1e-11."""
+        columns = []
+        for e in step * np.eye(w.size):
+            near = np.subtract(fn(w + e), fn(w - e))
+            far = np.subtract(fn(w + 2 * e), fn(w - 2 * e))
+            columns.append((8 * near - far) / (12 * step))
+        return np.stack(columns, axis=-1)
+
+    return derivative

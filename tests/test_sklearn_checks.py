@@ -1,0 +1,31 @@
+"""scikit-learn's own checks of an estimator, with no expected failures."""
+
+import pytest
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+CONFIGURATIONS = [
+    SoftmaxRegressionClassifier(),
+    SoftmaxRegressionClassifier(alpha=0.0),
+    SoftmaxRegressionClassifier(class_weight="balanced"),
+    SoftmaxRegressionClassifier((10,), solver="lbfgs"),
+    SoftmaxRegressionClassifier((10,), solver="adam"),
+]
+
+
+# The checks fit noise and separable toys, where running out of iterations is in order.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@parametrize_with_checks(CONFIGURATIONS)
+def test_scikit_learn_accepts_the_estimator(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=repr)
+def test_the_tag_says_that_sparse_data_are_welcome(estimator):
+    # The tag switches the sparse checks on: without it they would pass by absence.
+    assert get_tags(estimator).input_tags.sparse
+    assert not get_tags(estimator).input_tags.allow_nan
+    assert get_tags(estimator).classifier_tags.multi_class
