@@ -1,0 +1,54 @@
+"""The history of a run: what it records, watches and prints."""
+
+import numpy as np
+import pytest
+
+from sksoftmax._callbacks import History
+
+
+class Bowl:
+    """Stands for the objective of the validation data."""
+
+    def value(self, w):
+        return float(w @ w)
+
+
+RUN = [(1, np.array([2.0, 0.0]), 0.9), (2, np.array([1.0, 1.0]), 0.5)]
+
+
+def test_the_loss_of_every_iteration_is_recorded_and_watched():
+    history = History(None, verbose=0)
+    assert [history(*iteration) for iteration in RUN] == [0.9, 0.5]
+    assert history.loss_curve == [0.9, 0.5]
+    assert history.validation_loss_curve == []
+
+
+def test_the_validation_loss_is_watched_where_there_is_one():
+    history = History(Bowl(), verbose=0)
+    assert [history(*iteration) for iteration in RUN] == [4.0, 2.0]
+    assert history.loss_curve == [0.9, 0.5]
+    assert history.validation_loss_curve == [4.0, 2.0]
+
+
+@pytest.mark.parametrize("validation", [None, Bowl()], ids=["training", "validation"])
+def test_nothing_is_printed_unless_asked_for(capsys, validation):
+    history = History(validation, verbose=0)
+    for iteration in RUN:
+        history(*iteration)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_verbose_prints_the_numbers_of_an_iteration_on_a_line_of_its_own(capsys):
+    history = History(Bowl(), verbose=1)
+    for iteration in RUN:
+        history(*iteration)
+    lines = capsys.readouterr().out.splitlines()
+    words = [line.split() for line in lines]
+    numbers = [[float(w) for w in line if w[0].isdigit()] for line in words]
+    assert numbers == [[1, 0.9, 4.0], [2, 0.5, 2.0]]
+
+
+def test_two_histories_share_nothing():
+    one, other = History(None, 0), History(None, 0)
+    one(*RUN[0])
+    assert other.loss_curve == []

@@ -1,0 +1,395 @@
+"""Mini-batch training: epochs against transcriptions, when it stops, how it goes on."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.special
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sksoftmax._activations import ACTIVATIONS
+from sksoftmax._blocks import Blocks
+from sksoftmax._network import Network
+from sksoftmax._objective import Objective
+from sksoftmax._penalty import L2Penalty
+from sksoftmax._solvers import (
+    SGD,
+    Adam,
+    Patience,
+    Training,
+    fits,
+    minibatch,
+    start_state,
+)
+from sksoftmax._threads import Threads
+
+N_ROWS, N_FEATURES, N_CLASSES, ALPHA = 60, 3, 3, 0.05
+SCHEMES = {
+    "adam": {"optimizer": Adam(0.05)},
+    "sgd": {"optimizer": SGD(0.3)},
+    "momentum": {"optimizer": SGD(0.05, momentum=0.9, nesterov=True)},
+    "invscaling": {"optimizer": SGD(0.3), "power": 0.5},
+    "dropout": {"optimizer": Adam(0.05), "dropout": 0.4},
+    "in order": {"optimizer": Adam(0.05), "shuffle": False},
+}
+each_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES.keys())
+
+
+@pytest.fixture
+def data(rng):
+    X = rng.standard_normal((N_ROWS, N_FEATURES))
+    codes = (X + rng.gumbel(size=X.shape)).argmax(axis=1)
+    return SimpleNamespace(
+        X=X, Y=np.eye(N_CLASSES)[codes], s=rng.uniform(0.5, 2.0, size=N_ROWS)
+    )
+
+
+@pytest.fixture
+def make(data):
+    """The objective of the data for a network with some hidden layers."""
+
+    def make(*sizes, dtype=np.float64):
+        X, Y, s = (array.astype(dtype) for array in (data.X, data.Y, data.s))
+        n_units = (N_FEATURES, *sizes, N_CLASSES)
+        network = Network(n_units, ACTIVATIONS["tanh"], True)
+        penalty = L2Penalty((ALPHA * network.weight_mask()).astype(dtype))
+        return Objective(network, Blocks(X, Y, s, Threads()), penalty, data.s.sum())
+
+    return make
+
+
+def train(objective, w=None, *, callback=None, state=None, max_iter=5, **settings):
+    """Run minibatch; settings are those of Training and Patience."""
+    settings = {
+        "optimizer": SGD(0.1),
+        "batch_size": 20,
+        "shuffle": True,
+        "dropout": 0.0,
+        "power": 0.0,
+        "n_epochs": 1000,
+        "target": 0.0,
+        "restore_best": False,
+    } | settings
+    patience = {
+        key: settings.pop(key) for key in ("n_epochs", "target", "restore_best")
+    }
+    training = Training(**settings)
+    if w is None:
+        w = start_of(objective)
+    return minibatch(
+        objective,
+        w,
+        training=training,
+        patience=Patience(**patience),
+        max_iter=max_iter,
+        state=state or start_state(training, w, seed=7),
+        callback=callback or (lambda n_iter, w, value: value),
+    )
+
+
+def start_of(objective):
+    return objective.network.initial(np.random.default_rng(0))
+
+
+def plain_value_and_grad(data, w, rows):
+    """Estimates of F and its gradient from rows, without hidden layers, by formula."""
+    A = np.hstack([data.X[rows], np.ones((len(rows), 1))])
+    W = w.reshape(-1, N_CLASSES)
+    log_P = scipy.special.log_softmax(A @ W, axis=1)
+    s = data.s[rows] / data.s.sum() * N_ROWS / len(rows)
+    penalised = np.vstack([W[:-1], np.zeros(N_CLASSES)])
+    value = -s @ np.sum(data.Y[rows] * log_P, axis=1) + ALPHA / 2 * np.sum(penalised**2)
+    grad = A.T @ (s[:, None] * (np.exp(log_P) - data.Y[rows])) + ALPHA * penalised
+    return value, grad.ravel()
+
+
+# Epochs
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5])
+@pytest.mark.parametrize("batch_size", [1, 20, 25, 60])
+def test_an_epoch_steps_through_the_rows_in_batches(data, make, batch_size, power):
+    w, values, sizes = np.zeros((N_FEATURES + 1) * N_CLASSES), [], []
+    for step, start in enumerate(range(0, N_ROWS, batch_size), start=1):
+        rows = np.arange(start, min(start + batch_size, N_ROWS))
+        value, grad = plain_value_and_grad(data, w, rows)
+        w = w - 0.1 / step**power * grad
+        values.append(value)
+        sizes.append(len(rows))
+    result = train(
+        make(),
+        np.zeros_like(w),
+        batch_size=batch_size,
+        power=power,
+        shuffle=False,
+        max_iter=1,
+    )
+    assert_allclose(result.w, w, rtol=1e-11, atol=1e-14)
+    assert_allclose(result.value, np.average(values, weights=sizes), rtol=1e-12)
+
+
+def test_with_one_batch_an_epoch_is_a_step_down_the_whole_gradient(data, make):
+    w = np.zeros((N_FEATURES + 1) * N_CLASSES)
+    for _ in range(500):
+        w = w - 0.5 * plain_value_and_grad(data, w, np.arange(N_ROWS))[1]
+    result = train(
+        make(), np.zeros_like(w), batch_size=N_ROWS, optimizer=SGD(0.5), max_iter=500
+    )
+    assert_allclose(result.w, w, atol=1e-9)
+    # The limit of such steps is the optimum, where the gradient is zero.
+    _, grad = plain_value_and_grad(data, result.w, np.arange(N_ROWS))
+    assert np.abs(grad).max() < 1e-6
+
+
+@each_scheme
+def test_training_lowers_the_objective(make, scheme):
+    objective = make(5)
+    w = start_of(objective)
+    result = train(objective, w, max_iter=30, **scheme)
+    assert objective.value(result.w) < objective.value(w) - 0.05
+
+
+def test_hidden_units_are_dropped_at_the_rate_and_the_others_make_up_for_it(make):
+    objective = make(50, 40)
+    seen = []
+    estimate = objective.batch_value_and_grad
+
+    def watch(w, batch, drop=None):
+        seen.append([drop((batch.s.size, size)) for size in (50, 40)])
+        return estimate(w, batch, drop)
+
+    objective.batch_value_and_grad = watch
+    train(objective, dropout=0.4, max_iter=2)
+    factors = np.concatenate([array.ravel() for masks in seen for array in masks])
+    assert_allclose(np.unique(factors), [0.0, 1 / 0.6])
+    # 10800 draws: the mean of the factors is 1 with a standard error of .008.
+    assert abs(factors.mean() - 1.0) < 0.04
+    assert (seen[0][0] != seen[1][0]).any()
+
+
+def test_nothing_is_dropped_at_rate_zero(make):
+    objective = make(5)
+    estimate = objective.batch_value_and_grad
+    drops = []
+
+    def watch(w, batch, drop=None):
+        drops.append(drop)
+        return estimate(w, batch, drop)
+
+    objective.batch_value_and_grad = watch
+    train(objective, max_iter=1)
+    assert drops == [None] * 3
+
+
+@each_scheme
+def test_single_precision_stays_single_precision(make, scheme):
+    objective = make(5, dtype=np.float32)
+    w = start_of(objective).astype(np.float32)
+    result = train(objective, w, **scheme)
+    assert result.w.dtype == np.float32
+    assert type(result.value) is float
+
+
+# The callback
+
+
+@each_scheme
+def test_the_callback_gets_every_epoch_and_its_w(make, scheme):
+    objective = make(5)
+    w = start_of(objective)
+    before, seen = w.copy(), []
+
+    def callback(n_iter, w, value):
+        seen.append((n_iter, w, w.copy(), value))
+        return value
+
+    result = train(objective, w, callback=callback, **scheme)
+    numbers, points, copies, values = zip(*seen, strict=True)
+    assert numbers == (1, 2, 3, 4, 5)
+    assert result.n_iter == 5
+    assert_array_equal(points, copies)  # nothing goes on writing into them
+    assert_array_equal(points[-1], result.w)
+    assert values[-1] == result.value
+    assert all(type(value) is float for value in values)
+    assert_array_equal(w, before)
+
+
+def test_epochs_are_the_same_whether_or_not_they_are_watched(make):
+    quiet = train(make(5))
+    watched = train(make(5), callback=lambda n_iter, w, value: 1.0 / n_iter)
+    assert_array_equal(quiet.w, watched.w)
+
+
+# When it stops
+
+
+@pytest.mark.parametrize(
+    ("watched", "n_iter"),
+    [
+        # The best of the last two must be lower than the best before by more than .1.
+        ([5.0, 4.0, 3.0, 2.95, 2.95, 9.9], 5),
+        ([5.0, 4.0, 4.5, 3.8, 3.85, 3.75, 9.9], 6),
+        ([5.0, 5.0, 5.0, 5.0], 3),
+        ([5.0, 4.0, 3.0, 2.0, 1.0], 5),
+    ],
+    ids=str,
+)
+def test_training_stops_when_the_last_epochs_are_hardly_better(make, watched, n_iter):
+    result = train(
+        make(5),
+        n_epochs=2,
+        target=0.1,
+        max_iter=len(watched),
+        callback=lambda n_iter, w, value: watched[n_iter - 1],
+    )
+    assert result.n_iter == n_iter
+    assert result.converged == (n_iter < len(watched))
+    assert result.target == 0.1
+    best_of_last, best_before = (
+        min(watched[n_iter - 2 : n_iter]),
+        min(watched[: n_iter - 2]),
+    )
+    assert_allclose(result.optimality, max(best_before - best_of_last, 0.0))
+
+
+def test_training_does_not_converge_before_there_are_enough_epochs(make):
+    result = train(make(5), n_epochs=10, target=1.0, max_iter=10)
+    assert result.n_iter == 10
+    assert not result.converged
+
+
+@pytest.mark.parametrize("restore_best", [True, False])
+def test_training_that_only_made_it_worse_has_not_converged(make, restore_best):
+    # It may have where the best epoch is returned: there, validation losses rise.
+    watched = [5.0, 6.0, 7.0, 80.0, 900.0]
+    result = train(
+        make(5),
+        n_epochs=2,
+        target=0.1,
+        restore_best=restore_best,
+        callback=lambda n_iter, w, value: watched[n_iter - 1],
+    )
+    assert result.converged == restore_best
+
+
+@pytest.mark.parametrize("restore_best", [True, False])
+def test_the_best_epoch_is_returned_if_that_is_wanted(make, restore_best):
+    points, watched = [], [3.0, 1.0, 2.0, 2.5]
+
+    def callback(n_iter, w, value):
+        points.append((w, value))
+        return watched[n_iter - 1]
+
+    result = train(make(5), callback=callback, restore_best=restore_best, max_iter=4)
+    w, value = points[1 if restore_best else 3]
+    assert_array_equal(result.w, w)
+    assert result.value == value
+    assert result.n_iter == 4
+
+
+# Divergence
+
+
+def test_training_that_leaves_the_finite_numbers_has_diverged(make):
+    result = train(make(5), optimizer=SGD(1e200), max_iter=50)
+    assert result.diverged
+    assert not result.converged
+    assert np.isfinite(result.w).all()
+
+
+def test_the_best_epoch_before_the_divergence_is_returned(make):
+    objective = make()
+    estimate, points = objective.batch_value_and_grad, []
+
+    def overflow_later(w, batch, drop=None):
+        value, grad = estimate(w, batch, drop)
+        return (value, grad) if len(points) < 3 else (np.inf, np.full_like(w, np.nan))
+
+    def callback(n_iter, w, value):
+        points.append((w, value))
+        return value
+
+    objective.batch_value_and_grad = overflow_later
+    result = train(objective, callback=callback, max_iter=50)
+    assert result.diverged
+    assert len(points) == 3
+    best = min(points, key=lambda point: point[1])
+    assert_array_equal(result.w, best[0])
+    assert result.value == best[1]
+
+
+@pytest.mark.parametrize("max_iter", [1, 2])
+def test_a_last_step_out_of_the_finite_numbers_is_a_divergence_too(
+    data, make, max_iter
+):
+    data.X *= 1e5
+    result = train(make(), optimizer=SGD(1e305), max_iter=max_iter, batch_size=N_ROWS)
+    assert np.isfinite(result.w).all()
+    assert result.diverged
+
+
+# Going on
+
+
+@each_scheme
+@pytest.mark.parametrize("sizes", [(), (5,)], ids=str)
+def test_training_in_two_parts_is_training_in_one(make, scheme, sizes):
+    objective = make(*sizes)
+    whole = train(objective, max_iter=5, **scheme)
+    first = train(objective, max_iter=2, **scheme)
+    second = train(objective, first.w, state=first.state, max_iter=3, **scheme)
+    assert_array_equal(second.w, whole.w)
+    assert second.value == whole.value
+
+
+def test_a_state_is_not_changed_by_going_on_from_it(make):
+    objective = make(5)
+    first = train(objective, optimizer=Adam(0.05), max_iter=2)
+    second = train(objective, first.w, state=first.state, optimizer=Adam(0.05))
+    again = train(objective, first.w, state=first.state, optimizer=Adam(0.05))
+    assert_array_equal(second.w, again.w)
+
+
+def test_the_order_of_rows_is_the_seed_s_and_new_each_epoch(make):
+    objective = make()
+    orders = []
+    batches = objective.minibatches
+
+    def watch(batch_size, rng):
+        for batch in batches(batch_size, rng):
+            orders.append(batch.s)
+            yield batch
+
+    objective.minibatches = watch
+    results = []
+    for seed in (7, 7, 8):
+        training = Training(SGD(0.1), N_ROWS, shuffle=True, dropout=0.0, power=0.0)
+        w = start_of(objective)
+        state = start_state(training, w, seed=seed)
+        results.append(train(objective, w, state=state, batch_size=N_ROWS, max_iter=2))
+    first, second, *others = orders
+    assert (first != second).any()
+    assert_array_equal(others[:2], [first, second])
+    assert (others[2] != first).any()
+    assert_array_equal(results[0].w, results[1].w)
+
+
+@pytest.mark.parametrize(
+    ("held", "now", "expected"),
+    [
+        (Adam(), Adam(0.5), True),
+        (SGD(0.1), SGD(0.1, momentum=0.9), True),
+        (SGD(0.1), Adam(), False),
+        (Adam(), SGD(0.1), False),
+    ],
+    ids=str,
+)
+def test_a_state_fits_the_same_optimizer_on_as_many_parameters(held, now, expected):
+    w = np.zeros(4)
+    state = start_state(scheme_of(held), w, seed=0)
+    assert fits(state, scheme_of(now), w) == expected
+    assert not fits(state, scheme_of(now), np.zeros(5))
+
+
+def scheme_of(optimizer):
+    return Training(optimizer, 10, shuffle=True, dropout=0.0, power=0.0)

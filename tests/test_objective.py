@@ -1,0 +1,291 @@
+"""The objective: its value by the formula, its derivatives by finite differences.
+
+The data have weights, soft labels and several blocks, and a penalty is on: no mistake
+in S, in the penalty or at the end of a block goes unseen.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.special
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array, csr_matrix
+
+from sksoftmax import _blocks
+from sksoftmax._activations import ACTIVATIONS
+from sksoftmax._blocks import Blocks
+from sksoftmax._network import Network
+from sksoftmax._objective import Objective
+from sksoftmax._penalty import L2Penalty
+from sksoftmax._threads import Threads
+
+N_ROWS, N_FEATURES, N_CLASSES, ALPHA = 150, 4, 3, 0.3
+
+# Without hidden layers no activation is used.
+NETWORKS = [((), "relu")]
+NETWORKS += [(sizes, name) for sizes in ((4,), (4, 3)) for name in ACTIVATIONS]
+each_network = pytest.mark.parametrize(
+    ("sizes", "activation"), NETWORKS, ids=lambda value: str(value)
+)
+some_networks = pytest.mark.parametrize("sizes", [(), (4,), (4, 3)], ids=str)
+with_and_without_intercept = pytest.mark.parametrize(
+    "fit_intercept", [True, False], ids=["intercept", "no intercept"]
+)
+dense_and_sparse = pytest.mark.parametrize("store", [np.asarray, csr_array])
+each_batch_size = pytest.mark.parametrize("batch_size", [1, 7, 50, 150])
+
+
+@pytest.fixture(autouse=True)
+def several_blocks(monkeypatch):
+    """Blocks as small as they come: three of them."""
+    monkeypatch.setattr(_blocks, "_BLOCK_BYTES", 1)
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((N_ROWS, N_FEATURES))
+    X[:, 1] *= rng.random(N_ROWS) < 0.5
+    Y = rng.dirichlet(np.ones(N_CLASSES), size=N_ROWS)
+    Y[::2] = np.eye(N_CLASSES)[rng.integers(N_CLASSES, size=len(Y[::2]))]
+    s = rng.uniform(0.5, 2.0, size=N_ROWS)
+    s[4] = 1e-3
+    return SimpleNamespace(X=X, Y=Y, s=s)
+
+
+def make(data, sizes=(), activation="tanh", fit_intercept=True, dtype=np.float64):
+    """The objective of some data, and a point w and a direction v for it."""
+    n_units = (N_FEATURES, *sizes, N_CLASSES)
+    network = Network(n_units, ACTIVATIONS[activation], fit_intercept)
+    blocks = Blocks(data.X, data.Y.astype(dtype), data.s.astype(dtype), Threads())
+    penalty = L2Penalty((ALPHA * network.weight_mask()).astype(dtype))
+    # A seed for which no pre-activation is so near to zero that the points of a
+    # difference quotient lie on both sides of the kink of relu or selu.
+    rng = np.random.default_rng(3)
+    w, v = 0.7 * rng.standard_normal((2, network.n_params))
+    return Objective(network, blocks, penalty, data.s.sum()), w, v
+
+
+def stored(data, store):
+    return SimpleNamespace(**{**vars(data), "X": store(data.X)})
+
+
+def plain_logits(network, X, w, masks=()):
+    """The forward pass, layer by layer; masks are dropout's, one a hidden layer."""
+    *hidden, (W_last, b_last) = network.unpack(w)
+    H, masks = X, iter(masks)
+    for W, b in hidden:
+        H = network.activation.value(H @ W + (0.0 if b is None else b)) * next(masks, 1)
+    return H @ W_last + (0.0 if b_last is None else b_last)
+
+
+def plain_value(network, data, w, masks=()):
+    """F(w) by its formula: weighted mean of the losses, and all W, no b."""
+    log_P = scipy.special.log_softmax(plain_logits(network, data.X, w, masks), axis=1)
+    cost = np.average(-np.sum(data.Y * log_P, axis=1), weights=data.s)
+    return cost + ALPHA / 2 * sum(np.sum(W**2) for W, _ in network.unpack(w))
+
+
+@dense_and_sparse
+@with_and_without_intercept
+@each_network
+def test_value_is_the_formula_s_in_all_three_verbs(
+    data, sizes, activation, fit_intercept, store
+):
+    objective, w, _ = make(stored(data, store), sizes, activation, fit_intercept)
+    expected = plain_value(objective.network, data, w)
+    assert_allclose(objective.value(w), expected, rtol=1e-13)
+    assert_allclose(objective.value_and_grad(w)[0], expected, rtol=1e-13)
+    assert_allclose(objective.value_grad_hessp(w)[0], expected, rtol=1e-13)
+
+
+@dense_and_sparse
+@with_and_without_intercept
+@each_network
+def test_gradient_is_the_difference_quotient_of_the_value(
+    data, finite_differences, sizes, activation, fit_intercept, store
+):
+    objective, w, _ = make(stored(data, store), sizes, activation, fit_intercept)
+    expected = finite_differences(lambda w: plain_value(objective.network, data, w), w)
+    assert_allclose(objective.value_and_grad(w)[1], expected, atol=1e-10)
+    assert_allclose(objective.value_grad_hessp(w)[1], expected, atol=1e-10)
+
+
+@dense_and_sparse
+@with_and_without_intercept
+def test_hessp_without_hidden_layers_is_the_difference_quotient_of_the_gradient(
+    data, finite_differences, fit_intercept, store
+):
+    objective, w, v = make(stored(data, store), fit_intercept=fit_intercept)
+    hessian = finite_differences(lambda w: objective.value_and_grad(w)[1], w)
+    _, _, hessp = objective.value_grad_hessp(w)
+    assert_allclose(hessp(v), hessian @ v, atol=1e-10)
+
+
+@dense_and_sparse
+@with_and_without_intercept
+@each_network
+def test_hessp_is_the_gauss_newton_matrix_times_v(
+    data, finite_differences, sizes, activation, fit_intercept, store
+):
+    objective, w, v = make(stored(data, store), sizes, activation, fit_intercept)
+    network = objective.network
+    J = finite_differences(lambda w: plain_logits(network, data.X, w), w)
+    P = scipy.special.softmax(plain_logits(network, data.X, w), axis=1)
+    H = np.einsum("ik,kl->ikl", P, np.eye(N_CLASSES)) - np.einsum("ik,il->ikl", P, P)
+    shares = data.s / data.s.sum()
+    gauss_newton = np.einsum("i,ika,ikl,ilb->ab", shares, J, H, J, optimize=True)
+    expected = gauss_newton @ v + ALPHA * network.weight_mask() * v
+    _, _, hessp = objective.value_grad_hessp(w)
+    assert_allclose(hessp(v), expected, atol=1e-10)
+
+
+@some_networks
+def test_hessp_may_be_called_again_and_in_any_order(data, sizes):
+    objective, w, v = make(data, sizes)
+    _, _, hessp = objective.value_grad_hessp(w)
+    first = hessp(v)
+    objective.value_grad_hessp(-w)
+    assert_allclose(hessp(w) + hessp(-2 * w), -hessp(w), rtol=1e-12, atol=1e-15)
+    assert_allclose(hessp(v), first, rtol=1e-14, atol=1e-16)
+
+
+@some_networks
+def test_arguments_and_data_stay_as_they_were(data, sizes):
+    objective, w, v = make(data, sizes)
+    arrays = (w, v, data.X, data.Y, data.s)
+    before = [array.copy() for array in arrays]
+    objective.value(w)
+    objective.value_and_grad(w)
+    _, _, hessp = objective.value_grad_hessp(w)
+    hessp(v)
+    for batch in objective.minibatches(50, None):
+        objective.batch_value_and_grad(w, batch)
+    for array, as_it_was in zip(arrays, before, strict=True):
+        assert_array_equal(array, as_it_was)
+
+
+@some_networks
+def test_rows_of_weight_zero_count_in_no_value_and_no_gradient(data, sizes):
+    data.s[::3] = 0.0
+    objective, w, _ = make(data, sizes)
+    value, grad = objective.value_and_grad(w)
+    (batch,) = objective.minibatches(N_ROWS, None)
+    estimate, estimated_grad = objective.batch_value_and_grad(w, batch)
+    rows = data.s > 0
+    others = SimpleNamespace(X=data.X[rows], Y=data.Y[rows], s=data.s[rows])
+    expected_value, expected_grad = make(others, sizes)[0].value_and_grad(w)
+    values = [value, estimate, objective.value(w)]
+    assert_allclose(values, expected_value, rtol=1e-13)
+    assert_allclose(grad, expected_grad, atol=1e-14)
+    assert_allclose(estimated_grad, expected_grad, atol=1e-14)
+
+
+@dense_and_sparse
+@with_and_without_intercept
+@some_networks
+def test_along_is_the_value_and_the_slope_on_a_line(data, sizes, fit_intercept, store):
+    objective, w, v = make(stored(data, store), sizes, fit_intercept=fit_intercept)
+    phi = objective.along(w, v)
+    for t in (0.0, 1.0, -0.5, 0.0):
+        value, grad = objective.value_and_grad(w + t * v)
+        assert_allclose(phi(t), (value, grad @ v), rtol=1e-11)
+
+
+def test_only_the_ratios_of_weights_count(data):
+    objective, w, _ = make(data)
+    heavier, _, _ = make(SimpleNamespace(X=data.X, Y=data.Y, s=1e6 * data.s))
+    assert_allclose(heavier.value(w), objective.value(w), rtol=1e-13)
+
+
+@some_networks
+def test_logits_of_ten_thousand_give_finite_derivatives(data, sizes):
+    objective, w, v = make(data, sizes, "relu")
+    w *= 10.0 ** (4 / (1 + len(sizes)))
+    value, grad, hessp = objective.value_grad_hessp(w)
+    assert_allclose(value, plain_value(objective.network, data, w), rtol=1e-13)
+    assert np.isfinite(grad).all()
+    assert np.isfinite(hessp(v)).all()
+
+
+@pytest.mark.parametrize(
+    "store", [np.asarray, np.asfortranarray, csr_array, csr_matrix]
+)
+@some_networks
+def test_single_precision_rows_lose_nothing_beside_double_precision_parameters(
+    data, sizes, store
+):
+    data.X = data.X.astype(np.float32)
+    objective, w, _ = make(stored(data, store), sizes)
+    data.X = data.X.astype(np.float64)
+    value, grad = objective.value_and_grad(w)
+    expected_value, expected_grad = make(data, sizes)[0].value_and_grad(w)
+    assert_allclose(value, expected_value, rtol=1e-12)
+    assert_allclose(grad, expected_grad, rtol=1e-10, atol=1e-12)
+
+
+# Mini-batches
+
+
+@each_batch_size
+@dense_and_sparse
+@some_networks
+@pytest.mark.parametrize("seed", [None, 0], ids=["in order", "shuffled"])
+def test_estimates_of_an_epoch_average_to_the_value_and_the_gradient(
+    data, sizes, store, batch_size, seed
+):
+    objective, w, _ = make(stored(data, store), sizes)
+    rng = None if seed is None else np.random.default_rng(seed)
+    batches = list(objective.minibatches(batch_size, rng))
+    estimates = [objective.batch_value_and_grad(w, batch) for batch in batches]
+    values, grads = zip(*estimates, strict=True)
+    # The last batch of 7 in 150 has fewer rows, and counts less for that.
+    shares = [batch.s.size / N_ROWS for batch in batches]
+    value, grad = objective.value_and_grad(w)
+    assert_allclose(shares @ np.array(values), value, rtol=1e-12)
+    assert_allclose(shares @ np.array(grads), grad, atol=1e-13)
+
+
+def test_a_batch_is_the_data_s_estimate_with_the_penalty_in_full(data):
+    objective, w, _ = make(data)
+    batch = next(objective.minibatches(50, None))
+    rows = SimpleNamespace(X=data.X[:50], Y=data.Y[:50], s=data.s[:50])
+    penalty = ALPHA / 2 * np.sum(objective.network.weight_mask() * w**2)
+    cost = plain_value(objective.network, rows, w) - penalty
+    scale = (rows.s.sum() / 50) / (data.s.sum() / N_ROWS)
+    value, _ = objective.batch_value_and_grad(w, batch)
+    assert_allclose(value, scale * cost + penalty, rtol=1e-13)
+
+
+@dense_and_sparse
+@with_and_without_intercept
+@each_network
+def test_gradient_under_dropout_is_that_of_the_thinned_network(
+    data, finite_differences, sizes, activation, fit_intercept, store
+):
+    objective, w, _ = make(stored(data, store), sizes, activation, fit_intercept)
+    rng = np.random.default_rng(3)
+    masks = [rng.choice([0.0, 1.25], (N_ROWS, size), p=[0.2, 0.8]) for size in sizes]
+    remaining = iter(masks)
+    (batch,) = objective.minibatches(N_ROWS, None)
+    value, grad = objective.batch_value_and_grad(w, batch, lambda _: next(remaining))
+
+    def thinned(w):
+        return plain_value(objective.network, data, w, masks)
+
+    assert_allclose(value, thinned(w), rtol=1e-13)
+    assert_allclose(grad, finite_differences(thinned, w), atol=1e-10)
+
+
+@dense_and_sparse
+@some_networks
+def test_single_precision_batches_stay_single_precision(data, sizes, store):
+    data.X = data.X.astype(np.float32)
+    objective, w, _ = make(stored(data, store), sizes, dtype=np.float32)
+    (batch,) = objective.minibatches(N_ROWS, None)
+    value, grad = objective.batch_value_and_grad(w.astype(np.float32), batch)
+    assert grad.dtype == np.float32
+    expected_value, expected_grad = make(data, sizes)[0].value_and_grad(w)
+    assert_allclose(value, expected_value, rtol=1e-5)
+    assert_allclose(grad, expected_grad, atol=1e-5)
