@@ -34,7 +34,7 @@ _N_GROUPS = 16
 
 # A block's X, logits and their copies should stay in the L2 cache (1 MB per core on
 # recent servers) between the two products of a pass.
-_BLOCK_BYTES = 2**19
+_BLOCK_BYTES = 2**20
 
 
 class Blocks:
@@ -50,7 +50,7 @@ class Blocks:
     """
 
     def __init__(self, X, Y, s, threads):
-        self._X, self._Y, self._s = X, Y, s
+        self.X, self._Y, self._s = X, Y, s
         self.threads = threads
         self._blocks = [
             Block(
@@ -73,7 +73,7 @@ class Blocks:
     @property
     def stored_per_row(self):
         """Mean number of stored entries in a row of X."""
-        return stored_per_row(self._X)
+        return stored_per_row(self.X)
 
     def map(self, fn, *args):
         """fn(block, *args) for every block, as a `PerBlock`.
@@ -139,7 +139,7 @@ class Blocks:
         for start in range(0, self.n_rows, batch_size):
             rows = order[start : start + batch_size]
             s = self._s[rows]
-            yield Block(start, self._X[rows], self._Y[rows] * s[:, None], s)
+            yield Block(start, self.X[rows], self._Y[rows] * s[:, None], s)
 
 
 def _count_classes(block):

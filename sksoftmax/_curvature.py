@@ -6,47 +6,178 @@ is n_features + 1 with intercepts and K the number of classes; nothing here is d
 by the total weight, and the penalty is left out.
 """
 
+from functools import partial
+
 import numpy as np
 
 from sksoftmax._data import (
-    column_moments,
     dense_with_ones,
-    squared_distances,
+    is_dense,
     squares,
+    take_columns,
+    weighted_sums,
 )
 
 
-def diagonal(objective, hessian):
-    """Diagonal of the Hessian, shape (q, K)."""
-    D, intercepts = objective.blocks.sum(_block_diagonal, hessian.states)
-    return np.vstack([D, intercepts]) if objective.network.fit_intercept else D
+class Curvature:
+    """The Hessian of an objective without hidden layers, in centred coordinates.
+
+    There the intercepts multiply the columns of X minus their means, and features far
+    from zero no longer look like the intercept. `centre` has those means (weighted, as
+    repeated rows would be), zeros where X is sparse or there are no intercepts.
+
+    Samples of rows are drawn with probabilities that follow each row's share of the
+    curvature, each class counting the same however rare, and its distance from the
+    centre; weights are divided by the probability, which makes sums unbiased.
+    """
+
+    def __init__(self, objective):
+        self._blocks = objective.blocks
+        self._total_weight = objective.total_weight
+        self._ones = objective.network.fit_intercept
+        n_features = objective.network.n_units[0]
+        self.centre = np.zeros(n_features)
+        if self._ones and is_dense(objective.blocks.X):
+            self.centre = self._blocks.sum(_block_sums) / objective.total_weight
+        self._variances = None
+        self._distances = None
+        self._n_draws = 0
+
+    def diagonal(self, hessian, *, centred=True):
+        """Diagonal of the Hessian, shape (q, K)."""
+        centre = self.centre if centred else np.zeros_like(self.centre)
+        D, intercepts = self._blocks.sum(_block_diagonal, hessian.states, centre)
+        return np.vstack([D, intercepts]) if self._ones else D
+
+    def dense(self, hessian):
+        """The Hessian without the last class, shape ((K - 1) q, (K - 1) q)."""
+        return self._blocks.sum(_block_dense, hessian.states, self.centre, self._ones)
+
+    def draw(self, hessian, n_rows, columns=None):
+        """X (with ones), sP and s of about n_rows rows, or of all if that is None.
+
+        columns are the numbers of the features that are wanted, all if None.
+        """
+        rows_of = partial(_rows, centre=self.centre, columns=columns, ones=self._ones)
+        if n_rows is None:
+            parts = self._blocks.map(_block_all, hessian.states, rows_of)
+        else:
+            self._measure()
+            masses = self._blocks.sum(_block_masses, hessian.states)
+            inverse = 1.0 / np.maximum(masses, np.finfo(float).tiny)
+            scores = self._blocks.map(
+                _block_scores, hessian.states, inverse, self._distances
+            )
+            factor = n_rows / sum(float(score.sum()) for score in scores)
+            self._n_draws += 1
+            parts = self._blocks.map(
+                _block_draw, hessian.states, scores, factor, self._n_draws, rows_of
+            )
+        return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+    def floor(self, weights):
+        """Least diagonal, shape (q, K), that a sampled matrix may have.
+
+        A feature that is zero in all rows of a sample seems to have no curvature. It
+        gets a thousandth of what it has if it is independent of the probabilities.
+        weights holds s p (1 - p) of the sample, shape (n_rows, K).
+        """
+        variances = self._variances
+        if variances is None:  # all rows were used
+            variances = np.zeros_like(self.centre)
+        if self._ones:
+            variances = np.append(variances, 1.0)
+        return 1e-3 * np.outer(variances, weights.sum(axis=0))
+
+    def _measure(self):
+        """Variances of the features and distances of rows from the centre, once."""
+        if self._distances is not None:
+            return
+        squared = self._blocks.sum(_block_square_sums, self.centre)
+        self._variances = squared / self._total_weight
+        varies = self._variances > 0.0
+        scale = np.where(varies, self._variances, 1.0) * max(
+            np.count_nonzero(varies), 1
+        )
+        self._distances = self._blocks.map(
+            _block_distances, self.centre, varies / scale
+        )
 
 
-def _block_diagonal(block, state):
+def sharpness(sP, s):
+    """s p (1 - p), the curvature of each class in each row."""
+    return sP * (1.0 - sP / s[:, None])
+
+
+def _block_sums(block):
+    return weighted_sums(block.X, block.s)
+
+
+def _block_square_sums(block, centre):
+    return weighted_sums(squares(block.X, centre), block.s)
+
+
+def _block_distances(block, centre, inverse_variance):
+    return squares(block.X, centre) @ inverse_variance
+
+
+def _block_diagonal(block, state, centre):
     """Sum of s p (1 - p) x^2 and of s p (1 - p), shapes (n_features, K) and (K,)."""
     _, sP = state
     weights = sharpness(sP, block.s)
-    return squares(block.X).T @ weights, weights.sum(axis=0)
+    return squares(block.X, centre).T @ weights, weights.sum(axis=0)
 
 
-def dense_hessian(objective, hessian):
-    """The Hessian without the last class, shape ((K - 1) q, (K - 1) q)."""
-    return objective.blocks.sum(
-        _block_dense, hessian.states, objective.network.fit_intercept
-    )
-
-
-def _block_dense(block, state, ones):
+def _block_dense(block, state, centre, ones):
     _, sP = state
-    return _dense_hessian(dense_with_ones(block.X, ones), sP, block.s)
+    return _dense_hessian(dense_with_ones(block.X, centre, ones), sP, block.s)
+
+
+def _block_masses(block, state):
+    """Curvature of each class: sum of s p (1 - p)."""
+    _, sP = state
+    return sharpness(sP, block.s).sum(axis=0)
+
+
+def _block_scores(block, state, inverse, distances):
+    _, sP = state
+    return (sharpness(sP, block.s) @ inverse) * (1.0 + distances)
+
+
+def _rows(X, *, centre, columns, ones):
+    if columns is not None:
+        X, centre = take_columns(X, columns), centre[columns]
+    return dense_with_ones(X, centre, ones)
+
+
+def _block_all(block, state, rows_of):
+    return rows_of(block.X), state[1], block.s
+
+
+def _block_draw(block, state, scores, factor, n_draws, rows_of):
+    """Row i with probability min(1, factor * score), by systematic sampling.
+
+    Along the cumulated probabilities every whole number takes the row that it falls on,
+    which needs no random numbers but a start, another in each draw and block: multiples
+    of the golden ratio.
+    """
+    _, sP = state
+    probability = np.minimum(factor * scores, 1.0)
+    reached = np.cumsum(probability)
+    reached += (n_draws * 0.6180339887 + block.number * 0.7548776662) % 1.0
+    rows = np.flatnonzero(np.diff(np.floor(reached), prepend=0.0))
+    weight = 1.0 / probability[rows]
+    return rows_of(block.X[rows]), sP[rows] * weight[:, None], block.s[rows] * weight
 
 
 def _dense_hessian(X, sP, s):
     """Sum of s_i (diag(p_i) - p_i p_i^T) (x) x_i x_i^T without the last class."""
     n_rows, q = X.shape
     n_free = sP.shape[1] - 1
-    root = np.sqrt(s)
-    rX = X * root[:, None]
+    if n_free == 1:
+        rX = X * np.sqrt(sharpness(sP, s)[:, :1])
+        return rX.T @ rX
+    rX = X * np.sqrt(s)[:, None]
     P = sP[:, :-1] / s[:, None]
     B = (P[:, :, None] * rX[:, None, :]).reshape(n_rows, n_free * q)
     H = B.T @ B
@@ -76,100 +207,3 @@ def dense_hessian_of_rows(threads, X, sP, s):
         for H in threads.map(chunk, starts[first : first + n_together]):
             total = H if total is None else np.add(total, H, out=total)
     return total
-
-
-def sharpness(sP, s):
-    """s p (1 - p), the curvature of each class in each row."""
-    return sP * (1.0 - sP / s[:, None])
-
-
-class Sampler:
-    """Draws rows that stand for all rows in a Hessian.
-
-    A row is kept with a probability that follows its share of the curvature, each class
-    counting the same however rare, and its distance from the centre of the data; its
-    weight is divided by that probability, which makes sums unbiased.
-    """
-
-    def __init__(self, objective):
-        self._objective = objective
-        self._distances = None
-        self._n_draws = 0
-
-    def draw(self, hessian, n_rows):
-        """X (with ones), sP and s of about n_rows rows, or of all if that is None."""
-        blocks = self._objective.blocks
-        ones = self._objective.network.fit_intercept
-        if n_rows is None:
-            parts = blocks.map(_block_rows, hessian.states, ones)
-        else:
-            if self._distances is None:
-                self._measure()
-            masses = blocks.sum(_block_masses, hessian.states)
-            inverse = 1.0 / np.maximum(masses, np.finfo(float).tiny)
-            scores = blocks.map(_block_scores, hessian.states, inverse, self._distances)
-            factor = n_rows / sum(float(score.sum()) for score in scores)
-            seed = self._n_draws = self._n_draws + 1
-            parts = blocks.map(_block_draw, hessian.states, scores, factor, seed, ones)
-        return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-
-    def floor(self, weights):
-        """Least diagonal, shape (q, K), that a sampled matrix may have.
-
-        A feature that is zero in all rows of a sample seems to have no curvature. It
-        gets a thousandth of what it has if it is independent of the probabilities.
-        weights holds s p (1 - p) of the sample, shape (n_rows, K).
-        """
-        if self._distances is None:
-            return 0.0
-        return 1e-3 * np.outer(self._mean_squares, weights.sum(axis=0))
-
-    def _measure(self):
-        """Distances of rows from the centre, and mean squares of the features."""
-        blocks = self._objective.blocks
-        sums, square_sums = blocks.sum(_block_moments)
-        mean, mean_square = sums / blocks.n_rows, square_sums / blocks.n_rows
-        variance = mean_square - mean**2
-        varies = variance > 1e-12 * mean_square
-        scale = np.where(varies, variance, 1.0) * max(np.count_nonzero(varies), 1)
-        self._distances = blocks.map(_block_distances, mean, varies / scale)
-        ones = self._objective.network.fit_intercept
-        self._mean_squares = np.append(mean_square, 1.0) if ones else mean_square
-
-
-def _block_moments(block):
-    return column_moments(block.X)
-
-
-def _block_distances(block, centre, inverse_variance):
-    return squared_distances(block.X, centre, inverse_variance)
-
-
-def _block_rows(block, state, ones):
-    return dense_with_ones(block.X, ones), state[1], block.s
-
-
-def _block_masses(block, state):
-    """Curvature of each class: sum of s p (1 - p)."""
-    _, sP = state
-    return (sharpness(sP, block.s)).sum(axis=0)
-
-
-def _block_scores(block, state, inverse, distances):
-    _, sP = state
-    curvature = (sharpness(sP, block.s)) @ inverse
-    return curvature * (1.0 + distances)
-
-
-def _block_draw(block, state, scores, factor, seed, ones):
-    """Independent draws: row i with probability min(1, factor * score)."""
-    _, sP = state
-    probability = np.minimum(factor * scores, 1.0)
-    rng = np.random.default_rng([seed, block.number])
-    rows = np.flatnonzero(rng.random(probability.size) < probability)
-    weight = 1.0 / probability[rows]
-    return (
-        dense_with_ones(block.X[rows], ones),
-        sP[rows] * weight[:, None],
-        block.s[rows] * weight,
-    )

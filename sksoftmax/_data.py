@@ -35,6 +35,11 @@ def take_rows(X, rows):
     return X[rows]
 
 
+def take_columns(X, columns):
+    """Columns of X chosen by numbers."""
+    return X[:, columns]
+
+
 def slice_rows(X, start, stop):
     """Rows start to stop of X as a view, also of a CSR matrix."""
     if not issparse(X):
@@ -71,33 +76,27 @@ def transposed_product(X, dZ):
     return (dZ.T @ X).T
 
 
-def squares(X):
-    """X with every entry squared."""
-    return X.multiply(X).tocsr() if issparse(X) else X * X
+def squares(X, centre):
+    """(X - centre)^2, elementwise; a CSR matrix is not centred."""
+    if not issparse(X):
+        return np.square(X - centre)
+    # Shares the structure, which X.multiply(X) would build again (3 times slower).
+    return type(X)((X.data * X.data, X.indices, X.indptr), shape=X.shape, copy=False)
 
 
-def dense_with_ones(X, ones):
-    """X as a dense float64 array, with a last column of ones if asked for."""
+def weighted_sums(X, s):
+    """Sum of each column, rows weighted by s."""
+    return X.T @ s
+
+
+def dense_with_ones(X, centre, ones):
+    """X - centre as a dense float64 array, with a last column of ones if asked for.
+
+    A CSR matrix is not centred.
+    """
+    augmented = np.ones((X.shape[0], X.shape[1] + ones))
     if issparse(X):
-        X = X.toarray()
-    if not ones:
-        return X
-    augmented = np.empty((X.shape[0], X.shape[1] + 1))
-    augmented[:, :-1] = X
-    augmented[:, -1] = 1.0
+        augmented[:, : X.shape[1]] = X.toarray()
+    else:
+        np.subtract(X, centre, out=augmented[:, : X.shape[1]])
     return augmented
-
-
-def column_moments(X):
-    """Sums of the columns and of their squares."""
-    sums = np.asarray(X.sum(axis=0)).ravel()
-    if issparse(X):
-        return sums, np.asarray(squares(X).sum(axis=0)).ravel()
-    return sums, np.einsum("ij,ij->j", X, X)
-
-
-def squared_distances(X, centre, inverse_variance):
-    """Squared standardised distance of each row from the centre (CSR: from zero)."""
-    if issparse(X):
-        return squares(X) @ inverse_variance
-    return np.square(X - centre) @ inverse_variance

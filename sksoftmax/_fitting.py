@@ -5,6 +5,7 @@ validates them beyond what one parameter forbids another.
 """
 
 import warnings
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from sksoftmax._penalty import L2Penalty
 from sksoftmax._precondition import Preconditioner
 from sksoftmax._row_space import RowSpace
 from sksoftmax._targets import hold_out
-from sksoftmax._threads import Threads, fit_threads
+from sksoftmax._threads import fit_threads
 from sksoftmax.exceptions import SeparationWarning
 
 
@@ -158,25 +159,31 @@ def _run_constant(settings, training, validation, start, solver):
 
 def _run_exact(settings, training, validation, start, solver):
     """Full-batch solver in float64, in the space of the rows where that is smaller."""
-    if not _is_wide(settings, training):
-        return _run_full_batch(settings, training, validation, start, solver)
-    space = RowSpace(training.X)
-    training = training._replace(X=space.coordinates)
-    if validation is not None:
-        validation = validation._replace(X=space.reduce_data(validation.X))
-    if start.layers is not None:
-        ((W, b),) = start.layers
-        start = start._replace(layers=[(space.reduce_weights(W), b)])
-    fitted = _run_full_batch(settings, training, validation, start, solver)
-    ((V, b),) = fitted.layers
-    return fitted._replace(layers=[(space.expand_weights(V), b)])
+    with fit_threads() as threads:
+        run = partial(_run_full_batch, settings, solver=solver, threads=threads)
+        if not _is_wide(settings, training):
+            return run(training, validation, start)
+        space = RowSpace(training.X)
+        training = training._replace(X=space.coordinates)
+        if validation is not None:
+            validation = validation._replace(X=space.reduce_data(validation.X))
+        if start.layers is not None:
+            ((W, b),) = start.layers
+            start = start._replace(layers=[(space.reduce_weights(W), b)])
+        fitted = run(training, validation, start)
+        ((V, b),) = fitted.layers
+        return fitted._replace(layers=[(space.expand_weights(V), b)])
+
+
+# Bytes that the basis of the rows' space may take.
+_LARGEST_BASIS = 2**28
 
 
 def _is_wide(settings, training):
     """Whether the space of the rows is smaller, and the penalty allows to go there.
 
-    Dense rows only, and half as many rows as features: forming the products of the rows
-    costs as much as n_rows / (2 n_classes) passes over the data.
+    Dense rows only, and half as many as features: finding the space takes as long as
+    n_rows / n_classes passes over the data.
     """
     n_rows, n_features = training.X.shape
     return (
@@ -184,10 +191,11 @@ def _is_wide(settings, training):
         and settings.alpha > 0
         and is_dense(training.X)
         and 2 * n_rows <= n_features
+        and 8 * n_rows * n_features <= _LARGEST_BASIS
     )
 
 
-def _run_full_batch(settings, training, validation, start, solver):
+def _run_full_batch(settings, training, validation, start, *, solver, threads):
     network = _network(settings, training)
     targets = training.targets
     if start.layers is not None:
@@ -199,23 +207,21 @@ def _run_full_batch(settings, training, validation, start, solver):
     tol = settings.tol
     if tol == "auto":
         tol = 1e-8 if network.is_linear else 1e-4
-    with fit_threads() as threads:
-        history = History(_validation(network, validation, threads), settings.verbose)
-        objective = _objective(settings, network, training, threads)
-        result = _solvers.EXACT[solver](
-            objective,
-            w,
-            tol=tol,
-            null_value=targets.null_value(settings.fit_intercept),
-            max_iter=settings.max_iter,
-            callback=history,
-        )
-        separated = _separated_classes(settings, objective, result)
+    history = History(_validation(network, validation, threads), settings.verbose)
+    objective = _objective(settings, network, training, threads)
+    result = _solvers.EXACT[solver](
+        objective,
+        w,
+        tol=tol,
+        null_value=targets.null_value(settings.fit_intercept),
+        max_iter=settings.max_iter,
+        callback=history,
+    )
+    separated = targets.classes[_separated_classes(settings, objective, result)]
     layers = _layers(network, result.w)
     if network.is_linear:
         layers = [centre_classes(*layers[0])]
-    labels = targets.classes[separated].tolist()
-    return Fitted(layers, result, history, solver, labels)
+    return Fitted(layers, result, history, solver, separated.tolist())
 
 
 def _separated_classes(settings, objective, result):
@@ -251,22 +257,23 @@ def _run_minibatch(settings, training, validation, start, solver, max_iter=None)
     state = start.state
     if not state or not _solvers.fits(state, scheme, w):
         state = _solvers.start_state(scheme, w, start.seed)
-    threads = Threads()
-    history = History(_validation(network, validation, threads), settings.verbose)
     tol = 1e-4 if settings.tol == "auto" else settings.tol
-    result = _solvers.minibatch(
-        _objective(settings, network, training, threads, dtype),
-        w,
-        training=scheme,
-        patience=_solvers.Patience(
-            n_epochs=settings.n_iter_no_change,
-            target=tol * training.targets.null_value(settings.fit_intercept),
-            restore_best=settings.early_stopping,
-        ),
-        max_iter=max_iter or settings.max_iter,
-        state=state,
-        callback=history,
+    patience = _solvers.Patience(
+        n_epochs=settings.n_iter_no_change,
+        target=tol * training.targets.null_value(settings.fit_intercept),
+        restore_best=settings.early_stopping,
     )
+    with fit_threads() as threads:
+        history = History(_validation(network, validation, threads), settings.verbose)
+        result = _solvers.minibatch(
+            _objective(settings, network, training, threads, dtype),
+            w,
+            training=scheme,
+            patience=patience,
+            max_iter=max_iter or settings.max_iter,
+            state=state,
+            callback=history,
+        )
     return Fitted(_layers(network, result.w), result, history, solver, [])
 
 

@@ -64,9 +64,9 @@ class Objective:
             return np.zeros(lead.size, dtype=bool)
         return lead > 1e-2 * largest
 
-    def preconditioner(self):
-        """A new preconditioner, which adapts to the solver that uses it."""
-        return self._make_preconditioner(self)
+    def preconditioner(self, earlier=None):
+        """A new preconditioner, that learns from an earlier one on fewer rows."""
+        return self._make_preconditioner(self, earlier)
 
     def thinned(self, w):
         """Objectives on samples of the rows, from small to large, each with a goal.

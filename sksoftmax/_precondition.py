@@ -9,7 +9,8 @@ known. Costs are counted in arithmetic, not measured, so that results do not dep
 the clock.
 
 All of them act on parameters as a matrix R of shape (q, K): q = n_features + 1 with
-intercepts, K = n_classes, whose rows sum to zero, the symmetric gauge.
+intercepts, K = n_classes, whose rows sum to zero, the symmetric gauge; and all of them
+in coordinates in which the features are centred, b + centre . W in the place of b.
 """
 
 from dataclasses import dataclass
@@ -17,22 +18,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
-from sksoftmax._curvature import (
-    Sampler,
-    dense_hessian,
-    dense_hessian_of_rows,
-    diagonal,
-    sharpness,
-)
+from sksoftmax._curvature import Curvature, dense_hessian_of_rows, sharpness
 
-# Nanoseconds per unit of work on one core (2.6 GHz, AVX-512), where only ratios matter:
-# a flop of a matrix product, a sweep's element, a call with its Python around it.
-_FLOP = 0.04
-_SWEEP = 5.0
-_CALL = 40_000.0
+# Nanoseconds on one core (2.6 GHz, AVX-512), where only ratios matter. Measured on
+# digits, letter and tables of 5,000 to 300,000 rows, where the sums below were within a
+# third of the time taken.
+_FLOP = 0.025  # of a matrix product
+_ENTRY = 4.0  # an entry of (n_rows, n_classes), through all sweeps of a product
+_CALL = 40_000.0  # Python around a product or a build
 
 # Beyond these sizes, memory for K q^2 and (K q)^2 numbers is not worth it.
 _LARGEST_BLOCK = 1500
+_HEAVY = 500  # features of the shared block where there are more than that
 _LARGEST_DENSE = 2500
 
 
@@ -59,6 +56,9 @@ class Rung:
 class Preconditioner:
     """M^-1 for the Hessian of an objective, replaced by stronger ones as needed.
 
+    With the preconditioner of an `earlier` objective on fewer rows, it begins with the
+    kind that one ended with.
+
     Attributes
     ----------
     is_exact : bool
@@ -71,15 +71,19 @@ class Preconditioner:
         Lowest eigenvalue of M^-1 H seen since the last build, at most 1; the caller's.
     """
 
-    def __init__(self, objective):
+    def __init__(self, objective, earlier=None):
         self._objective = objective
         self._ladder, self._product_cost = _ladder(objective)
-        affordable = [
-            i for i, r in enumerate(self._ladder) if r.cost <= 3.0 * self._product_cost
-        ]
-        self._level = max(affordable, default=0)
+        last = self._ladder[-1]
+        direct = last.kind is DenseFactor and last.n_rows == objective.blocks.n_rows
+        cheap = last.cost <= 3.0 * self._product_cost
+        self._level = len(self._ladder) - 1 if direct and cheap else 0
+        if earlier is not None:
+            kinds = [rung.kind for rung in self._ladder]
+            if earlier._rung.kind in kinds:
+                self._level = max(self._level, kinds.index(earlier._rung.kind))
         self._built = None
-        self._sampler = Sampler(objective)
+        self._curvature = Curvature(objective)
         self._inverse_strength = _inverse_or_zero(objective.penalty.strength)
         self.is_exact = False
         self.n_products = 0
@@ -115,7 +119,9 @@ class Preconditioner:
         stale = self._rent >= self._rung.cost or (direct and cheap)
         if self._built is None or climbing or stale:
             rows = None if all_rows else self._rung.n_rows
-            self._built = self._rung.kind(self._objective, hessian, self._sampler, rows)
+            self._built = self._rung.kind(
+                self._objective, hessian, self._curvature, rows
+            )
             self.n_products = 0
             self.lowest = 1.0
             self.is_exact = direct and self._built.is_exact
@@ -129,7 +135,9 @@ class Preconditioner:
         """
         if self._ladder[0].kind is Identity:
             return np.ones(self._objective.network.n_params)
-        D = _full_diagonal(self._objective, hessian)
+        D = self._curvature.diagonal(hessian, centred=False)
+        D /= self._objective.total_weight
+        D += self._objective.penalty.strength.reshape(D.shape)
         return np.repeat(_unit_scale(D.mean(axis=1)), D.shape[1])
 
     def solve(self, r):
@@ -139,8 +147,14 @@ class Preconditioner:
         R = r.reshape(-1, self._objective.network.n_units[-1])
         # What all classes share is seen by the penalty alone.
         shared = R.mean(axis=1, keepdims=True)
-        solution = self._built.solve(R - shared)
+        R = R - shared
+        centre = self._curvature.centre
+        if self._objective.network.fit_intercept:
+            R[:-1] -= np.outer(centre, R[-1])
+        solution = self._built.solve(R)
         solution -= solution.mean(axis=1, keepdims=True)
+        if self._objective.network.fit_intercept:
+            solution[-1] -= centre @ solution[:-1]
         return solution.ravel() + np.repeat(shared, R.shape[1]) * self._inverse_strength
 
 
@@ -151,26 +165,28 @@ def _ladder(objective):
     if not objective.network.is_linear or n_classes == 1:
         return [Rung(Identity, n, 0.0)], _CALL
     q = objective.network.n_params // n_classes
-    size = (n_classes - 1) * q
-    product = _CALL + n * n_classes * (4.0 * stored * _FLOP + _SWEEP)
-    rungs = [Rung(Diagonal, n, product)]
-    draw = 2.0 * _CALL + n * n_classes * _SWEEP
+    product = _CALL + n * n_classes * (4.0 * stored * _FLOP + _ENTRY)
+    diagonal = _CALL + n * (n_classes * (2.0 * stored * _FLOP + 2.0) + 0.3 * stored)
+    draw = 2.0 * _CALL + n * n_classes * _ENTRY
+    heavy = q if q <= _LARGEST_BLOCK else _HEAVY
+    rows = min(n, max(6 * heavy, 300))
+    block = 1.5 * _CALL + heavy**2 * (2.0 * rows + 6.0 * heavy) * _FLOP
+    rungs = [
+        Rung(Diagonal, n, diagonal),
+        Rung(SharedBlock, rows, diagonal + draw + block),
+    ]
     if q <= _LARGEST_BLOCK:
-        rows = min(n, max(6 * q, 1000))
-        cost = draw + q**2 * (rows + 2.0 * q) * _FLOP
-        rungs.append(Rung(SharedBlock, rows, cost))
-        cost = draw + n_classes * q**2 * (rows + 2.0 * q) * _FLOP
-        rungs.append(Rung(ClassBlocks, rows, cost))
-    if size <= _LARGEST_DENSE:
-        rows = max(4 * size, 2000)
-        while True:
-            rows = n if 2 * rows > n else rows
-            cost = size**2 * (1.5 * rows + size / 3.0) * _FLOP
-            cost += 2.0 * _CALL if rows == n else draw
-            rungs.append(Rung(DenseFactor, rows, cost))
-            if rows == n:
-                break
-            rows *= 4
+        rungs.append(Rung(ClassBlocks, rows, draw + n_classes * block))
+    size = (n_classes - 1) * q
+    rows = max(4 * size, 2000)
+    while size <= _LARGEST_DENSE:
+        rows = n if 2 * rows > n else rows
+        cost = 2.0 * _CALL + rows * size * (1.6 * size * _FLOP + 2.0)
+        cost += size**3 * _FLOP + (draw if rows < n else 0.0)
+        rungs.append(Rung(DenseFactor, rows, cost))
+        if rows == n:
+            break
+        rows *= 4
     # A rung that costs more than a later one is never worth it.
     best = []
     for rung in reversed(rungs):
@@ -182,69 +198,88 @@ def _ladder(objective):
 class Identity:
     """None at all: for networks with hidden layers, or with nothing to tell apart."""
 
-    def __init__(self, objective, hessian, sampler, rows):
+    def __init__(self, objective, hessian, curvature, rows):
         """Nothing to build."""
 
 
 class Diagonal:
     """The diagonal of the Hessian: for many sparse features."""
 
-    def __init__(self, objective, hessian, sampler, rows):
-        D = _full_diagonal(objective, hessian)
+    def __init__(self, objective, hessian, curvature, rows):
+        D = _diagonal(objective, hessian, curvature)
         self._inverse = 1.0 / np.where(D > 0.0, D, 1.0)
 
     def solve(self, R):
         return self._inverse * R
 
 
-def _full_diagonal(objective, hessian):
+def _diagonal(objective, hessian, curvature):
     """Diagonal of the Hessian of F, shape (q, K)."""
-    D = diagonal(objective, hessian) / objective.total_weight
+    D = curvature.diagonal(hessian) / objective.total_weight
     return D + objective.penalty.strength.reshape(D.shape)
 
 
 class SharedBlock:
-    """One q x q matrix for all classes, scaled for each: Kronecker, diagonal (x) full.
+    """One matrix for all classes, scaled for each: Kronecker, diagonal (x) full.
 
     The matrix is weighted by the mean over classes of the curvature s p (1 - p), so
-    rows that are certain of their class drop out of it.
+    rows that are certain of their class drop out of it. Of many features, it holds the
+    ones of most curvature; the others have their diagonal.
     """
 
-    def __init__(self, objective, hessian, sampler, rows):
-        X, sP, s = sampler.draw(hessian, rows)
+    def __init__(self, objective, hessian, curvature, rows):
+        D = _diagonal(objective, hessian, curvature)
+        self._inverse_diagonal = _inverse_or_zero(D)
+        ones = objective.network.fit_intercept
+        columns = None
+        if D.shape[0] > _LARGEST_BLOCK:
+            features = D[: D.shape[0] - ones].mean(axis=1)
+            columns = np.sort(np.argpartition(-features, _HEAVY)[:_HEAVY])
+        X, sP, s = curvature.draw(hessian, rows, columns)
         weights = sharpness(sP, s)
-        strength = objective.penalty.strength.reshape(X.shape[1], -1)[:, 0]
         rX = X * np.sqrt(weights.mean(axis=1))[:, None]
         H = rX.T @ rX
-        _raise_diagonal(H, np.mean(sampler.floor(weights), axis=-1))
         H /= objective.total_weight
-        curvature = weights.sum(axis=0) / weights.sum() * sP.shape[1]
-        typical, alpha = np.median(H.diagonal()), strength[0]
-        self._share = (curvature * typical + alpha) / (typical + alpha)
-        self._inverse = _scaled_inverse(H, strength)
+        strength = objective.penalty.strength.reshape(D.shape)[:, 0]
+        self._rows = np.arange(D.shape[0])
+        if columns is not None:
+            self._rows = np.append(columns, self._rows[-1]) if ones else columns
+            strength = strength[self._rows]
+        i = np.arange(H.shape[0])
+        mean = D[self._rows].mean(axis=1)
+        H[i, i] = np.maximum(H[i, i], 0.1 * (mean - strength)) + strength
+        self._inverse = _scaled_inverse(H)
+        self._share = np.sqrt(D[self._rows] / mean[:, None])
 
     def solve(self, R):
-        return (self._inverse @ R) / self._share
+        solution = self._inverse_diagonal * R
+        heavy = R[self._rows] / self._share
+        solution[self._rows] = (self._inverse @ heavy) / self._share
+        return solution
 
 
 class ClassBlocks:
     """The Hessian without its products between classes: one q x q matrix per class."""
 
-    def __init__(self, objective, hessian, sampler, rows):
-        X, sP, s = sampler.draw(hessian, rows)
+    def __init__(self, objective, hessian, curvature, rows):
+        X, sP, s = curvature.draw(hessian, rows)
         weights = sharpness(sP, s)
-        strength = objective.penalty.strength.reshape(X.shape[1], -1)[:, 0]
-        floor = np.broadcast_to(sampler.floor(weights), (X.shape[1], sP.shape[1]))
+        q, n_classes = X.shape[1], sP.shape[1]
+        floor = curvature.floor(weights)
+        strength = objective.penalty.strength.reshape(q, n_classes)[:, 0]
+        roots = np.sqrt(weights)
 
         def inverse(k):
-            rX = X * np.sqrt(weights[:, k])[:, None]
+            rX = X * roots[:, k, None]
             H = rX.T @ rX
-            _raise_diagonal(H, floor[:, k])
+            i = np.arange(q)
+            H[i, i] = np.maximum(H[i, i], floor[:, k])
             H /= objective.total_weight
-            return _scaled_inverse(H, strength)
+            H[i, i] += strength
+            return _scaled_inverse(H)
 
-        classes = range(sP.shape[1])
-        self._inverses = np.stack(objective.blocks.threads.map(inverse, classes))
+        inverses = objective.blocks.threads.map(inverse, range(n_classes))
+        self._inverses = np.stack(inverses)
 
     def solve(self, R):
         return np.matmul(self._inverses, R.T[:, :, None])[:, :, 0].T
@@ -262,13 +297,13 @@ class DenseFactor:
         Whether `solve` inverts the Hessian that it was built from to rounding.
     """
 
-    def __init__(self, objective, hessian, sampler, rows):
+    def __init__(self, objective, hessian, curvature, rows):
         if rows is None:
-            H = dense_hessian(objective, hessian)
+            H = curvature.dense(hessian)
         else:
-            X, sP, s = sampler.draw(hessian, rows)
+            X, sP, s = curvature.draw(hessian, rows)
             H = dense_hessian_of_rows(objective.blocks.threads, X, sP, s)
-            floor = sampler.floor(sharpness(sP, s))
+            floor = curvature.floor(sharpness(sP, s))
             _raise_diagonal(H, floor[:, :-1].T.ravel())
         H /= objective.total_weight
         n_classes = objective.network.n_units[-1]
@@ -276,7 +311,7 @@ class DenseFactor:
         self._scale = _unit_scale(H.diagonal())
         H *= self._scale[:, None]
         H *= self._scale
-        self._factor = _cholesky(H, ridge=_RIDGE)
+        self._factor = _cholesky(H)
         regular = self._factor.diagonal().min() ** 2 > 1e3 * _RIDGE
         self._spectrum = None
         if rows is None and not regular and H.shape[0] <= _LARGEST_SPECTRUM:
@@ -334,27 +369,24 @@ def _unit_scale(diagonal):
     return 1.0 / np.sqrt(np.where(positive, diagonal, 1.0))
 
 
-def _scaled_inverse(H, strength):
-    """Inverse of H + diag(strength), formed with a unit diagonal and a small ridge."""
-    i = np.arange(H.shape[0])
-    H[i, i] += strength
+def _scaled_inverse(H):
+    """Inverse of H, formed with a unit diagonal and a small ridge."""
     scale = _unit_scale(H.diagonal())
-    H *= scale[:, None]
-    H *= scale
-    inverse, _ = dpotri(_cholesky(H, ridge=_RIDGE), lower=1, overwrite_c=1)
-    inverse = np.tril(inverse)
-    inverse += np.tril(inverse, -1).T
-    inverse *= scale[:, None]
-    inverse *= scale
+    outer = np.outer(scale, scale)
+    inverse, _ = dpotri(_cholesky(H * outer), lower=1, overwrite_c=1)
+    lower = np.tril(inverse)
+    inverse = lower + lower.T
+    inverse.ravel()[:: len(H) + 1] *= 0.5
+    inverse *= outer
     return inverse
 
 
-def _cholesky(H, ridge):
+def _cholesky(H):
     """Lower factor of H + ridge I, with as little more ridge as it takes."""
-    i = np.arange(H.shape[0])
+    ridge = _RIDGE
     while True:
         raised = H.copy()
-        raised[i, i] += ridge
+        raised.ravel()[:: len(H) + 1] += ridge
         factor, info = dpotrf(raised.T, lower=1, clean=0, overwrite_a=1)
         if info == 0:
             return factor

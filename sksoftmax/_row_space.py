@@ -1,60 +1,39 @@
 """Wide data, exactly: fewer rows than features need only as many coordinates as rows.
 
 With a penalty that depends on ||W|| alone, the optimal W is a combination of the rows
-of X (the representer theorem), W = Q V with the columns of Q an orthonormal basis of
-them. Then X W = (X Q) V and ||W|| = ||V||: the problem in V is the same one with X Q,
-of shape (n_rows, rank), for data.
+of X (the representer theorem), W = Q V with X^T = Q R. Then X W = R^T V and ||W|| =
+||V||: the problem in V is the same one with R^T, of shape (n_rows, n_rows), for data.
 """
 
 import numpy as np
-from scipy.linalg import solve_triangular
-from scipy.linalg.lapack import dpstrf
-
-# Features whose products with the rows are formed at once: bounds the float64 copy of a
-# float32 X.
-_CHUNK = 4096
+from scipy.linalg import qr
 
 
 class RowSpace:
     """Coordinates in the space that the rows of a dense X span.
 
-    From the pivoted Cholesky factor L of X X^T: with R the pivot rows of X, Q = R^T
-    L^-T.
+    A QR decomposition and not the cheaper factor of X X^T, which loses features that
+    are smaller than the largest by 1e8.
 
     Attributes
     ----------
-    coordinates : ndarray of shape (n_rows, rank)
+    coordinates : ndarray of shape (n_rows, n_rows)
         X Q.
     """
 
     def __init__(self, X):
-        factor, pivots, rank, _ = dpstrf(_gram(X, X), lower=1)
-        L = np.tril(factor)[:, :rank]
-        pivots = pivots - 1
-        self._L = L[:rank]
-        self._rows = X[pivots[:rank]]
-        self.coordinates = np.empty_like(L)
-        self.coordinates[pivots] = L
+        columns = X.T.astype(np.float64)
+        self._Q, R = qr(columns, mode="economic", overwrite_a=True, check_finite=False)
+        self.coordinates = np.ascontiguousarray(R.T)
 
     def reduce_data(self, X):
         """X Q, of other rows."""
-        return solve_triangular(self._L, _gram(self._rows, X), lower=True).T
+        return X @ self._Q
 
     def reduce_weights(self, W):
         """Q^T W."""
-        return solve_triangular(self._L, self._rows @ W, lower=True)
+        return self._Q.T @ W
 
     def expand_weights(self, V):
         """Q V."""
-        return self._rows.T @ solve_triangular(self._L, V, lower=True, trans=1)
-
-
-def _gram(A, B):
-    """A B^T in float64."""
-    total = np.zeros((A.shape[0], B.shape[0]))
-    for start in range(0, A.shape[1], _CHUNK):
-        columns = slice(start, start + _CHUNK)
-        part = A[:, columns].astype(np.float64, copy=False)
-        other = part if B is A else B[:, columns].astype(np.float64, copy=False)
-        total += part @ other.T
-    return total
+        return self._Q @ V

@@ -1,5 +1,7 @@
 """Full-batch L-BFGS: scipy's iteration, our judgement of convergence."""
 
+from dataclasses import replace
+
 from scipy.optimize import minimize
 
 from sksoftmax._solvers._cg import solve_newton_system
@@ -45,7 +47,7 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
         goal = optimality_target(tol, null_value, value)
         precondition.update(hessian)
         step = solve_newton_system(hessian, grad, precondition, goal=goal, scale=value)
-        return Result(w, value, step.gap, goal, n_iter)
+        return Result(w, value, step.gap, goal, n_iter, step=step.direction)
 
     def scaled(u):
         value, grad = objective.value_and_grad(scale * u)
@@ -73,4 +75,21 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
         },
         callback=watch,
     )
-    return judge(latest)
+    result = judge(latest)
+    if not result.converged or n_iter >= max_iter:
+        return result
+    return _step_down(objective, result, callback)
+
+
+def _step_down(objective, result, callback):
+    """Take the Newton step that the judgement was made of, if it leads down.
+
+    Then the gap, half a squared decrement, bounds what is left from above; before it,
+    in nearly separable problems, what is left can be twice that.
+    """
+    w = result.w + result.step
+    value = objective.value(w)
+    if not value < result.value:
+        return result
+    callback(result.n_iter + 1, w, value)
+    return replace(result, w=w, value=value, n_iter=result.n_iter + 1)

@@ -51,7 +51,8 @@ def fits(state, training, w):
     """Whether a state can go on from w: the same optimizer on as many parameters."""
     fresh, held = training.optimizer.init(w), state["optimizer"]
     return len(fresh) == len(held) and all(
-        np.shape(a) == np.shape(b) for a, b in zip(fresh, held, strict=True)
+        np.shape(a) == np.shape(b) and np.result_type(a) == np.result_type(b)
+        for a, b in zip(fresh, held, strict=True)
     )
 
 
@@ -89,6 +90,8 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         improvement = patience.improvement(watched)
         if diverged or improvement <= patience.target:
             break
+    # To end higher than the first epoch did is no plateau either.
+    diverged = diverged or (not patience.restore_best and watched[-1] > watched[0])
     if patience.restore_best or diverged:
         _, w, value = best
     return Result(
@@ -96,7 +99,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         value,
         improvement,
         patience.target,
-        n_iter,
+        len(watched),
         diverged=diverged,
         state=state,
     )

@@ -1,5 +1,7 @@
 """Truncated Newton: preconditioned conjugate gradients inside, one pass outside."""
 
+from functools import partial
+
 import numpy as np
 
 from sksoftmax._solvers._cg import solve_newton_system
@@ -33,19 +35,20 @@ def newton(objective, w, *, tol, null_value, max_iter, callback):
     -------
     Result
     """
+    precondition = None
     for sample, goal in objective.thinned(w):
-        w = _iterate(sample, w, lambda _, goal=goal: goal, null_value, 20).w
+        precondition = sample.preconditioner(precondition)
+        w = _iterate(
+            sample, precondition, w, lambda _, goal=goal: goal, null_value, 20
+        ).w
+    precondition = objective.preconditioner(precondition)
+    target = partial(optimality_target, tol, null_value)
+    return _iterate(objective, precondition, w, target, null_value, max_iter, callback)
 
-    def target(value):
-        return optimality_target(tol, null_value, value)
 
-    return _iterate(objective, w, target, null_value, max_iter, callback)
-
-
-def _iterate(objective, w, target, null_value, max_iter, callback=None):
+def _iterate(objective, precondition, w, target, null_value, max_iter, callback=None):
     """Newton iterations until the gap is within target(F(w))."""
     value, grad, hessian = objective.value_grad_hessp(w)
-    precondition = objective.preconditioner()
     for n_iter in range(1, max_iter + 1):
         precondition.update(hessian)
         goal = target(value)
@@ -65,6 +68,12 @@ def _iterate(objective, w, target, null_value, max_iter, callback=None):
     return None
 
 
+# Where a step leaves this share of the slope that it started with, F has far to go
+# along it, as in nearly separable problems, and one pass more is worth it (0.2 took a
+# tenth less time than never on the sets with alpha = 1e-5; 0.1 and 0.3 about the same).
+_FAR = 0.2
+
+
 def _step_down(objective, w, value, grad, direction, last):
     """The next w with F, gradient and Hessian there, or None if none is lower.
 
@@ -77,13 +86,19 @@ def _step_down(objective, w, value, grad, direction, last):
     at_new = objective.value_grad_hessp(new)
     slope = float(grad @ direction)
     if at_new[0] <= value + 1e-4 * slope:
+        left = float(at_new[1] @ direction) / slope
+        if left > _FAR:
+            further = w + min(1.0 / (1.0 - left), 10.0) * direction
+            at_further = objective.value_grad_hessp(further)
+            if at_further[0] < at_new[0]:
+                return (further, *at_further)
         return (new, *at_new)
-    new = w + _minimum_along(objective.along(w, direction), slope) * direction
+    new = w + _minimum_along(objective.along(w, direction), value, slope) * direction
     at_new = objective.value_grad_hessp(new)
     return (new, *at_new) if at_new[0] < value else None
 
 
-def _minimum_along(phi, slope):
+def _minimum_along(phi, value, slope):
     """T in (0, 1] near the minimum of a convex phi whose slope at 0 is given, < 0.
 
     Regula falsi on the slope with the Illinois modification, until the slope is a tenth
@@ -98,8 +113,8 @@ def _minimum_along(phi, slope):
     for _ in range(50):
         t = low - low_slope * (high - low) / (high_slope - low_slope)
         t = min(max(t, low + 0.05 * (high - low)), high - 0.05 * (high - low))
-        t_slope = phi(t)[1]
-        if abs(t_slope) <= 0.1 * abs(slope):
+        t_value, t_slope = phi(t)
+        if abs(t_slope) <= 0.1 * abs(slope) and (t_slope <= 0.0 or t_value < value):
             break
         if t_slope < 0.0:
             low, low_slope, high_slope = t, t_slope, 0.5 * high_slope
