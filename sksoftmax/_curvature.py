@@ -13,6 +13,7 @@ import numpy as np
 from sksoftmax._data import (
     dense_with_ones,
     is_dense,
+    slice_rows,
     squares,
     take_columns,
     weighted_sums,
@@ -130,7 +131,11 @@ def _block_diagonal(block, state, centre):
 
 def _block_dense(block, state, centre, ones):
     _, sP = state
-    return _dense_hessian(dense_with_ones(block.X, centre, ones), sP, block.s)
+    total = 0.0
+    for rows in _chunks(block.s.size, sP, centre.size + ones):
+        X = dense_with_ones(slice_rows(block.X, rows.start, rows.stop), centre, ones)
+        total += _dense_hessian(X, sP[rows], block.s[rows])
+    return total
 
 
 def _block_masses(block, state):
@@ -179,7 +184,9 @@ def _dense_hessian(X, sP, s):
         return rX.T @ rX
     rX = X * np.sqrt(s)[:, None]
     P = sP[:, :-1] / s[:, None]
-    B = (P[:, :, None] * rX[:, None, :]).reshape(n_rows, n_free * q)
+    B = np.empty((n_rows, n_free, q))
+    np.multiply(P[:, :, None], rX[:, None, :], out=B)
+    B = B.reshape(n_rows, n_free * q)
     H = B.T @ B
     np.negative(H, out=H)
     own = (rX.T @ B).reshape(q, n_free, q)
@@ -189,21 +196,22 @@ def _dense_hessian(X, sP, s):
     return H
 
 
-# Rows of a sample whose products are formed at once: 512 x 2500 numbers are 10 MB.
-_CHUNK = 512
+def _chunks(n_rows, sP, n_columns):
+    """Slices of rows whose products fill about 4 MB, so that they stay in the cache."""
+    size = (sP.shape[1] - 1) * n_columns
+    step = min(max(2**19 // size, 256), 2048)
+    return [slice(start, start + step) for start in range(0, n_rows, step)]
 
 
 def dense_hessian_of_rows(threads, X, sP, s):
-    """The same for many rows, in chunks, side by side; added in order."""
-    starts = range(0, X.shape[0], _CHUNK)
-
-    def chunk(start):
-        rows = slice(start, start + _CHUNK)
-        return _dense_hessian(X[rows], sP[rows], s[rows])
-
-    total = None
+    """The same for rows that were drawn, chunks side by side; added in order."""
+    chunks = _chunks(s.size, sP, X.shape[1])
     n_together = 4  # bounds the sums in flight, whatever the number of threads
-    for first in range(0, len(starts), n_together):
-        for H in threads.map(chunk, starts[first : first + n_together]):
-            total = H if total is None else np.add(total, H, out=total)
+    total = 0.0
+    for first in range(0, len(chunks), n_together):
+        for H in threads.map(
+            lambda rows: _dense_hessian(X[rows], sP[rows], s[rows]),
+            chunks[first : first + n_together],
+        ):
+            total += H
     return total

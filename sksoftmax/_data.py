@@ -44,6 +44,7 @@ def slice_rows(X, start, stop):
     """Rows start to stop of X as a view, also of a CSR matrix."""
     if not issparse(X):
         return X[start:stop]
+    stop = min(stop, X.shape[0])
     first, last = X.indptr[start], X.indptr[stop]
     # Through the constructor scipy would copy what is a small part of a larger array.
     part = type(X)((stop - start, X.shape[1]), dtype=X.dtype)

@@ -83,8 +83,11 @@ class Preconditioner:
             if earlier._rung.kind in kinds:
                 self._level = max(self._level, kinds.index(earlier._rung.kind))
         self._built = None
-        self._curvature = Curvature(objective)
-        self._inverse_strength = _inverse_or_zero(objective.penalty.strength)
+        if self._rung.kind is not Identity:
+            self._curvature = Curvature(objective)
+            n_classes = objective.network.n_units[-1]
+            strength = objective.penalty.strength.reshape(-1, n_classes)[:, 0]
+            self._inverse_strength = _inverse_or_zero(strength)
         self.is_exact = False
         self.n_products = 0
         self.lowest = 1.0
@@ -107,6 +110,9 @@ class Preconditioner:
 
     def update(self, hessian):
         """Get ready for a system with this Hessian."""
+        if self._rung.kind is Identity:
+            self.n_products, self.lowest = 0, 1.0
+            return
         climbing = (
             self._built is not None
             and self._level + 1 < len(self._ladder)
@@ -144,18 +150,24 @@ class Preconditioner:
         """M^-1 r."""
         if self._rung.kind is Identity:
             return r.copy()
-        R = r.reshape(-1, self._objective.network.n_units[-1])
+        n_classes = self._objective.network.n_units[-1]
+        R = r.reshape(-1, n_classes)
         # What all classes share is seen by the penalty alone.
-        shared = R.mean(axis=1, keepdims=True)
-        R = R - shared
-        centre = self._curvature.centre
-        if self._objective.network.fit_intercept:
-            R[:-1] -= np.outer(centre, R[-1])
+        shared = R.sum(axis=1) / n_classes
+        R = R - shared[:, None]
+        intercepts, centre = (
+            self._objective.network.fit_intercept,
+            self._curvature.centre,
+        )
+        if intercepts:
+            R[:-1] -= centre[:, None] * R[-1]
         solution = self._built.solve(R)
-        solution -= solution.mean(axis=1, keepdims=True)
-        if self._objective.network.fit_intercept:
+        solution += (
+            shared * self._inverse_strength - solution.sum(axis=1) / n_classes
+        )[:, None]
+        if intercepts:
             solution[-1] -= centre @ solution[:-1]
-        return solution.ravel() + np.repeat(shared, R.shape[1]) * self._inverse_strength
+        return solution.ravel()
 
 
 def _ladder(objective):
@@ -197,9 +209,6 @@ def _ladder(objective):
 
 class Identity:
     """None at all: for networks with hidden layers, or with nothing to tell apart."""
-
-    def __init__(self, objective, hessian, curvature, rows):
-        """Nothing to build."""
 
 
 class Diagonal:
@@ -348,9 +357,9 @@ def _add_centred_penalty(H, strength, n_classes):
     n_free = n_classes - 1
     strength = strength.reshape(-1, n_classes)[:, 0]
     blocks = H.reshape(n_free, strength.size, n_free, strength.size)
-    i = np.arange(strength.size)
     coupling = np.eye(n_free) - 1.0 / n_classes
-    blocks[:, i, :, i] += strength[:, None, None] * coupling
+    diagonals = np.einsum("kjlj->klj", blocks)  # a view
+    diagonals += coupling[:, :, None] * strength
 
 
 def _raise_diagonal(H, floor):
