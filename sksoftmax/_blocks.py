@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoftmax._data import slice_rows, stack_rows, stored_per_row
+from sksoftmax._threads import Threads
 
 
 class Block(NamedTuple):
@@ -37,6 +38,11 @@ _N_GROUPS = 16
 _BLOCK_BYTES = 2**20
 
 
+# Entries of X times classes from which several threads are used: below, a pass takes less
+# than half a millisecond, of which handing out the work and waiting would be a fifth.
+_WORTH_THREADS = 5e6
+
+
 class Blocks:
     """Blocks of rows held in memory.
 
@@ -51,7 +57,8 @@ class Blocks:
 
     def __init__(self, X, Y, s, threads):
         self.X, self._Y, self._s = X, Y, s
-        self.threads = threads
+        work = s.size * Y.shape[1] * (stored_per_row(X) + 40)
+        self.threads = threads if work >= _WORTH_THREADS else Threads()
         self._blocks = [
             Block(
                 number,
