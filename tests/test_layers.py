@@ -27,6 +27,7 @@ LEVELS = {
     "_objective": 2,
     "_curvature": 3,
     "_precondition": 3,
+    "_single": 2,
     "_row_space": 3,
     "_callbacks": 4,
     "_sample": 4,
@@ -151,3 +152,9 @@ def lines_of_code(function):
     has_docstring = ast.get_docstring(function, clean=False) is not None
     docstring = first.end_lineno - first.lineno + 1 if has_docstring else 0
     return function.end_lineno - function.lineno + 1 - docstring
+
+
+def test_the_map_in_the_readme_names_every_file():
+    readme = (PACKAGE.parent / "README.md").read_text()
+    files = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")]
+    assert [name for name in files if f"`{name}`" not in readme] == []
