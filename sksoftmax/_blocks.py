@@ -38,8 +38,9 @@ _N_GROUPS = 16
 _BLOCK_BYTES = 2**20
 
 
-# Entries of X times classes from which several threads are used: below, a pass takes less
-# than half a millisecond, of which handing out the work and waiting would be a fifth.
+# Entries of X times classes from which several threads are used: below, a pass takes
+# less than half a millisecond, of which handing out the work and waiting would be a
+# fifth.
 _WORTH_THREADS = 5e6
 
 

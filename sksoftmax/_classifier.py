@@ -64,16 +64,19 @@ default="relu"
     dropout : float, default=0.0
         Share, in [0, 1), of hidden units left out at random in each training step.
         Without hidden layers it has no effect.
-    solver : {"auto", "lbfgs", "adam", "sgd"}, default="auto"
-        "auto" is the exact solver ("lbfgs") without hidden layers and "adam" with them.
+    solver : {"auto", "newton", "lbfgs", "adam", "sgd"}, default="auto"
+        "auto" is "newton" without hidden layers and "adam" with them. "newton" and
+        "lbfgs" use all rows in each iteration and work in float64; "adam" and "sgd" use
+        mini-batches and the precision of X.
     max_iter : int, default=200
-        Iterations of an exact solver, or epochs of a mini-batch solver, at most.
+        Iterations of "newton" or "lbfgs", or epochs of a mini-batch solver, at most.
     tol : float or "auto", default="auto"
-        An exact solver has converged when F is estimated to be within
+        "newton" and "lbfgs" have converged when F is estimated to be within
         tol * (F_null - F) of its minimum, F_null being F of the best model without
-        features; a mini-batch solver, when the last `n_iter_no_change` epochs improved
-        on those before by at most tol * F_null. "auto" is 1e-8 without hidden layers
-        and 1e-4 with them.
+        features. They take one more step then, so that the estimate, `optimality_`,
+        bounds what is left from above, up to the rounding of F. A mini-batch solver has
+        converged when the last `n_iter_no_change` epochs improved on those before by at
+        most tol * F_null. "auto" is 1e-8 without hidden layers and 1e-4 with them.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch; "auto" is 200, or all rows if there are fewer.
     learning_rate : {"constant", "invscaling"}, default="constant"

@@ -101,3 +101,11 @@ def dense_with_ones(X, centre, ones):
     else:
         np.subtract(X, centre, out=augmented[:, : X.shape[1]])
     return augmented
+
+
+def standardised(X, centre, scale):
+    """(X - centre) * scale in single precision; a CSR matrix is not centred."""
+    if not issparse(X):
+        return ((X - centre) * scale).astype(np.float32)
+    data = (X.data * scale[X.indices]).astype(np.float32)
+    return type(X)((data, X.indices, X.indptr), shape=X.shape, copy=False)

@@ -13,6 +13,11 @@ which drops the curvature of the network and is positive semi-definite.
 import numpy as np
 
 from sksoftmax._loss import loss, loss_grad, loss_hessp
+from sksoftmax._single import SingleCopy, is_worth_copying
+
+# Making the copy takes as long as it saves on about ten products; who has needed this
+# many is likely to need as many again.
+_PRODUCTS_BEFORE_COPY = 6
 
 
 class Objective:
@@ -37,6 +42,17 @@ class Objective:
         self.penalty = penalty
         self.total_weight = total_weight
         self._make_preconditioner = make_preconditioner
+        self._n_products = 0
+        self._single_copy = None
+
+    def single_copy(self):
+        """X in single precision for Hessian products, or None while it does not pay."""
+        self._n_products += 1
+        if self._n_products <= _PRODUCTS_BEFORE_COPY or not is_worth_copying(self):
+            return None
+        if self._single_copy is None:
+            self._single_copy = SingleCopy(self)
+        return self._single_copy
 
     def is_separated(self, value, null_value):
         """Whether F(w) proves that F has no minimum: no penalty, and no wrong row.
@@ -155,17 +171,26 @@ class Objective:
 class Hessian:
     """The Hessian at some w as a function of v, and what it is made of.
 
-    Calling it multiplies a flat v. `states` holds per block the tape of the network and
-    sP, the weighted probabilities.
+    Calling it multiplies a flat v, where that pays in single precision. `states` holds
+    per block the tape of the network and sP, the weighted probabilities.
     """
 
     def __init__(self, objective, states):
         self.objective = objective
         self.states = states
+        self._single_states = None
 
     def __call__(self, v):
         objective = self.objective
-        product = objective.blocks.sum(_block_hessp, objective.network, self.states, v)
+        single = objective.single_copy()
+        if single is None:
+            product = objective.blocks.sum(
+                _block_hessp, objective.network, self.states, v
+            )
+        else:
+            if self._single_states is None:
+                self._single_states = single.sharpen(self.states)
+            product = single.product(self._single_states, v)
         product /= objective.total_weight
         product += objective.penalty.hessp(v)
         return product

@@ -51,11 +51,39 @@ class SGD:
     nesterov: bool = False
 
     def init(self, w: np.ndarray) -> tuple:
-        """State before the first step: the velocity, zero."""
+        """State before the first step.
+
+        Parameters
+        ----------
+        w : ndarray
+            Where the first step starts.
+
+        Returns
+        -------
+        state : tuple
+            The velocity, zero.
+        """
         return (np.zeros_like(w),)
 
     def update(self, grad: np.ndarray, state: tuple, w: np.ndarray) -> tuple:
-        """One step: the new w and the new state."""
+        """One step.
+
+        Parameters
+        ----------
+        grad : ndarray
+            Gradient at w.
+        state : tuple
+            From `init` or the last step.
+        w : ndarray
+            Parameters.
+
+        Returns
+        -------
+        w : ndarray
+            The parameters after the step.
+        state : tuple
+            The state after it.
+        """
         velocity = self.momentum * state[0] - self.learning_rate * grad
         if self.nesterov:
             return w + (self.momentum * velocity - self.learning_rate * grad), (
@@ -98,11 +126,39 @@ class Adam:
     epsilon: float = 1e-8
 
     def init(self, w: np.ndarray) -> tuple:
-        """State before the first step: two moments, zero, and the number of steps."""
+        """State before the first step.
+
+        Parameters
+        ----------
+        w : ndarray
+            Where the first step starts.
+
+        Returns
+        -------
+        state : tuple
+            Two moments, zero, and the number of steps.
+        """
         return np.zeros_like(w), np.zeros_like(w), 0
 
     def update(self, grad: np.ndarray, state: tuple, w: np.ndarray) -> tuple:
-        """One step: the new w and the new state."""
+        """One step.
+
+        Parameters
+        ----------
+        grad : ndarray
+            Gradient at w.
+        state : tuple
+            From `init` or the last step.
+        w : ndarray
+            Parameters.
+
+        Returns
+        -------
+        w : ndarray
+            The parameters after the step.
+        state : tuple
+            The state after it.
+        """
         mean, square, step = state
         step += 1
         mean = self.beta_1 * mean + (1.0 - self.beta_1) * grad
@@ -130,6 +186,7 @@ def minimize(
         Start, a number or an array; float32 stays float32, any other type becomes
         float64.
     optimizer : SGD or Adam
+        What makes the steps.
     n_steps : int
         Number of steps, >= 0.
     grad : callable, optional
@@ -139,6 +196,7 @@ def minimize(
     Returns
     -------
     w : ndarray of the shape of w0
+        Where the last step ended.
 
     Raises
     ------
