@@ -54,10 +54,18 @@ class Blocks:
     s : ndarray of shape (n_rows,)
     threads : Threads
         Runs groups of blocks side by side.
+
+    Attributes
+    ----------
+    rows_read : int
+        Rows of X that `map`, `sum` and `map_sum` have read, those of samples included;
+        a call whose function has no use for X says so by reads_X=False.
     """
 
     def __init__(self, X, Y, s, threads):
         self.X, self._Y, self._s = X, Y, s
+        self.rows_read = 0
+        self._samples = []
         work = s.size * Y.shape[1] * (stored_per_row(X) + 40)
         self.threads = threads if work >= _WORTH_THREADS else Threads()
         self._blocks = [
@@ -83,30 +91,33 @@ class Blocks:
         """Mean number of stored entries in a row of X."""
         return stored_per_row(self.X)
 
-    def map(self, fn, *args):
+    def map(self, fn, *args, reads_X=True):
         """fn(block, *args) for every block, as a `PerBlock`.
 
         An argument that is itself a `PerBlock` gives each call its block's value.
         """
+        self._count(reads_X)
 
         def run(group):
             return list(self._each(group, fn, args))
 
         return PerBlock(chain.from_iterable(self.threads.map(run, self._groups)))
 
-    def sum(self, fn, *args):
+    def sum(self, fn, *args, reads_X=True):
         """Sum of fn(block, *args) over the blocks, in block order.
 
         fn returns a number, an array or a tuple of them, added element by element.
         """
+        self._count(reads_X)
 
         def run(group):
             return _add_up(self._each(group, fn, args))
 
         return _add_up(self.threads.map(run, self._groups))
 
-    def map_sum(self, fn, *args):
+    def map_sum(self, fn, *args, reads_X=True):
         """Both in one sweep, for an fn that returns (term, value)."""
+        self._count(reads_X)
 
         def run(group):
             values = []
@@ -127,11 +138,23 @@ class Blocks:
         Every class keeps its share of the rows, and rare classes more than that: up to
         a tenth of an equal share, at weights that make up for it.
         """
-        counts = self.sum(_count_classes)
+        counts = self.sum(_count_classes, reads_X=False)
         wanted = np.maximum(n_rows / self.n_rows, 0.1 * n_rows / counts.size / counts)
-        parts = self.map(_draw_rows, np.minimum(wanted, 1.0))
+        parts = self.map(_draw_rows, np.minimum(wanted, 1.0), reads_X=False)
         X, Y, s = zip(*parts, strict=True)
-        return Blocks(stack_rows(X), np.concatenate(Y), np.concatenate(s), self.threads)
+        sample = Blocks(
+            stack_rows(X), np.concatenate(Y), np.concatenate(s), self.threads
+        )
+        self._samples.append(sample)
+        return sample
+
+    @property
+    def n_passes(self):
+        """How many times all rows of X were read, or as many rows of samples."""
+        return sum(b.rows_read for b in (self, *self._samples)) / self.n_rows
+
+    def _count(self, reads_X):
+        self.rows_read += self.n_rows * reads_X
 
     def _each(self, group, fn, args):
         for i in group:

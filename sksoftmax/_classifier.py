@@ -119,6 +119,9 @@ default="relu"
         Intercepts, centred over classes. Only without hidden layers.
     n_iter_ : int
         Iterations or epochs run.
+    n_passes_ : float
+        Times that all of X was read, rows of samples counted in: the cost of a fit on
+        data that are slow to read.
     loss_ : float
         F at the end, in nats (mini-batch solvers: mean over the last epoch's batches).
     loss_curve_ : list of float
@@ -404,6 +407,7 @@ default="relu"
         self.loss_curve_ = [*earlier_losses, *history.loss_curve]
         self.validation_loss_curve_ = history.validation_loss_curve
         self.n_iter_ = len(earlier_losses) + result.n_iter
+        self.n_passes_ = fitted.n_passes
         self.best_iter_ = _lowest(self.validation_loss_curve_ or self.loss_curve_)
         self.optimality_ = result.optimality
         self.converged_ = result.converged

@@ -27,19 +27,29 @@ class Curvature:
     from zero no longer look like the intercept. `centre` has those means (weighted, as
     repeated rows would be), zeros where X is sparse or there are no intercepts.
 
+    The centre need not be exact: it is taken over from the curvature of an `earlier`
+    objective on a sample of the rows, which spares a read of X. (Not so the variances,
+    which miss outliers that are not in the sample.)
+
     Samples of rows are drawn with probabilities that follow each row's share of the
     curvature, each class counting the same however rare, and its distance from the
     centre; weights are divided by the probability, which makes sums unbiased.
     """
 
-    def __init__(self, objective):
+    def __init__(self, objective, earlier=None):
         self._blocks = objective.blocks
         self._total_weight = objective.total_weight
         self._ones = objective.network.fit_intercept
         n_features = objective.network.n_units[0]
-        self.centre = np.zeros(n_features)
-        if self._ones and is_dense(objective.blocks.X):
+        if earlier is not None:
+            self.centre = earlier.centre
+        elif self._ones and is_dense(objective.blocks.X):
             self.centre = self._blocks.sum(_block_sums) / objective.total_weight
+        else:
+            self.centre = np.zeros(n_features)
+        # What is left of a constant column without its mean is rounding, and so is its
+        # gradient. This variance keeps one from being divided by the other.
+        self._rounding = np.square(1e-8 * self.centre)
         self._variances = None
         self._distances = None
         self._n_draws = 0
@@ -47,12 +57,18 @@ class Curvature:
     def diagonal(self, hessian, *, centred=True):
         """Diagonal of the Hessian, shape (q, K)."""
         centre = self.centre if centred else np.zeros_like(self.centre)
-        D, intercepts = self._blocks.sum(_block_diagonal, hessian.states, centre)
-        return np.vstack([D, intercepts]) if self._ones else D
+        D, masses = self._blocks.sum(_block_diagonal, hessian.states, centre)
+        D += np.outer(self._rounding, masses)
+        return np.vstack([D, masses]) if self._ones else D
 
     def dense(self, hessian):
         """The Hessian without the last class, shape ((K - 1) q, (K - 1) q)."""
-        return self._blocks.sum(_block_dense, hessian.states, self.centre, self._ones)
+        H = self._blocks.sum(_block_dense, hessian.states, self.centre, self._ones)
+        if self._rounding.any():
+            masses = H.diagonal().reshape(-1, self.centre.size + 1)[:, -1]
+            floor = np.append(self._rounding, 0.0) * masses[:, None]
+            H.ravel()[:: len(H) + 1] += floor.ravel()
+        return H
 
     def draw(self, hessian, n_rows, columns=None):
         """X (with ones), sP and s of about n_rows rows, or of all if that is None.
@@ -64,15 +80,26 @@ class Curvature:
             parts = self._blocks.map(_block_all, hessian.states, rows_of)
         else:
             self._measure()
-            masses = self._blocks.sum(_block_masses, hessian.states)
+            masses = self._blocks.sum(_block_masses, hessian.states, reads_X=False)
             inverse = 1.0 / np.maximum(masses, np.finfo(float).tiny)
             scores = self._blocks.map(
-                _block_scores, hessian.states, inverse, self._distances
+                _block_scores,
+                hessian.states,
+                inverse,
+                self._distances,
+                4.0 * self._blocks.n_rows / n_rows,
+                reads_X=False,
             )
             factor = n_rows / sum(float(score.sum()) for score in scores)
             self._n_draws += 1
             parts = self._blocks.map(
-                _block_draw, hessian.states, scores, factor, self._n_draws, rows_of
+                _block_draw,
+                hessian.states,
+                scores,
+                factor,
+                self._n_draws,
+                rows_of,
+                reads_X=False,  # but for few rows
             )
         return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
@@ -83,12 +110,12 @@ class Curvature:
         gets a thousandth of what it has if it is independent of the probabilities.
         weights holds s p (1 - p) of the sample, shape (n_rows, K).
         """
-        variances = self._variances
-        if variances is None:  # all rows were used
-            variances = np.zeros_like(self.centre)
+        least = self._rounding
+        if self._variances is not None:  # rows were drawn
+            least = np.maximum(1e-3 * self._variances, least)
         if self._ones:
-            variances = np.append(variances, 1.0)
-        return 1e-3 * np.outer(variances, weights.sum(axis=0))
+            least = np.append(least, 0.0)
+        return np.outer(least, weights.sum(axis=0))
 
     def _measure(self):
         """Variances of the features and distances of rows from the centre, once."""
@@ -144,8 +171,13 @@ def _block_masses(block, state):
     return sharpness(sP, block.s).sum(axis=0)
 
 
-def _block_scores(block, state, inverse, distances):
+def _block_scores(block, state, inverse, distances, farthest):
+    """Share of the curvature times distance.
+
+    Beyond `farthest` a row is certain to be drawn, and more would take from the others.
+    """
     _, sP = state
+    distances = np.minimum(distances, farthest)
     return (sharpness(sP, block.s) @ inverse) * (1.0 + distances)
 
 

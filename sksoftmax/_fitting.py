@@ -34,6 +34,7 @@ class Fitted(NamedTuple):
     history: History
     solver: str
     separated: list  # labels of classes whose coefficients have no finite optimum
+    n_passes: float  # times all of X was read
 
 
 class Start(NamedTuple):
@@ -154,7 +155,7 @@ def _run_constant(settings, training, validation, start, solver):
     result = _solvers.Result(None, 0.0, 0.0, 0.0, 1)
     history = History(None, settings.verbose)
     history(1, None, 0.0)
-    return Fitted(layers, result, history, solver, [])
+    return Fitted(layers, result, history, solver, [], 0.0)
 
 
 def _run_exact(settings, training, validation, start, solver):
@@ -221,7 +222,8 @@ def _run_full_batch(settings, training, validation, start, *, solver, threads):
     layers = _layers(network, result.w)
     if network.is_linear:
         layers = [centre_classes(*layers[0])]
-    return Fitted(layers, result, history, solver, separated.tolist())
+    n_passes = objective.blocks.n_passes
+    return Fitted(layers, result, history, solver, separated.tolist(), n_passes)
 
 
 def _separated_classes(settings, objective, result):
@@ -274,7 +276,8 @@ def _run_minibatch(settings, training, validation, start, solver, max_iter=None)
             state=state,
             callback=history,
         )
-    return Fitted(_layers(network, result.w), result, history, solver, [])
+    layers = _layers(network, result.w)
+    return Fitted(layers, result, history, solver, [], float(result.n_iter))
 
 
 def _layers(network, w):

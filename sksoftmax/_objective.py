@@ -63,7 +63,7 @@ class Objective:
         """
         if self.penalty.strength.any() or value > 1e-5 * null_value:
             return False
-        smallest = min(self.blocks.map(_block_smallest_weight))
+        smallest = min(self.blocks.map(_block_smallest_weight, reads_X=False))
         return self.network.is_linear and value * self.total_weight < 0.69 * smallest
 
     def separates(self, d):
@@ -98,7 +98,7 @@ class Objective:
         n_rows = max(10 * n_free, 2000)
         while 4 * n_rows <= self.blocks.n_rows:
             blocks = self.blocks.thinned(n_rows)
-            weight = float(blocks.sum(_block_weight))
+            weight = float(blocks.sum(_block_weight, reads_X=False))
             sample = Objective(
                 self.network, blocks, self.penalty, weight, self._make_preconditioner
             )
@@ -138,7 +138,9 @@ class Objective:
 
         def phi_of_logits(t):
             at = w + t * d
-            total, slope = self.blocks.sum(_line_value_and_slope, states, t)
+            total, slope = self.blocks.sum(
+                _line_value_and_slope, states, t, reads_X=False
+            )
             value = total / self.total_weight + self.penalty.value(at)
             slope = slope / self.total_weight + float(self.penalty.grad(at) @ d)
             return value, slope

@@ -41,6 +41,11 @@ _LARGEST_DENSE = 2500
 _RIDGE = 1e-9
 
 
+# In units that make the diagonal of the Hessian one, eigenvalues and parts of the
+# gradient that are rounding: a few hundred times the 2e-16 of their terms.
+_NULL = 1e-13
+_NOISE = 1e-13
+
 # Singular Hessians up to this size are solved through their eigenvectors (n = 300: 15
 # ms).
 _LARGEST_SPECTRUM = 300
@@ -70,7 +75,7 @@ class Preconditioner:
     n_products : int
         Products done since the last build; the caller counts them here.
     lowest : float
-        Lowest eigenvalue of M^-1 H seen since the last build, at most 1; the caller's.
+        Lowest eigenvalue of M^-1 H seen with this kind of M, at most 1; the caller's.
     """
 
     def __init__(self, objective, earlier=None):
@@ -86,10 +91,12 @@ class Preconditioner:
                 self._level = max(self._level, kinds.index(earlier._rung.kind))
         self._built = None
         if self._rung.kind is not Identity:
-            self._curvature = Curvature(objective)
+            known = None if earlier is None else earlier._curvature
+            self._curvature = Curvature(objective, known)
             n_classes = objective.network.n_units[-1]
             strength = objective.penalty.strength.reshape(-1, n_classes)[:, 0]
             self._inverse_strength = _inverse_or_zero(strength)
+        self._fresh = self._distrusted = False
         self.is_exact = False
         self.n_products = 0
         self.lowest = 1.0
@@ -113,7 +120,7 @@ class Preconditioner:
     def update(self, hessian):
         """Get ready for a system with this Hessian."""
         if self._rung.kind is Identity:
-            self.n_products, self.lowest = 0, 1.0
+            self.n_products, self.lowest, self._fresh = 0, 1.0, True
             return
         climbing = (
             self._built is not None
@@ -125,16 +132,25 @@ class Preconditioner:
         direct = all_rows and self._rung.kind is DenseFactor
         cheap = self._rung.cost <= 3.0 * self._product_cost
         stale = self._rent >= self._rung.cost or (direct and cheap)
-        if self._built is None or climbing or stale:
+        self._fresh = self._built is None or climbing or stale or self._distrusted
+        if self._fresh:
+            self._distrusted = False
             rows = None if all_rows else self._rung.n_rows
             self._built = self._rung.kind(
                 self._objective, hessian, self._curvature, rows
             )
             self.n_products = 0
-            self.lowest = 1.0
+            if climbing:
+                self.lowest = 1.0
             self.is_exact = direct and self._built.is_exact
         else:
             self.is_exact = False
+
+    def distrust(self):
+        """Have the next `update` build anew; False if the last one just did."""
+        fresh, self._fresh = self._fresh, False
+        self._distrusted = True
+        return not fresh
 
     def unit_scale(self, hessian):
         """Units of the parameters that make the diagonal of this Hessian about one.
@@ -261,7 +277,9 @@ class SharedBlock:
         mean = D[self._rows].mean(axis=1)
         H[i, i] = np.maximum(H[i, i], 0.1 * (mean - strength)) + strength
         self._inverse = _scaled_inverse(H)
-        self._share = np.sqrt(D[self._rows] / mean[:, None])
+        share = np.ones((i.size, D.shape[1]))
+        np.divide(D[self._rows], mean[:, None], out=share, where=mean[:, None] > 0.0)
+        self._share = np.sqrt(share)
 
     def solve(self, R):
         solution = self._inverse_diagonal * R
@@ -323,11 +341,14 @@ class DenseFactor:
         self._scale = _unit_scale(H.diagonal())
         H *= self._scale[:, None]
         H *= self._scale
-        self._factor = _cholesky(H)
+        self._factor = _cholesky(H, _RIDGE if rows else 0.0)
         regular = self._factor.diagonal().min() ** 2 > 1e3 * _RIDGE
         self._spectrum = None
-        if rows is None and not regular and H.shape[0] <= _LARGEST_SPECTRUM:
-            self._spectrum = np.linalg.eigh(H)
+        if rows is None and not regular:
+            if H.shape[0] <= _LARGEST_SPECTRUM:
+                self._spectrum = np.linalg.eigh(H)
+            else:
+                self._factor = _cholesky(H, _RIDGE)
         self.is_exact = rows is None and (regular or self._spectrum is not None)
 
     def solve(self, R):
@@ -349,9 +370,8 @@ class DenseFactor:
         """
         values, vectors = self._spectrum
         parts = vectors.T @ right
-        solution = parts / np.maximum(values, _RIDGE)
-        gains = parts * solution
-        solution[(values < _RIDGE) & (gains < 1e-6 * gains.sum())] = 0.0
+        solution = parts / np.maximum(values, _NULL)
+        solution[(values < _RIDGE) & (np.abs(parts) < _NOISE)] = 0.0
         return vectors @ solution
 
 
@@ -385,7 +405,7 @@ def _scaled_inverse(H):
     """Inverse of H, formed with a unit diagonal and a small ridge."""
     scale = _unit_scale(H.diagonal())
     outer = np.outer(scale, scale)
-    inverse, _ = dpotri(_cholesky(H * outer), lower=1, overwrite_c=1)
+    inverse, _ = dpotri(_cholesky(H * outer, _RIDGE), lower=1, overwrite_c=1)
     lower = np.tril(inverse)
     inverse = lower + lower.T
     inverse.ravel()[:: len(H) + 1] *= 0.5
@@ -393,13 +413,12 @@ def _scaled_inverse(H):
     return inverse
 
 
-def _cholesky(H):
+def _cholesky(H, ridge):
     """Lower factor of H + ridge I, with as little more ridge as it takes."""
-    ridge = _RIDGE
     while True:
         raised = H.copy()
         raised.ravel()[:: len(H) + 1] += ridge
         factor, info = dpotrf(raised.T, lower=1, clean=0, overwrite_a=1)
         if info == 0:
             return factor
-        ridge *= 100.0
+        ridge = max(100.0 * ridge, _RIDGE)

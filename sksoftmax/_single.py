@@ -44,7 +44,7 @@ class SingleCopy:
 
     def sharpen(self, states):
         """States of a Hessian, sP and s, in single precision."""
-        return self._blocks.map(_block_state, states)
+        return self._blocks.map(_block_state, states, reads_X=False)
 
     def product(self, states, v):
         """Sum over rows of the Hessian times v, without penalty and total weight."""

@@ -73,8 +73,11 @@ def solve_newton_system(hessian, grad, precondition, *, goal, scale):
     if lengths:
         lowest = _lowest_ritz_value(lengths, ratios)
         precondition.lowest = min(precondition.lowest, lowest)
+    else:
+        direction = z  # M is good enough, and so is its step
+    # The bound on the rest is only as good as the eigenvalue: it counts twice.
     rest = max(rest, 0.0) / precondition.lowest
-    return NewtonStep(direction, 0.5 * (decrement + rest))
+    return NewtonStep(direction, 0.5 * decrement + rest)
 
 
 def _lowest_ritz_value(lengths, ratios):
