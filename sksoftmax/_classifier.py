@@ -74,7 +74,8 @@ default="relu"
         "newton" and "lbfgs" have converged when F is estimated to be within
         tol * (F_null - F) of its minimum, F_null being F of the best model without
         features. They take one more step then, so that the estimate, `optimality_`,
-        bounds what is left from above, up to the rounding of F. A mini-batch solver has
+        bounds what is left from above, up to the rounding of F. (It is an estimate of
+        second order: much above 1e-6 it can be too low.) A mini-batch solver has
         converged when the last `n_iter_no_change` epochs improved on those before by at
         most tol * F_null. "auto" is 1e-8 without hidden layers and 1e-4 with them.
     batch_size : int or "auto", default="auto"
