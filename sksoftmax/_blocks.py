@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._data import slice_rows, stack_rows, stored_per_row
+from sksoftmax._data import (
+    is_dense,
+    slice_rows,
+    stack_rows,
+    stored_per_row,
+    weighted_sums,
+)
 from sksoftmax._threads import Threads
 
 
@@ -85,6 +91,18 @@ class Blocks:
     def n_rows(self):
         """Number of rows of all blocks together."""
         return self._s.size
+
+    def centre(self):
+        """Weighted mean of each feature, exact for a constant one; zero where sparse.
+
+        Formed from differences to the first row, so that X minus the centre of a
+        constant column is zero and not rounding.
+        """
+        if not is_dense(self.X):
+            return np.zeros(self.X.shape[1])
+        origin = self.X[0].astype(np.float64)
+        sums, weight = self.sum(_block_differences, origin)
+        return origin + sums / weight
 
     @property
     def stored_per_row(self):
@@ -171,6 +189,10 @@ class Blocks:
             rows = order[start : start + batch_size]
             s = self._s[rows]
             yield Block(start, self.X[rows], self._Y[rows] * s[:, None], s)
+
+
+def _block_differences(block, origin):
+    return weighted_sums(block.X - origin, block.s), block.s.sum()
 
 
 def _count_classes(block):

@@ -12,7 +12,6 @@ import numpy as np
 
 from sksoftmax._data import (
     dense_with_ones,
-    is_dense,
     slice_rows,
     squares,
     take_columns,
@@ -43,13 +42,10 @@ class Curvature:
         n_features = objective.network.n_units[0]
         if earlier is not None:
             self.centre = earlier.centre
-        elif self._ones and is_dense(objective.blocks.X):
-            self.centre = self._blocks.sum(_block_sums) / objective.total_weight
+        elif self._ones:
+            self.centre = objective.blocks.centre()
         else:
             self.centre = np.zeros(n_features)
-        # What is left of a constant column without its mean is rounding, and so is its
-        # gradient. This variance keeps one from being divided by the other.
-        self._rounding = np.square(1e-8 * self.centre)
         self._variances = None
         self._distances = None
         self._n_draws = 0
@@ -58,17 +54,11 @@ class Curvature:
         """Diagonal of the Hessian, shape (q, K)."""
         centre = self.centre if centred else np.zeros_like(self.centre)
         D, masses = self._blocks.sum(_block_diagonal, hessian.states, centre)
-        D += np.outer(self._rounding, masses)
         return np.vstack([D, masses]) if self._ones else D
 
     def dense(self, hessian):
         """The Hessian without the last class, shape ((K - 1) q, (K - 1) q)."""
-        H = self._blocks.sum(_block_dense, hessian.states, self.centre, self._ones)
-        if self._rounding.any():
-            masses = H.diagonal().reshape(-1, self.centre.size + 1)[:, -1]
-            floor = np.append(self._rounding, 0.0) * masses[:, None]
-            H.ravel()[:: len(H) + 1] += floor.ravel()
-        return H
+        return self._blocks.sum(_block_dense, hessian.states, self.centre, self._ones)
 
     def draw(self, hessian, n_rows, columns=None):
         """X (with ones), sP and s of about n_rows rows, or of all if that is None.
@@ -110,9 +100,9 @@ class Curvature:
         gets a thousandth of what it has if it is independent of the probabilities.
         weights holds s p (1 - p) of the sample, shape (n_rows, K).
         """
-        least = self._rounding
+        least = np.zeros_like(self.centre)
         if self._variances is not None:  # rows were drawn
-            least = np.maximum(1e-3 * self._variances, least)
+            least = 1e-3 * self._variances
         if self._ones:
             least = np.append(least, 0.0)
         return np.outer(least, weights.sum(axis=0))
@@ -135,10 +125,6 @@ class Curvature:
 def sharpness(sP, s):
     """s p (1 - p), the curvature of each class in each row."""
     return sP * (1.0 - sP / s[:, None])
-
-
-def _block_sums(block):
-    return weighted_sums(block.X, block.s)
 
 
 def _block_square_sums(block, centre):

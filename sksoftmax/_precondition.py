@@ -162,7 +162,7 @@ class Preconditioner:
         D = self._curvature.diagonal(hessian, centred=False)
         D /= self._objective.total_weight
         D += self._objective.penalty.strength.reshape(D.shape)
-        return np.repeat(_unit_scale(D.mean(axis=1)), D.shape[1])
+        return np.repeat(_unit_scale(D.mean(axis=1), dead=1.0), D.shape[1])
 
     def solve(self, r):
         """M^-1 r."""
@@ -197,7 +197,7 @@ def _ladder(objective):
     q = objective.network.n_params // n_classes
     flop = _FLOP if is_dense(objective.blocks.X) else _SPARSE_FLOP
     product = _CALL + n * n_classes * (4.0 * stored * flop + _ENTRY)
-    diagonal = _CALL + n * (n_classes * (2.0 * stored * flop + 2.0) + 0.3 * stored)
+    diagonal = _CALL + n * (n_classes * (2.0 * stored * flop + 2.0) + 1.2 * stored)
     draw = 2.0 * _CALL + n * n_classes * _ENTRY
     heavy = q if q <= _LARGEST_BLOCK else _HEAVY
     rows = min(n, max(6 * heavy, 300))
@@ -235,7 +235,7 @@ class Diagonal:
 
     def __init__(self, objective, hessian, curvature, rows):
         D = _diagonal(objective, hessian, curvature)
-        self._inverse = 1.0 / np.where(D > 0.0, D, 1.0)
+        self._inverse = _inverse_or_zero(D)
 
     def solve(self, R):
         return self._inverse * R
@@ -338,9 +338,10 @@ class DenseFactor:
         H /= objective.total_weight
         n_classes = objective.network.n_units[-1]
         _add_centred_penalty(H, objective.penalty.strength, n_classes)
-        self._scale = _unit_scale(H.diagonal())
+        self._scale = _unit_scale(H.diagonal(), dead=0.0)
         H *= self._scale[:, None]
         H *= self._scale
+        H[self._scale == 0.0, self._scale == 0.0] = 1.0
         self._factor = _cholesky(H, _RIDGE if rows else 0.0)
         regular = self._factor.diagonal().min() ** 2 > 1e3 * _RIDGE
         self._spectrum = None
@@ -395,17 +396,19 @@ def _inverse_or_zero(values):
     return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)
 
 
-def _unit_scale(diagonal):
-    """Factors that make a diagonal one, and leave zeros (constant columns) alone."""
+def _unit_scale(diagonal, dead):
+    """Factors that make a diagonal one; dead where it is zero (constant columns)."""
     positive = diagonal > 0.0
-    return 1.0 / np.sqrt(np.where(positive, diagonal, 1.0))
+    return np.where(positive, 1.0 / np.sqrt(np.where(positive, diagonal, 1.0)), dead)
 
 
 def _scaled_inverse(H):
     """Inverse of H, formed with a unit diagonal and a small ridge."""
-    scale = _unit_scale(H.diagonal())
+    scale = _unit_scale(H.diagonal(), dead=0.0)
     outer = np.outer(scale, scale)
-    inverse, _ = dpotri(_cholesky(H * outer, _RIDGE), lower=1, overwrite_c=1)
+    scaled = H * outer
+    scaled[scale == 0.0, scale == 0.0] = 1.0
+    inverse, _ = dpotri(_cholesky(scaled, _RIDGE), lower=1, overwrite_c=1)
     lower = np.tril(inverse)
     inverse = lower + lower.T
     inverse.ravel()[:: len(H) + 1] *= 0.5

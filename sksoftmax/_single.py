@@ -10,7 +10,6 @@ that neither an offset nor a unit of a feature costs any of the seven digits.
 import numpy as np
 
 from sksoftmax._data import (
-    is_dense,
     product,
     squares,
     standardised,
@@ -35,8 +34,8 @@ class SingleCopy:
         weight = objective.total_weight
         n_features = self._network.n_units[0]
         self._centre = np.zeros(n_features)
-        if self._network.fit_intercept and is_dense(self._blocks.X):
-            self._centre = self._blocks.sum(_block_sums) / weight
+        if self._network.fit_intercept:
+            self._centre = self._blocks.centre()
         size = np.sqrt(self._blocks.sum(_block_square_sums, self._centre) / weight)
         scale = np.divide(1.0, size, out=np.zeros(n_features), where=size > 0.0)
         self._size = size
@@ -74,10 +73,6 @@ def is_worth_copying(objective):
         and entries * network.n_units[-1] >= _WORTH_COPYING
         and 4.0 * entries <= _LARGEST_COPY
     )
-
-
-def _block_sums(block):
-    return weighted_sums(block.X, block.s)
 
 
 def _block_square_sums(block, centre):

@@ -56,8 +56,14 @@ def _iterate(objective, precondition, w, target, null_value, max_iter, callback=
         step = solve_newton_system(hessian, grad, precondition, goal=goal, scale=scale)
         last = step.gap <= goal or n_iter == max_iter
         lower = _step_down(objective, w, value, grad, step.direction, last)
+        gap = step.gap
         if lower is not None:
+            gap = max(gap, value - lower[1])
             w, value, grad, hessian = lower
+            if last and gap > goal and n_iter < max_iter:
+                # The step gained more than the model said was left to gain.
+                value, grad, hessian = objective.value_grad_hessp(w)
+                last = False
         if callback is not None:
             callback(n_iter, w, value)
         if objective.is_separated(value, null_value):
@@ -66,7 +72,7 @@ def _iterate(objective, precondition, w, target, null_value, max_iter, callback=
         # No way down may be the fault of an old preconditioner.
         if last or (lower is None and not precondition.distrust()):
             break
-    return Result(w, value, step.gap, goal, n_iter, step=step.direction)
+    return Result(w, value, gap, goal, n_iter, step=step.direction)
 
 
 # Where a step leaves this share of the slope that it started with, and promised to
