@@ -170,10 +170,10 @@ def _shifted(Z):
 
 # The loss as the objective uses it: L(Z) = sum_i s_i d(softmax(z_i), y_i), its gradient
 # and its Hessian in logit space. Two conventions keep the sweeps over (n_rows,
-# n_classes) few. Targets come weighted, sY = s Y, and probabilities leave weighted, sP
-# = s P, so that dL/dZ is sP - sY. And arrays should be in column-major order: then
-# every inner loop runs along the rows of a block instead of along its few classes (up
-# to 3 times faster for 7 classes).
+# n_classes) few. Targets come weighted, sY = s Y, and probabilities leave weighted,
+# sP = s P, so that dL/dZ is sP - sY. And arrays should be in column-major order: then
+# every inner loop runs along the rows of a block instead of along its few classes
+# (twice as fast for 9 features and 7 classes).
 
 
 def loss(Z, sY, s):

@@ -2,9 +2,10 @@
 
 Conjugate gradients need products with the Hessian to a few digits only, while gradients
 and values, from which the answer and its certificate come, stay in double precision.
-Half the bytes and twice the numbers per instruction take about 0.6 of the time. X is
-copied with its columns centred (not where it is sparse) and scaled to unit size, so
-that neither an offset nor a unit of a feature costs any of the seven digits.
+Half the bytes and twice the numbers per instruction take 0.6 (digits, letter) to 0.9
+(5,000 x 50 with 4 classes) of the time. X is copied with its columns centred (not where
+it is sparse) and scaled to unit size, so that neither an offset nor a unit of a feature
+costs any of the seven digits.
 """
 
 import numpy as np
