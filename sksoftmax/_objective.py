@@ -15,8 +15,8 @@ import numpy as np
 from sksoftmax._loss import loss, loss_grad, loss_hessp
 from sksoftmax._single import SingleCopy, is_worth_copying
 
-# Making the copy takes as long as it saves on 1 (letter) to 26 products (5,000 x 50 with
-# 4 classes; digits 5). Who has needed this many is likely to need as many again.
+# Making the copy takes as long as it saves on 1 (letter) to 26 products (5,000 x 50
+# with 4 classes; digits 5). Who has needed this many is likely to need as many again.
 _PRODUCTS_BEFORE_COPY = 6
 
 

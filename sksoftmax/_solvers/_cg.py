@@ -15,8 +15,8 @@ class NewtonStep(NamedTuple):
 
 # A direction need only be as exact as the quadratic model it minimises. With the error
 # of a solve at eta and the decrement itself as eta, convergence is superlinear; 0.3 is
-# where early iterations stop (0.1 took 8 % more passes over seven of the benchmark sets,
-# 0.5 took 2 % more).
+# where early iterations stop (over seven of the benchmark sets 0.1 took 8 % more
+# passes, 0.5 took 2 % more).
 _COARSEST = 0.3
 
 
