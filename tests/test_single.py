@@ -57,7 +57,7 @@ def constant_columns(rng):
 
 
 def sparse(rng):
-    X = scipy.sparse.random_array((500, 40), density=0.1, rng=rng, format="csr")
+    X = rng.random((500, 40)) * (rng.random((500, 40)) < 0.1)
     return scipy.sparse.csr_array(X * np.logspace(-8, 8, 40))
 
 
