@@ -218,7 +218,6 @@ QUICK = [
     "separable",
 ]
 
-# Raw pixels are left out: no search for the opponents' settings ended in an hour.
 DEFAULT = [
     "iris",
     "wine",
@@ -238,6 +237,7 @@ DEFAULT = [
     "tall",
     "tall-std",
     "wide",
+    "pixels",
     "pixels-std",
     "onehot",
     "rare",

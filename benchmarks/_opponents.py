@@ -27,6 +27,7 @@ TARGETS = (1e-6, 1e-9)
 WATCHED = ("newton-cholesky", "newton-cg", "lbfgs")
 UNWATCHED = ("sag", "saga")
 INTELEX = "lbfgs (intelex)"  # scikit-learn-intelex, where it is installed
+LONGEST = 60.0  # seconds that a search gives one solver, at one thread
 SOLVERS = (*WATCHED, *UNWATCHED, INTELEX)
 
 
@@ -197,16 +198,16 @@ def search_unwatched(oracle, solver, limit):
     return search
 
 
-def search_all(oracle, most=60.0):
+def search_all(oracle):
     """Search every solver; a limit keeps hopeless ones from eating the hour."""
     searches, best = [], np.inf
     for solver in WATCHED:
-        limit = min(most, max(10.0, 30 * best))
+        limit = min(LONGEST, max(10.0, 30 * best))
         searches.append(search_watched(oracle, solver, limit))
         best = min(best, searches[-1].seconds.get(TARGETS[0], np.inf))
     for solver in UNWATCHED:
         # Cheap to reject: their cost is known after each doubling.
-        limit = min(most, max(0.1, 3 * best))
+        limit = min(LONGEST, max(0.1, 3 * best))
         searches.append(search_unwatched(oracle, solver, limit))
     return searches
 

@@ -4,7 +4,7 @@ import math
 from statistics import geometric_mean
 
 from _measure import environment
-from _opponents import SOLVERS, TARGETS
+from _opponents import LONGEST, SOLVERS, TARGETS
 from _profile import draw_profile
 
 FIRST, SECOND = TARGETS
@@ -13,10 +13,10 @@ FIRST, SECOND = TARGETS
 def summary_line(row):
     """One row for the terminal."""
     best = row.best(FIRST)
-    theirs = f"{best.solver} {_seconds(best.seconds)}" if best else "none"
+    theirs = _opponent(best)
     return (
         f"{row.name:16} {row.n_threads} thread(s): ours {_seconds(row.seconds)}"
-        f" (gap {row.gap:.0e}), best {theirs}, ratio {_ratio(row.ratio(FIRST))}"
+        f" (gap {row.gap:.0e}), best {theirs}, ratio {_ratio(row, FIRST)}"
     )
 
 
@@ -133,9 +133,9 @@ def _table(rows, n_threads):
             _gap(row.gap) + ("" if row.converged else " (not converged)"),
             _passes_used(row.n_passes),
             _opponent(row.best(FIRST)),
-            _ratio(row.ratio(FIRST)),
+            _ratio(row, FIRST),
             _opponent(row.best(SECOND)),
-            _ratio(row.ratio(SECOND)),
+            _ratio(row, SECOND),
             _lbfgs(row),
             _seconds(row.default_seconds),
             _gap(row.default_gap),
@@ -218,8 +218,8 @@ def _notes(rows):
         return ""
     return (
         "## Solvers that did not reach a target\n\nThe search ends for a solver after"
-        " 60 s or 30 times the best so far, whichever is less, but not before 10 s"
-        " (sag, saga: 3 times the best and 0.1 s), at the gap that is given.\n\n"
+        f" {LONGEST:.0f} s or 30 times the best so far, whichever is less, but not"
+        " before 10 s (sag, saga: 3 times the best and 0.1 s), at the gap given.\n\n"
         + _markdown(("set", "solver", "why"), body)
     )
 
@@ -241,7 +241,11 @@ def _gap(gap):
     return f"{gap:.0e}" if gap > 1e-15 else "< 1e-15"
 
 
-def _ratio(ratio):
+def _ratio(row, target):
+    """Theirs over ours; a bound where the search found no opponent in its time."""
+    ratio = row.ratio(target)
+    if ratio is None and row.best(target) is None and row.gap <= target:
+        return f"> {LONGEST / row.seconds:.1f}"
     return "-" if ratio is None else f"{ratio:.1f}" if ratio >= 2 else f"{ratio:.2f}"
 
 
@@ -251,7 +255,7 @@ def _passes_used(n_passes):
 
 def _opponent(time):
     if time is None:
-        return "none"
+        return f"none in {LONGEST:.0f} s"
     mark = "~" if time.estimated else ""
     return f"{time.solver} ({time.max_iter}) {mark}{_seconds(time.seconds)}"
 
