@@ -100,16 +100,16 @@ def _times(rivals, absent, target):
 def _rivals(oracle, searches, target):
     """Contestants for one target, and the searches of those too slow to be timed.
 
-    Timed are those within 3 times the best of the search (1.2 for the second target),
-    and all that take less than 3 seconds; only the near ones more than once.
+    Timed are those within twice the best of the search (1.2 times for the second
+    target), and all that take less than 0.05 s; only the near ones more than once.
     """
     reached = [search for search in searches if target in search.max_iter]
     best = min((search.seconds[target] for search in reached), default=0.0)
-    near = 3.0 if target == TARGETS[0] else 1.2
+    near = 2.0 if target == TARGETS[0] else 1.2
     rivals, absent = [], []
     for search in reached:
         seconds = search.seconds[target]
-        if seconds > near * best and seconds > (3.0 if target == TARGETS[0] else 0.05):
+        if seconds > max(near * best, 0.05):
             absent.append((search, seconds / best))
             continue
         rival = _settled(oracle, search, target)
