@@ -92,6 +92,11 @@ class Blocks:
         """Number of rows of all blocks together."""
         return self._s.size
 
+    @property
+    def n_classes(self):
+        """Number of columns of the targets."""
+        return self._Y.shape[1]
+
     def centre(self):
         """Weighted mean of each feature, exact for a constant one; zero where sparse.
 

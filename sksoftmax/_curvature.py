@@ -197,7 +197,7 @@ def _dense_hessian(X, sP, s):
     """Sum of s_i (diag(p_i) - p_i p_i^T) (x) x_i x_i^T without the last class."""
     n_rows, q = X.shape
     n_free = sP.shape[1] - 1
-    if n_free == 1:
+    if n_free <= 1:
         rX = X * np.sqrt(sharpness(sP, s)[:, :1])
         return rX.T @ rX
     rX = X * np.sqrt(s)[:, None]
@@ -216,7 +216,7 @@ def _dense_hessian(X, sP, s):
 
 def _chunks(n_rows, sP, n_columns):
     """Slices of rows whose products fill about 4 MB, so that they stay in the cache."""
-    size = (sP.shape[1] - 1) * n_columns
+    size = max(sP.shape[1] - 1, 1) * n_columns
     step = min(max(2**19 // size, 256), 2048)
     return [slice(start, start + step) for start in range(0, n_rows, step)]
 

@@ -174,16 +174,24 @@ def _shifted(Z):
 # sP = s P, so that dL/dZ is sP - sY. And arrays should be in column-major order: then
 # every inner loop runs along the rows of a block instead of along its few classes
 # (twice as fast for 9 features and 7 classes).
+#
+# Two classes may come with one column of logits, of the second class against the first,
+# whose own is zero; then sP and dL/dZ have one column too. `loss_hessp` needs no other
+# formula: for one class against another p - p p is the curvature.
 
 
 def loss(Z, sY, s):
     """L(Z), a float. Z is overwritten."""
-    value, _ = _exponentials(Z, sY, s)
-    return value
+    exponentials = _exponentials if Z.shape[1] == sY.shape[1] else _logistic
+    return exponentials(Z, sY, s)[0]
 
 
 def loss_grad(Z, sY, s):
     """L, dL/dZ = sP - sY and sP, from one log-softmax. Z is overwritten, by sP."""
+    if Z.shape[1] < sY.shape[1]:
+        value, P = _logistic(Z, sY, s)
+        P *= s[:, None]
+        return value, P - sY[:, 1:], P
     value, sums = _exponentials(Z, sY, s)
     Z *= (s / sums)[:, None]
     return value, Z - sY, Z
@@ -204,3 +212,21 @@ def _exponentials(Z, sY, s):
     value = -np.vdot(sY.T, Z.T)
     sums = np.exp(Z, out=Z).sum(axis=1)
     return float(value + s @ np.log(sums)), sums
+
+
+def _logistic(Z, sY, s):
+    """L of one logit for two classes, and P of the second, with which Z is overwritten.
+
+    log(1 + e^z) = max(z, 0) + log(1 + e^-|z|). Of a row that is certain of its class
+    the first part cancels exactly against the target's.
+    """
+    z = Z[:, 0]
+    value = s * np.maximum(z, 0.0)
+    value -= sY[:, 1] * z
+    positive = z > 0.0
+    np.exp(-np.abs(z), out=z)
+    sums = 1.0 + z
+    value += s * np.log(sums)
+    z[positive] = 1.0
+    z /= sums
+    return float(value.sum()), Z

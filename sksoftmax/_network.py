@@ -31,7 +31,7 @@ class Network:
     Attributes
     ----------
     n_units : tuple of int
-        (n_features, *hidden_layer_sizes, n_classes).
+        (n_features, *hidden_layer_sizes, n_classes); the last may be 1 for two classes.
     activation : Activation
     fit_intercept : bool
         Whether layers have a b. w holds W_1 (row by row), b_1, W_2, b_2, ...
@@ -50,6 +50,14 @@ class Network:
     def n_params(self):
         """Length of w."""
         return sum((m + self.fit_intercept) * n for m, n in self._shapes)
+
+    @property
+    def n_free_logits(self):
+        """Logits of a row that count: all but one, which the others are compared to.
+
+        With a single one, that is the one of two classes against each other.
+        """
+        return max(self.n_units[-1] - 1, 1)
 
     @cached_property
     def _shapes(self):
@@ -164,6 +172,16 @@ def centre_classes(W, b):
     of all equal solutions is singled out: the classes' coefficients sum to zero.
     """
     return W - W.mean(axis=1, keepdims=True), b - b.mean()
+
+
+def subtract_classes(W, b):
+    """One logit in place of two: of the second class against the first."""
+    return W[:, 1:] - W[:, :1], b[1:] - b[:1]
+
+
+def split_logit(W, b):
+    """Two columns in place of one logit, in the symmetric gauge."""
+    return np.hstack([-W, W]) / 2.0, np.concatenate([-b, b]) / 2.0
 
 
 def insert_absent_classes(W, b, present):

@@ -311,3 +311,58 @@ def test_targets_and_weights_stay_as_they_were(smooth_batch):
     loss_hessp(sP, s, Z.copy())
     for array, as_it_was in zip((sY, s, sP), before, strict=True):
         assert_array_equal(array, as_it_was)
+
+
+# Two classes with one logit
+
+
+def one_and_two_logits(rng, dtype=np.float64):
+    """The same rows as one logit and as two, with soft targets and weights."""
+    z = 3.0 * rng.standard_normal((12, 1))
+    z[:4] = [[40.0], [-40.0], [1e4], [-1e4]]
+    s = rng.uniform(0.1, 3.0, 12)
+    share = np.r_[1.0, 0.0, 1.0, 0.0, rng.random(8)]
+    sY = np.asfortranarray(np.column_stack([1.0 - share, share]) * s[:, None])
+    two = np.hstack([-z / 2, z / 2])
+    return tuple(a.astype(dtype) for a in (z, two, sY, s))
+
+
+def test_one_logit_has_the_loss_of_two(rng):
+    z, two, sY, s = one_and_two_logits(rng)
+    assert_allclose(loss(z.copy(), sY, s), loss(two.copy(), sY, s), rtol=1e-14)
+
+
+def test_one_logit_has_the_gradient_of_its_own_class(rng):
+    z, two, sY, s = one_and_two_logits(rng)
+    value, dz, sp = loss_grad(z.copy(), sY, s)
+    expected_value, expected, sP = loss_grad(two.copy(), sY, s)
+    assert_allclose(value, expected_value, rtol=1e-14)
+    assert_allclose(dz, expected[:, 1:], atol=1e-15)
+    assert_allclose(sp, sP[:, 1:], rtol=1e-14)
+
+
+def test_the_gradient_of_one_logit_is_the_derivative_of_its_loss(
+    rng, finite_differences
+):
+    z, _, sY, s = one_and_two_logits(rng)
+    z[2:4] /= 1e4
+    _, dz, _ = loss_grad(z.copy(), sY, s)
+    derivative = finite_differences(lambda u: loss(u[:, None].copy(), sY, s), z[:, 0])
+    assert_allclose(dz[:, 0], derivative, atol=1e-9)
+
+
+def test_hessp_of_one_logit_is_the_derivative_of_its_gradient(rng, finite_differences):
+    z, _, sY, s = one_and_two_logits(rng)
+    v = rng.standard_normal((12, 1))
+    _, _, sp = loss_grad(z.copy(), sY, s)
+    derivative = finite_differences(
+        lambda t: loss_grad(z + t[0] * v, sY, s)[1][:, 0], np.zeros(1)
+    )
+    assert_allclose(loss_hessp(sp, s, v.copy()), derivative, atol=1e-9)
+
+
+def test_a_certain_row_of_one_logit_keeps_its_tiny_loss():
+    sY, s = np.array([[0.0, 1.0]]), np.ones(1)
+    assert loss(np.array([[1e6]]), sY, s) == 0.0
+    assert_allclose(loss(np.array([[30.0]]), sY, s), np.exp(-30.0), rtol=1e-2)
+    assert_allclose(loss(np.array([[-1e6]]), sY, s), 1e6)

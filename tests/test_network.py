@@ -9,7 +9,13 @@ from scipy.sparse import csr_array
 from scipy.special import softmax
 
 from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._network import Network, centre_classes, insert_absent_classes
+from sksoftmax._network import (
+    Network,
+    centre_classes,
+    insert_absent_classes,
+    split_logit,
+    subtract_classes,
+)
 
 EVERY_SHAPE = [(4, 3), (4, 5, 3), (4, 5, 2, 3)]
 each_shape = pytest.mark.parametrize("n_units", EVERY_SHAPE, ids=str)
@@ -252,3 +258,15 @@ def test_layers_without_absent_classes_keep_their_precision(rng):
     W, b = (array.astype(np.float32) for array in last_layer(rng, 2))
     full_W, full_b = insert_absent_classes(W, b, np.array([True, False, True]))
     assert full_W.dtype == full_b.dtype == np.float32
+
+
+def test_one_logit_stands_for_two_centred_columns(rng):
+    W, b = last_layer(rng, 2)
+    one_W, one_b = subtract_classes(W, b)
+    assert one_W.shape == (4, 1)
+    X = rng.standard_normal((10, 4))
+    P = softmax(X @ W + b, axis=1)
+    assert_allclose((X @ one_W + one_b)[:, 0], np.log(P[:, 1] / P[:, 0]))
+    both = split_logit(one_W, one_b), centre_classes(W, b)
+    for ours, expected in zip(*both, strict=True):
+        assert_allclose(ours, expected, atol=1e-15)
