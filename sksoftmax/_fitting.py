@@ -16,7 +16,13 @@ from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._blocks import Blocks
 from sksoftmax._callbacks import History
 from sksoftmax._data import is_dense
-from sksoftmax._network import Network, centre_classes, insert_absent_classes
+from sksoftmax._network import (
+    Network,
+    centre_classes,
+    insert_absent_classes,
+    split_logit,
+    subtract_classes,
+)
 from sksoftmax._objective import Objective
 from sksoftmax._penalty import L2Penalty
 from sksoftmax._precondition import Preconditioner
@@ -197,14 +203,18 @@ def _is_wide(settings, training):
 
 
 def _run_full_batch(settings, training, validation, start, *, solver, threads):
-    network = _network(settings, training)
     targets = training.targets
-    if start.layers is not None:
-        w = network.pack(start.layers, np.float64)
-    elif network.is_linear:
-        w = _null_model(network, targets)
-    else:
+    one_logit = targets.classes.size == 2 and not hidden_sizes(settings)
+    network = _network(settings, training, 1 if one_logit else None)
+    layers = start.layers
+    if layers is None and network.is_linear:
+        layers = [_null_model(training)]
+    if one_logit:
+        layers = [subtract_classes(*layers[0])]
+    if layers is None:
         w = network.initial(np.random.default_rng(start.seed))
+    else:
+        w = network.pack(layers, np.float64)
     tol = settings.tol
     if tol == "auto":
         tol = 1e-8 if network.is_linear else 1e-4
@@ -221,14 +231,14 @@ def _run_full_batch(settings, training, validation, start, *, solver, threads):
     separated = targets.classes[_separated_classes(settings, objective, result)]
     layers = _layers(network, result.w)
     if network.is_linear:
-        layers = [centre_classes(*layers[0])]
+        layers = [(split_logit if one_logit else centre_classes)(*layers[0])]
     n_passes = objective.blocks.n_passes
     return Fitted(layers, result, history, solver, separated.tolist(), n_passes)
 
 
 def _separated_classes(settings, objective, result):
     """Mask of the classes whose coefficients have no finite optimum."""
-    n_classes = objective.network.n_units[-1]
+    n_classes = objective.blocks.n_classes
     if settings.alpha == 0 and result.separated:
         return np.ones(n_classes, dtype=bool)
     if settings.alpha == 0 and result.step is not None and objective.network.is_linear:
@@ -236,13 +246,11 @@ def _separated_classes(settings, objective, result):
     return np.zeros(n_classes, dtype=bool)
 
 
-def _null_model(network, targets):
-    """w of the best model without features, which has a closed form."""
-    w = np.zeros(network.n_params)
-    if network.fit_intercept:
-        log_shares = np.log(targets.shares)
-        network.unpack(w)[0][1][:] = log_shares - log_shares.mean()
-    return w
+def _null_model(training):
+    """The layer of the best model without features, which has a closed form."""
+    log_shares = np.log(training.targets.shares)
+    W = np.zeros((training.X.shape[1], log_shares.size))
+    return centre_classes(W, log_shares)
 
 
 def _run_minibatch(settings, training, validation, start, solver, max_iter=None):
@@ -285,17 +293,20 @@ def _layers(network, w):
     return [(W, np.zeros(W.shape[1]) if b is None else b) for W, b in network.unpack(w)]
 
 
-def _network(settings, training):
+def _network(settings, training, n_logits=None):
     n_units = (
         training.X.shape[1],
         *hidden_sizes(settings),
-        training.targets.classes.size,
+        n_logits or training.targets.classes.size,
     )
     return Network(n_units, ACTIVATIONS[settings.activation], settings.fit_intercept)
 
 
 def _objective(settings, network, training, threads, dtype=np.float64):
-    penalty = L2Penalty((settings.alpha * network.weight_mask()).astype(dtype))
+    strength = settings.alpha * network.weight_mask()
+    if network.n_units[-1] == 1:
+        strength *= 0.5  # ||W||^2 of the two columns that one logit stands for
+    penalty = L2Penalty(strength.astype(dtype))
     return Objective(
         network,
         _blocks(training, threads, dtype),

@@ -73,16 +73,15 @@ class Objective:
         rises: quasi-complete separation (Albert and Anderson 1984, Biometrika 71:1). A
         class counts where all its rows gain on all others.
         """
-        largest, lead = 0.0, np.full(self.network.n_units[-1], np.inf)
-        for size, leads in self.blocks.map(_block_leads, self.network, d):
-            largest, lead = max(largest, size), np.minimum(lead, leads)
+        sizes, leads = zip(*self.blocks.map(_block_leads, self.network, d), strict=True)
+        largest, lead = max(sizes), np.min(leads, axis=0)
         if not (lead >= -1e-4 * largest).all():
             return np.zeros(lead.size, dtype=bool)
         return lead > 1e-2 * largest
 
-    def preconditioner(self, earlier=None):
+    def preconditioner(self, earlier=None, *, weak=False):
         """A new preconditioner, that learns from an earlier one on fewer rows."""
-        return self._make_preconditioner(self, earlier)
+        return self._make_preconditioner(self, earlier, weak)
 
     def thinned(self, w):
         """Objectives on samples of the rows, from small to large, each with a goal.
@@ -93,8 +92,8 @@ class Objective:
         """
         if not self.network.is_linear or self.network.unpack(w)[0][0].any():
             return
-        n_classes = self.network.n_units[-1]
-        n_free = self.network.n_params * (n_classes - 1) // n_classes
+        network = self.network
+        n_free = network.n_params * network.n_free_logits // network.n_units[-1]
         n_rows = max(10 * n_free, 2000)
         while 4 * n_rows <= self.blocks.n_rows:
             blocks = self.blocks.thinned(n_rows)
@@ -242,6 +241,8 @@ def _block_smallest_weight(block):
 def _block_leads(block, network, d):
     """Largest lead along d, and per class the least lead of its rows over others."""
     Z = network.logits(block.X, network.unpack(d))
+    if Z.shape[1] == 1:
+        Z = np.hstack([np.zeros_like(Z), Z])
     own = block.sY.argmax(axis=1)
     rows = np.arange(own.size)
     lead = Z[rows, own]

@@ -27,6 +27,7 @@ from sksoftmax._data import is_dense
 _FLOP = 0.025  # of a matrix product
 _SPARSE_FLOP = 0.17  # of one with a CSR matrix
 _ENTRY = 4.0  # an entry of (n_rows, n_classes), through all sweeps of a product
+_REMEMBERED = 2.0  # a parameter in each pair of a quasi-Newton method's memory
 _CALL = 40_000.0  # Python around a product or a build
 
 # Beyond these sizes, memory for K q^2 and (K q)^2 numbers is not worth it.
@@ -63,7 +64,8 @@ class Preconditioner:
     """M^-1 for the Hessian of an objective, replaced by stronger ones as needed.
 
     With the preconditioner of an `earlier` objective on fewer rows, it begins with the
-    kind that one ended with.
+    kind that one ended with; without, with the diagonal or, where that is cheap and not
+    asked to be `weak`, with an exact factor.
 
     Attributes
     ----------
@@ -77,13 +79,13 @@ class Preconditioner:
         Lowest eigenvalue of M^-1 H seen with this kind of M, at most 1; the caller's.
     """
 
-    def __init__(self, objective, earlier=None):
+    def __init__(self, objective, earlier=None, weak=False):
         self._objective = objective
         self._ladder, self._product_cost = _ladder(objective)
         last = self._ladder[-1]
         direct = last.kind is DenseFactor and last.n_rows == objective.blocks.n_rows
-        cheap = last.cost <= 3.0 * self._product_cost
-        self._level = len(self._ladder) - 1 if direct and cheap else 0
+        self._is_direct = direct and last.cost <= 5.0 * self._product_cost
+        self._level = len(self._ladder) - 1 if self._is_direct and not weak else 0
         if earlier is not None:
             kinds = [rung.kind for rung in self._ladder]
             if earlier._rung.kind in kinds:
@@ -92,9 +94,6 @@ class Preconditioner:
         if self._rung.kind is not Identity:
             known = None if earlier is None else earlier._curvature
             self._curvature = Curvature(objective, known)
-            n_classes = objective.network.n_units[-1]
-            strength = objective.penalty.strength.reshape(-1, n_classes)[:, 0]
-            self._inverse_strength = _inverse_or_zero(strength)
         self._fresh = self._distrusted = False
         self.is_exact = False
         self.n_products = 0
@@ -107,6 +106,16 @@ class Preconditioner:
     @property
     def _rent(self):
         return self.n_products * self._product_cost
+
+    @property
+    def suits_quasi_newton(self):
+        """Whether steps that remember 20 others cost little more than their pass.
+
+        Not where systems with the Hessian are solved directly.
+        """
+        memory = 20 * _REMEMBERED * self._objective.network.n_params
+        weak = self._level == 0 and self._rung.kind is not Identity
+        return weak and memory <= 0.5 * self._product_cost
 
     @property
     def max_products(self):
@@ -129,7 +138,7 @@ class Preconditioner:
         self._level += climbing
         all_rows = self._rung.n_rows == self._objective.blocks.n_rows
         direct = all_rows and self._rung.kind is DenseFactor
-        cheap = self._rung.cost <= 3.0 * self._product_cost
+        cheap = self._rung.cost <= 5.0 * self._product_cost
         stale = self._rent >= self._rung.cost or (direct and cheap)
         self._fresh = self._built is None or climbing or stale or self._distrusted
         if self._fresh:
@@ -138,6 +147,7 @@ class Preconditioner:
             self._built = self._rung.kind(
                 self._objective, hessian, self._curvature, rows
             )
+            self._centred = _Centred(self._objective, self._curvature, self._built)
             self.n_products = 0
             if climbing:
                 self.lowest = 1.0
@@ -165,25 +175,34 @@ class Preconditioner:
 
     def solve(self, r):
         """M^-1 r."""
-        if self._rung.kind is Identity:
-            return r.copy()
-        n_classes = self._objective.network.n_units[-1]
+        return r.copy() if self._rung.kind is Identity else self._centred.solve(r)
+
+
+class _Centred:
+    """A preconditioner, made in centred coordinates and in the gauge, as one for w."""
+
+    def __init__(self, objective, curvature, built):
+        self._network, self._centre = objective.network, curvature.centre
+        strength = objective.penalty.strength.reshape(-1, self._network.n_units[-1])
+        self._inverse_strength = _inverse_or_zero(strength[:, 0])
+        self._built = built
+
+    def solve(self, r):
+        """M^-1 r."""
+        n_classes = self._network.n_units[-1]
         R = r.reshape(-1, n_classes)
-        # What all classes share is seen by the penalty alone.
-        shared = R.sum(axis=1) / n_classes
+        # What all classes share is seen by the penalty alone; one logit shares nothing.
+        shared = np.zeros(len(R)) if n_classes == 1 else R.sum(axis=1) / n_classes
         R = R - shared[:, None]
-        intercepts, centre = (
-            self._objective.network.fit_intercept,
-            self._curvature.centre,
-        )
-        if intercepts:
-            R[:-1] -= centre[:, None] * R[-1]
+        if self._network.fit_intercept:
+            R[:-1] -= self._centre[:, None] * R[-1]
         solution = self._built.solve(R)
-        solution += (
-            shared * self._inverse_strength - solution.sum(axis=1) / n_classes
-        )[:, None]
-        if intercepts:
-            solution[-1] -= centre @ solution[:-1]
+        if n_classes > 1:
+            shared *= self._inverse_strength
+            shared -= solution.sum(axis=1) / n_classes
+            solution += shared[:, None]
+        if self._network.fit_intercept:
+            solution[-1] -= self._centre @ solution[:-1]
         return solution.ravel()
 
 
@@ -191,7 +210,7 @@ def _ladder(objective):
     """Rungs from cheap to dear, and what a product with the Hessian costs."""
     n, stored = objective.blocks.n_rows, objective.blocks.stored_per_row
     n_classes = objective.network.n_units[-1]
-    if not objective.network.is_linear or n_classes == 1:
+    if not objective.network.is_linear:
         return [Rung(Identity, n, 0.0)], _CALL
     q = objective.network.n_params // n_classes
     flop = _FLOP if is_dense(objective.blocks.X) else _SPARSE_FLOP
@@ -207,7 +226,7 @@ def _ladder(objective):
     ]
     if q <= _LARGEST_BLOCK:
         rungs.append(Rung(ClassBlocks, rows, draw + n_classes * block))
-    size = (n_classes - 1) * q
+    size = objective.network.n_free_logits * q
     rows = max(4 * size, 2000)
     while size <= _LARGEST_DENSE:
         rows = n if 2 * rows > n else rows
@@ -217,10 +236,11 @@ def _ladder(objective):
         if rows == n:
             break
         rows *= 4
-    # A rung that costs more than a later one is never worth it.
+    # A rung that costs more than a later one is never worth it, but for the first, from
+    # which quasi-Newton steps start.
     best = []
     for rung in reversed(rungs):
-        if not best or rung.cost < best[0].cost:
+        if not best or rung.cost < best[0].cost or rung.kind is Diagonal:
             best.insert(0, rung)
     return best, product
 
@@ -232,7 +252,7 @@ class Identity:
 class Diagonal:
     """The diagonal of the Hessian: for many sparse features."""
 
-    def __init__(self, objective, hessian, curvature, rows):
+    def __init__(self, objective, hessian, curvature, rows=None):
         D = _diagonal(objective, hessian, curvature)
         self._inverse = _inverse_or_zero(D)
 
@@ -318,7 +338,7 @@ class DenseFactor:
     """Factor of the Hessian of some rows, or of all of them.
 
     The last class is left out and put back by the gauge: in coordinates V of shape
-    (q, K - 1), W is V beside a column of zeros, centred.
+    (q, K - 1), W is V beside a column of zeros, centred. One logit stays one.
 
     Attributes
     ----------
@@ -333,7 +353,8 @@ class DenseFactor:
             X, sP, s = curvature.draw(hessian, rows)
             H = dense_hessian_of_rows(objective.blocks.threads, X, sP, s)
             floor = curvature.floor(sharpness(sP, s))
-            _raise_diagonal(H, floor[:, :-1].T.ravel())
+            n_free = objective.network.n_free_logits
+            _raise_diagonal(H, floor[:, :n_free].T.ravel())
         H /= objective.total_weight
         n_classes = objective.network.n_units[-1]
         _add_centred_penalty(H, objective.penalty.strength, n_classes)
@@ -353,14 +374,15 @@ class DenseFactor:
 
     def solve(self, R):
         q, n_classes = R.shape
-        right = R.T[:-1].ravel() * self._scale
+        right = R.T[: self._scale.size // q].ravel() * self._scale
         if self._spectrum is None:
             solution, _ = dpotrs(self._factor, right, lower=1)
         else:
             solution = self._solve_singular(right)
         solution *= self._scale
         full = np.zeros((q, n_classes))
-        full[:, :-1] = solution.reshape(n_classes - 1, q).T
+        n_free = solution.size // q
+        full[:, :n_free] = solution.reshape(n_free, q).T
         return full
 
     def _solve_singular(self, right):
@@ -377,10 +399,12 @@ class DenseFactor:
 
 def _add_centred_penalty(H, strength, n_classes):
     """Add strength times ||W - mean||^2 / 2 in the coordinates of H."""
-    n_free = n_classes - 1
+    n_free = max(n_classes - 1, 1)
     strength = strength.reshape(-1, n_classes)[:, 0]
     blocks = H.reshape(n_free, strength.size, n_free, strength.size)
-    coupling = np.eye(n_free) - 1.0 / n_classes
+    coupling = np.eye(n_free)
+    if n_classes > 1:
+        coupling -= 1.0 / n_classes
     diagonals = np.einsum("kjlj->klj", blocks)  # a view
     diagonals += coupling[:, :, None] * strength
 

@@ -46,7 +46,9 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
         value, grad, hessian = objective.value_grad_hessp(w)
         goal = optimality_target(tol, null_value, value)
         precondition.update(hessian)
-        step = solve_newton_system(hessian, grad, precondition, goal=goal, scale=value)
+        step = solve_newton_system(
+            hessian, grad, precondition, goal=goal, scale=value, shrinkage=0.0
+        )
         return Result(w, value, step.gap, goal, n_iter, step=step.direction)
 
     def scaled(u):

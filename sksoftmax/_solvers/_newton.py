@@ -1,11 +1,18 @@
-"""Truncated Newton: preconditioned conjugate gradients inside, one pass outside."""
+"""Truncated Newton: preconditioned conjugate gradients inside, one pass outside.
+
+Quasi-Newton steps go first, where a sample of the rows, or the first few of them, show
+that they get to the minimum soon; Newton's method then has the last step to do, and the
+certificate.
+"""
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from sksoftmax._solvers._cg import solve_newton_system
-from sksoftmax._solvers._result import Result, optimality_target
+from sksoftmax._solvers._quasi_newton import LimitedMemory, approach
+from sksoftmax._solvers._result import Iterate, Result, optimality_target
 
 
 def newton(objective, w, *, tol, null_value, max_iter, callback):
@@ -35,44 +42,96 @@ def newton(objective, w, *, tol, null_value, max_iter, callback):
     -------
     Result
     """
-    precondition = None
+    learned = _Learned()
     for sample, goal in objective.thinned(w):
-        precondition = sample.preconditioner(precondition)
-        w = _iterate(
-            sample, precondition, w, lambda _, goal=goal: goal, null_value, 20
-        ).w
-    precondition = objective.preconditioner(precondition)
+        w, learned = _prepare(sample, w, learned, goal, null_value)
+    precondition = objective.preconditioner(learned.precondition)
     target = partial(optimality_target, tol, null_value)
-    return _iterate(objective, precondition, w, target, null_value, max_iter, callback)
+    now, n_iter = Iterate.at(objective, w), 0
+    if learned.is_near and precondition.suits_quasi_newton:
+
+        def enough(value):
+            separated = objective.is_separated(value, null_value)
+            return np.inf if separated else 0.5 * target(value)
+
+        precondition.update(now.hessian)
+        memory = LimitedMemory(precondition, learned.memory)
+        now, n_iter, _ = approach(
+            objective, now, memory, enough, max_iter // 2, callback
+        )
+    left = range(n_iter + 1, max_iter + 1)
+    return _iterate(objective, precondition, now, target, null_value, left, callback)
 
 
-def _iterate(objective, precondition, w, target, null_value, max_iter, callback=None):
+class _Learned(NamedTuple):
+    """What the minimum on fewer rows teaches about the next one."""
+
+    precondition: object = None
+    memory: LimitedMemory | None = None
+    is_near: bool = True  # within a few quasi-Newton steps
+
+
+# Passes over a sample in which quasi-Newton steps must get to its minimum, to a
+# thousandth of the distance between that and the minimum of all rows.
+_SAMPLE_STEPS = 20
+
+
+def _prepare(sample, w, learned, goal, null_value):
+    """The minimum of an objective on some rows, to the goal, and what was learned."""
+    now = Iterate.at(sample, w)
+    precondition, memory, is_near = learned
+    if is_near:
+        precondition = sample.preconditioner(precondition, weak=True)
+        precondition.update(now.hessian)
+        memory = LimitedMemory(precondition, memory)
+        close = partial(_constant, 1e-3 * goal)
+        now, _, is_near = approach(sample, now, memory, close, _SAMPLE_STEPS, None)
+    if not is_near:
+        precondition = sample.preconditioner(precondition)
+        target = partial(_constant, goal)
+        now = _iterate(sample, precondition, now, target, null_value, range(1, 21))
+    return now.w, _Learned(precondition, memory, is_near)
+
+
+def _constant(goal, value):
+    return goal
+
+
+def _iterate(
+    objective, precondition, start, target, null_value, iterations, callback=None
+):
     """Newton iterations until the gap is within target(F(w))."""
-    value, grad, hessian = objective.value_grad_hessp(w)
-    for n_iter in range(1, max_iter + 1):
-        precondition.update(hessian)
-        goal = target(value)
-        scale = max(null_value - value, 0.0) + abs(value)
-        step = solve_newton_system(hessian, grad, precondition, goal=goal, scale=scale)
-        last = step.gap <= goal or n_iter == max_iter
-        lower = _step_down(objective, w, value, grad, step.direction, last)
+    now, gaps = start, []
+    for n_iter in iterations:
+        precondition.update(now.hessian)
+        goal = target(now.value)
+        step = solve_newton_system(
+            now.hessian,
+            now.grad,
+            precondition,
+            goal=goal,
+            scale=max(null_value - now.value, 0.0) + abs(now.value),
+            shrinkage=gaps[-1] / gaps[-2] if len(gaps) > 1 else 0.0,
+        )
+        gaps.append(step.gap)
+        last = step.gap <= goal or n_iter == iterations[-1]
+        lower = _step_down(objective, now, step.direction, last)
         gap = step.gap
         if lower is not None:
-            gap = max(gap, value - lower[1])
-            w, value, grad, hessian = lower
-            if last and gap > goal and n_iter < max_iter:
+            gap = max(gap, now.value - lower.value)
+            now = lower
+            if last and gap > goal and n_iter < iterations[-1]:
                 # The step gained more than the model said was left to gain.
-                value, grad, hessian = objective.value_grad_hessp(w)
-                last = False
+                now, last = Iterate.at(objective, now.w), False
         if callback is not None:
-            callback(n_iter, w, value)
-        if objective.is_separated(value, null_value):
+            callback(n_iter, now.w, now.value)
+        if objective.is_separated(now.value, null_value):
             # The infimum is zero, so F is its own distance from it.
-            return Result(w, value, value, goal, n_iter, separated=True)
+            return Result(now.w, now.value, now.value, goal, n_iter, separated=True)
         # No way down may be the fault of an old preconditioner.
         if last or (lower is None and not precondition.distrust()):
             break
-    return Result(w, value, gap, goal, n_iter, step=step.direction)
+    return Result(now.w, now.value, gap, goal, n_iter, step=step.direction)
 
 
 # Where a step leaves this share of the slope that it started with, and promised to
@@ -82,29 +141,29 @@ def _iterate(objective, precondition, w, target, null_value, max_iter, callback=
 _FAR = 0.2
 
 
-def _step_down(objective, w, value, grad, direction, last):
-    """The next w with F, gradient and Hessian there, or None if none is lower.
+def _step_down(objective, now, direction, last):
+    """The next iterate, or None if none is lower.
 
     The last step needs no derivatives; it gets None for them.
     """
-    new = w + direction
+    new = now.w + direction
     if last:
         new_value = objective.value(new)
-        return (new, new_value, None, None) if new_value <= value else None
-    at_new = objective.value_grad_hessp(new)
-    slope = float(grad @ direction)
-    if at_new[0] <= value + 1e-4 * slope:
-        far = -slope > 0.01 * value
-        left = float(at_new[1] @ direction) / slope if far else 0.0
+        return Iterate(new, new_value, None, None) if new_value <= now.value else None
+    at_new = Iterate.at(objective, new)
+    slope = float(now.grad @ direction)
+    if at_new.value <= now.value + 1e-4 * slope:
+        far = -slope > 0.01 * now.value
+        left = float(at_new.grad @ direction) / slope if far else 0.0
         if left > _FAR:
-            further = w + min(1.0 / (1.0 - left), 10.0) * direction
-            at_further = objective.value_grad_hessp(further)
-            if at_further[0] < at_new[0]:
-                return (further, *at_further)
-        return (new, *at_new)
-    new = w + _minimum_along(objective.along(w, direction), value, slope) * direction
-    at_new = objective.value_grad_hessp(new)
-    return (new, *at_new) if at_new[0] < value else None
+            length = min(1.0 / (1.0 - left), 10.0)
+            further = Iterate.at(objective, now.w + length * direction)
+            if further.value < at_new.value:
+                return further
+        return at_new
+    length = _minimum_along(objective.along(now.w, direction), now.value, slope)
+    at_new = Iterate.at(objective, now.w + length * direction)
+    return at_new if at_new.value < now.value else None
 
 
 def _minimum_along(phi, value, slope):

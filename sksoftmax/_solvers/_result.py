@@ -1,8 +1,24 @@
-"""What a solver returns, and the callback it reports to."""
+"""What solvers hand on: a point on the way, and the result at its end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Iterate(NamedTuple):
+    """A point, and F and its derivatives there."""
+
+    w: np.ndarray  # (n_params,)
+    value: float  # F(w), nats
+    grad: np.ndarray  # (n_params,)
+    hessian: Callable  # v -> H v
+
+    @classmethod
+    def at(cls, objective, w):
+        """The iterate at w, from one pass over the data."""
+        return cls(w, *objective.value_grad_hessp(w))
 
 
 @dataclass(frozen=True)
