@@ -1,6 +1,6 @@
 """Softmax regression for scikit-learn: exact, certified, hidden layers if wanted."""
 
-from sksoftmax import exceptions, optimizers
+from sksoftmax import exceptions, inference, optimizers
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._loss import cross_entropy, hardmax, log_softmax, softmax
 
@@ -9,6 +9,7 @@ __all__ = [
     "cross_entropy",
     "exceptions",
     "hardmax",
+    "inference",
     "log_softmax",
     "optimizers",
     "softmax",

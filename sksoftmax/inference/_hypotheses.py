@@ -1,0 +1,205 @@
+"""Tests of hypotheses: Wald's, and the likelihood ratio of nested models."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import chdtrc
+
+# Hypotheses whose combined directions agree to this share count as one.
+_REDUNDANT = 1e-9
+
+
+@dataclass(frozen=True)
+class HypothesisTest:
+    """The outcome of a test whose statistic is chi-squared under the hypothesis.
+
+    Parameters
+    ----------
+    statistic : float
+        The statistic.
+    df : int
+        Its degrees of freedom.
+    p_value : float
+        Probability of a larger statistic under the hypothesis.
+    name : str
+        What was tested.
+    """
+
+    statistic: float
+    df: int
+    p_value: float
+    name: str
+
+    def __str__(self):
+        shown = "p < 0.0001" if self.p_value < 1e-4 else f"p = {self.p_value:.4f}"
+        return f"{self.name}: chi2({self.df}) = {self.statistic:.4f}, {shown}"
+
+
+def chi_squared(statistic, df, name):
+    """The test of a statistic with df degrees of freedom."""
+    return HypothesisTest(float(statistic), int(df), float(chdtrc(df, statistic)), name)
+
+
+def wald_test(
+    summary, hypothesis: str | ArrayLike, value: ArrayLike = 0.0
+) -> HypothesisTest:
+    """Wald's test of a joint linear hypothesis on the coefficients.
+
+    Parameters
+    ----------
+    summary : Summary
+        What `summary` returned; its covariance, robust or not, is used.
+    hypothesis : str, list of str or array-like of shape (n_hypotheses, coef.size)
+        Names of terms: that their coefficients are the same for all classes, so that
+        the terms have no effect. Or a matrix R: that R coef = value, where coef is
+        `summary.coef` row by row.
+    value : float or array-like of shape (n_hypotheses,), default=0.0
+        The right-hand side; only with a matrix.
+
+    Returns
+    -------
+    test : HypothesisTest
+        With statistic, degrees of freedom and p-value. Hypotheses that follow from the
+        others are not counted, so the base class or gauge does not matter.
+
+    Raises
+    ------
+    ValueError
+        If a term is unknown, R has the wrong shape, or hypotheses contradict.
+
+    See Also
+    --------
+    likelihood_ratio_test : Asks the same by a second fit.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sksoftmax import SoftmaxRegressionClassifier
+    >>> from sksoftmax.inference import summary, wald_test
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X, y = X[50:, :2], y[50:]
+    >>> model = SoftmaxRegressionClassifier(alpha=0).fit(X, y)
+    >>> print(wald_test(summary(model, X, y), "x1"))
+    No effect of x1: chi2(1) = 0.2200, p = 0.6391
+    """
+    estimates = summary.estimates
+    if _are_names(hypothesis):
+        names = [hypothesis] if isinstance(hypothesis, str) else list(hypothesis)
+        R, name = _term_contrasts(summary, names), f"No effect of {', '.join(names)}"
+        missed = R @ estimates.gamma.ravel()
+        if np.any(value):
+            raise ValueError("value needs a matrix of hypotheses, not names of terms.")
+    else:
+        R = np.atleast_2d(np.asarray(hypothesis, dtype=np.float64))
+        name = f"{len(R)} linear hypotheses" if len(R) > 1 else "Linear hypothesis"
+        n_coef = summary.coef.size
+        if R.ndim != 2 or R.shape[1] != n_coef:
+            raise ValueError(
+                f"hypothesis must have {n_coef} columns, one for each entry of"
+                f" summary.coef; got shape {R.shape}."
+            )
+        value = np.broadcast_to(np.asarray(value, dtype=np.float64), len(R))
+        missed = R @ summary.coef.ravel() - value
+        R = R @ np.kron(estimates.G, estimates.M)
+    return chi_squared(*_statistic(R, missed, estimates.C), name)
+
+
+def _are_names(hypothesis):
+    """Whether a hypothesis is a term or several, rather than a matrix."""
+    return isinstance(hypothesis, str) or np.asarray(hypothesis).dtype.kind in "UO"
+
+
+def _term_contrasts(summary, names):
+    """R of the working coordinates: all contrasts of the terms are zero."""
+    unknown = [name for name in names if name not in summary.terms]
+    if unknown or not names:
+        raise ValueError(
+            f"hypothesis must name terms among {summary.terms}, got {names}."
+        )
+    rows = [summary.terms.index(name) for name in names]
+    estimates = summary.estimates
+    return np.kron(np.eye(estimates.gamma.shape[0]), estimates.M[rows])
+
+
+def _statistic(R, missed, C):
+    """Squared length of what is missed, in the metric of its covariance; its rank."""
+    values, vectors = np.linalg.eigh(C)
+    B = R @ (vectors * np.sqrt(np.maximum(values, 0.0)))
+    size = np.sqrt(np.einsum("ij,ij->i", B, B))
+    if not (size > 0.0).all():
+        raise ValueError("Each hypothesis must involve an estimated coefficient.")
+    B, missed = B / size[:, None], missed / size
+    U, singular, _ = np.linalg.svd(B, full_matrices=False)
+    rank = int(np.count_nonzero(singular > _REDUNDANT * singular[0]))
+    along = U[:, :rank].T @ missed
+    left = missed - U[:, :rank] @ along
+    if np.abs(left).max() > 1e-6 * max(1.0, np.abs(missed).max()):
+        raise ValueError("The hypotheses contradict each other.")
+    return float(np.sum(np.square(along / singular[:rank]))), rank
+
+
+def likelihood_ratio_test(restricted, full) -> HypothesisTest:
+    """Likelihood-ratio test of two nested models, fitted to the same y and weights.
+
+    Parameters
+    ----------
+    restricted : Summary
+        Of the smaller model.
+    full : Summary
+        Of the larger model, which can do all that the smaller one can.
+
+    Returns
+    -------
+    test : HypothesisTest
+        Twice the difference of the log-likelihoods, chi-squared with the difference of
+        the numbers of coefficients if the smaller model holds.
+
+    Raises
+    ------
+    ValueError
+        If a model is penalised, weights are importance weights, y or weights differ, or
+        the models cannot be nested.
+
+    See Also
+    --------
+    wald_test : Asks the same of the larger model alone.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sksoftmax import SoftmaxRegressionClassifier
+    >>> from sksoftmax.inference import likelihood_ratio_test, summary
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X, y = X[50:, :2], y[50:]
+    >>> model = SoftmaxRegressionClassifier(alpha=0)
+    >>> full = summary(model.fit(X, y), X, y)
+    >>> restricted = summary(model.fit(X[:, :1], y), X[:, :1], y)
+    >>> print(likelihood_ratio_test(restricted, full))
+    Likelihood ratio: chi2(1) = 0.2208, p = 0.6384
+    """
+    for name, summary in (("restricted", restricted), ("full", full)):
+        if summary.alpha > 0:
+            raise ValueError(
+                "The likelihood ratio has no chi-squared distribution with a penalty;"
+                f" {name} has alpha={summary.alpha}, must be 0."
+            )
+        if summary.weighted:
+            raise ValueError(
+                "Importance weights make no likelihood, and so no likelihood ratio; use"
+                " wald_test with a robust cov_type."
+            )
+    if restricted.target_sums.shape != full.target_sums.shape or not np.allclose(
+        restricted.target_sums, full.target_sums, rtol=1e-9, atol=0.0
+    ):
+        raise ValueError("restricted and full must have the same y and weights.")
+    df = full.estimates.gamma.size - restricted.estimates.gamma.size
+    statistic = 2.0 * (full.loglik - restricted.loglik)
+    if df <= 0 or statistic < -1e-6:
+        raise ValueError(
+            "restricted must be a special case of full, with fewer coefficients and no"
+            f" higher log-likelihood; the numbers of coefficients are"
+            f" {restricted.estimates.gamma.size} and {full.estimates.gamma.size}, the"
+            f" log-likelihoods {restricted.loglik:.6f} and {full.loglik:.6f}."
+        )
+    return chi_squared(max(statistic, 0.0), df, "Likelihood ratio")

@@ -1,0 +1,108 @@
+"""The penalised log-likelihood in working coordinates, with its dense Hessian.
+
+gamma has a row for each class but the last, whose logits are zero: contrasts with the
+last class. Everything here is a sum over rows, not a mean, and a loss: minus the
+log-likelihood, in nats.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
+
+from sksoftmax._blocks import Blocks
+from sksoftmax._curvature import dense_hessian_of_rows
+from sksoftmax._loss import loss, loss_grad
+from sksoftmax._threads import Threads
+from sksoftmax.inference._design import Design
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """The loss L(gamma) + n alpha/2 ||W||^2 and its derivatives.
+
+    Attributes
+    ----------
+    blocks : Blocks
+    design : Design
+    strength : float
+        n alpha.
+    """
+
+    blocks: Blocks
+    design: Design
+    strength: float
+
+    def value(self, gamma):
+        """The penalised loss, a float."""
+        total = self.blocks.sum(_block_value, self.design, gamma)
+        return total + 0.5 * float(np.vdot(gamma, self._penalty_grad(gamma)))
+
+    def derivatives(self, gamma):
+        """Penalised loss, gradient, and Hessian without and with the penalty.
+
+        Shapes: float, (K - 1, n_terms), twice ((K - 1) n_terms, (K - 1) n_terms).
+        """
+        value, grad, H = self.blocks.sum(_block_derivatives, self.design, gamma)
+        if not self.strength:
+            return value, grad, H, H
+        pull = self._penalty_grad(gamma)
+        value += 0.5 * float(np.vdot(gamma, pull))
+        return value, grad + pull, H, H + np.kron(*self._penalty_factors(gamma))
+
+    def _penalty_factors(self, gamma):
+        """The penalty acts on coefficients that sum to zero over all K classes."""
+        n_free = gamma.shape[0]
+        centring = np.eye(n_free) - 1.0 / (n_free + 1)
+        weights = self.design.U[: self.design.centre.size]
+        return centring, self.strength * (weights.T @ weights)
+
+    def _penalty_grad(self, gamma):
+        if not self.strength:
+            return np.zeros_like(gamma)
+        centring, shrinkage = self._penalty_factors(gamma)
+        return centring @ gamma @ shrinkage
+
+
+class Factor:
+    """Cholesky factor of a positive definite matrix, scaled to a unit diagonal first.
+
+    Raises numpy's LinAlgError where the matrix is not positive definite.
+    """
+
+    def __init__(self, H):
+        diagonal = np.diag(H)
+        if not (diagonal > 0.0).all():
+            raise LinAlgError("The diagonal is not positive.")
+        self._scale = 1.0 / np.sqrt(diagonal)
+        self._L = cholesky(H * np.outer(self._scale, self._scale), lower=True)
+
+    def solve(self, b):
+        """H^-1 b, shaped as b is."""
+        scaled = self._scale * b.ravel()
+        half = solve_triangular(self._L, scaled, lower=True)
+        x = solve_triangular(self._L, half, lower=True, trans=1)
+        return (self._scale * x).reshape(b.shape)
+
+    def inverse(self):
+        """H^-1, symmetric to the last bit."""
+        half = solve_triangular(self._L, np.diag(self._scale), lower=True)
+        return half.T @ half
+
+
+def logits(A, gamma):
+    """Z of working rows A, the last class at zero; column-major, as the loss works."""
+    Z = np.zeros((A.shape[0], gamma.shape[0] + 1), order="F")
+    Z[:, :-1] = A @ gamma.T
+    return Z
+
+
+def _block_value(block, design, gamma):
+    return loss(logits(design.rows(block.X), gamma), block.sY, block.s)
+
+
+def _block_derivatives(block, design, gamma):
+    A = design.rows(block.X)
+    value, dZ, sP = loss_grad(logits(A, gamma), block.sY, block.s)
+    H = dense_hessian_of_rows(Threads(), A, sP, block.s)
+    return value, dZ[:, :-1].T @ A, H

@@ -1,0 +1,77 @@
+"""Is there a maximum at all? Separation, seen from where a fit has stopped.
+
+Where some direction lets no row's own logit fall behind another, and some rows' gain,
+the likelihood rises along it for ever and has no maximum (Albert and Anderson 1984,
+Biometrika 71:1). A fit that follows it stops where little is left to win; Newton's next
+step then still points along it, and is long.
+"""
+
+import numpy as np
+
+from sksoftmax._activations import ACTIVATIONS
+from sksoftmax._network import Network
+from sksoftmax._objective import Objective
+from sksoftmax._penalty import L2Penalty
+from sksoftmax.inference._likelihood import logits
+
+# What the other directions, where the fit is at its best to a few digits, add to the
+# step, as a share of the largest gain: the fit itself uses the same number.
+_NOISE = 1e-4
+
+# A row gains along the step where it gains this share of the largest gain.
+_GAINS = 1e-2
+
+
+def check_not_perfect(model, blocks, targets):
+    """Raise if the fit proves that features tell all classes apart."""
+    network = Network(model.coefs_[0].shape, ACTIVATIONS["identity"], True)
+    w = network.pack(list(zip(model.coefs_, model.intercepts_, strict=True)))
+    no_penalty = L2Penalty(np.zeros(network.n_params))
+    objective = Objective(network, blocks, no_penalty, targets.total_weight)
+    null_value = targets.null_value(model.fit_intercept)
+    if objective.is_separated(objective.value(w), null_value):
+        raise ValueError(_message(model.classes_.tolist(), "all features together"))
+
+
+def check_not_separated(blocks, design, step, classes, terms):
+    """Raise if the step, in working coordinates, leads to infinity."""
+    gains = blocks.map(_block_gains, design, step)
+    least = min(least for least, _ in gains)
+    most = np.max([most for _, most in gains], axis=0)
+    if most.max() <= 0.0 or least < -_NOISE * most.max():
+        return
+    gaining = classes[most > _GAINS * most.max()].tolist()
+    squared, weight = blocks.sum(_block_moves, design, step)
+    moves = np.sqrt(squared / weight)[: design.centre.size]
+    moved = [terms[j] for j in np.flatnonzero(moves > 0.1 * moves.max())]
+    shown = ", ".join(map(repr, moved[:5])) + (" and others" if moved[5:] else "")
+    raise ValueError(_message(gaining, shown))
+
+
+def _message(classes, features):
+    return (
+        f"The features separate samples of the classes {classes} from all others"
+        f" (through {features}), so without a penalty coefficients are infinite and"
+        " have no standard errors. Use alpha > 0, or leave such features out."
+    )
+
+
+def _block_gains(block, design, step):
+    """Least gain of a row's own logit on the best other; the most in each class."""
+    Z = logits(design.rows(block.X), step)
+    own = block.sY > 0
+    lowest = np.where(own, Z, np.inf).min(axis=1)
+    gain = lowest - np.where(own, -np.inf, Z).max(axis=1)
+    # A soft row with weight on several classes has to keep them level.
+    several = own.sum(axis=1) > 1
+    highest = np.where(own, Z, -np.inf).max(axis=1)
+    gain[several] = np.minimum(gain, lowest - highest)[several]
+    most = np.where(own, gain[:, None], -np.inf).max(axis=0)
+    return float(gain.min()), most
+
+
+def _block_moves(block, design, step):
+    """What each term adds to the logits along the step: weighted sums of squares."""
+    plain = design.uncombined(block.X)
+    spread = np.abs(step @ design.U.T).max(axis=0)
+    return block.s @ np.square(plain * spread), block.s.sum()

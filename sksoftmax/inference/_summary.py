@@ -1,0 +1,314 @@
+"""The summary of a fitted model: coefficients, their uncertainty, and the fit."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sksoftmax._threads import fit_threads
+from sksoftmax.inference._covariance import (
+    Estimates,
+    check_groups,
+    covariance,
+    find_base,
+    gauge,
+)
+from sksoftmax.inference._hypotheses import HypothesisTest, chi_squared
+from sksoftmax.inference._problem import open_problem
+from sksoftmax.inference._profile import profile_interval
+from sksoftmax.inference._tables import (
+    CoefficientTable,
+    check_level,
+    notes_of,
+    wald_columns,
+)
+
+INTERVALS = ("wald", "profile")
+
+
+@dataclass(frozen=True, repr=False)
+class Summary(CoefficientTable):
+    """Coefficients with standard errors, tests and intervals, and statistics of fit.
+
+    Rows of the arrays are classes, without the base class; columns are terms.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_rows,)
+        Class of each row.
+    terms : list of str
+        Names of the features and, last, "intercept".
+    se, z, p_value : ndarray of shape (n_rows, n_terms)
+        Standard errors, coef / se, and two-sided p-values.
+    conf_int : ndarray of shape (n_rows, n_terms, 2)
+        Ends of the confidence intervals.
+    confidence_level : float
+        Their level.
+    notes : list of str
+        What limits the use of the standard errors.
+    coef : ndarray of shape (n_rows, n_terms)
+        Coefficients.
+    base : object
+        Label of the base class, or None: coefficients against the mean of all classes.
+    cov_type : str
+        Where the covariance comes from.
+    alpha : float
+        Strength of the penalty.
+    weighted : bool
+        Whether rows differ in importance.
+    n : float
+        Number of observations; with frequency weights their sum.
+    df : float
+        Number of coefficients that are free to vary; with a penalty the effective one,
+        the trace of (H + penalty)^-1 H with the Hessian H of the log-likelihood.
+    loglik, loglik_null : float
+        Log-likelihood, nats, of the model and of the model without features.
+    target_sums : ndarray of shape (n_classes,)
+        Number of observations of each class.
+    interval : {"wald", "profile"}
+        Kind of the confidence intervals.
+    estimates : Estimates
+        What tests start from.
+    """
+
+    coef: np.ndarray
+    base: object
+    cov_type: str
+    alpha: float
+    weighted: bool
+    n: float
+    df: float
+    loglik: float
+    loglik_null: float
+    target_sums: np.ndarray
+    interval: str
+    estimates: Estimates = field(repr=False)
+
+    _title = "Softmax regression"
+    _estimate = "coef"
+
+    @property
+    def estimate(self):
+        """The coefficients, under the name that all tables share."""
+        return self.coef
+
+    @property
+    def covariance(self):
+        """Covariance of coef row by row, shape (coef.size, coef.size)."""
+        return self.estimates.covariance
+
+    @property
+    def lr_test(self):
+        """Likelihood-ratio test of all features; p is nan with penalty or weights."""
+        statistic = 2.0 * (self.loglik - self.loglik_null)
+        intercepts = self.estimates.gamma.shape[0] * ("intercept" in self.terms[-1:])
+        df = self.estimates.gamma.size - intercepts
+        if self.alpha > 0 or self.weighted:
+            return HypothesisTest(statistic, df, np.nan, "Likelihood ratio")
+        return chi_squared(statistic, df, "Likelihood ratio")
+
+    @property
+    def pseudo_r2(self):
+        """McFadden's, Cox and Snell's and Nagelkerke's, a dict of float."""
+        cox_snell = -np.expm1(2.0 * (self.loglik_null - self.loglik) / self.n)
+        return {
+            "McFadden": 1.0 - self.loglik / self.loglik_null,
+            "Cox-Snell": float(cox_snell),
+            "Nagelkerke": float(cox_snell / -np.expm1(2 * self.loglik_null / self.n)),
+        }
+
+    @property
+    def aic(self):
+        """Akaike's criterion, 2 df - 2 loglik."""
+        return 2.0 * self.df - 2.0 * self.loglik
+
+    @property
+    def bic(self):
+        """The Bayesian criterion, df log n - 2 loglik."""
+        return float(self.df * np.log(self.n) - 2.0 * self.loglik)
+
+    @property
+    def header(self):
+        """What stands above the table: pairs of a name and a value."""
+        test, r2 = self.lr_test, self.pseudo_r2
+        return [
+            ("Observations", f"{self.n:g}"),
+            ("Classes", f"{self.target_sums.size}"),
+            ("Coefficients", f"{self.df:.5g}"),
+            ("Covariance", self.cov_type),
+            ("Intervals", self.interval),
+            ("AIC", f"{self.aic:.3f}"),
+            ("BIC", f"{self.bic:.3f}"),
+            ("Log-likelihood", f"{self.loglik:.3f}"),
+            ("Null log-likelihood", f"{self.loglik_null:.3f}"),
+            (f"LR chi2({test.df})", f"{test.statistic:.3f}"),
+            ("P(> LR chi2)", f"{test.p_value:.3g}"),
+            ("Pseudo-R2, McFadden", f"{r2['McFadden']:.4f}"),
+            ("Cox-Snell", f"{r2['Cox-Snell']:.4f}"),
+            ("Nagelkerke", f"{r2['Nagelkerke']:.4f}"),
+        ]
+
+    def _row_title(self, row):
+        against = "the mean of all classes" if self.base is None else self.base
+        return f"{self.classes[row]} (against {against})"
+
+
+def summary(
+    model,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    base: object = None,
+    cov_type: str = "nonrobust",
+    groups: ArrayLike | None = None,
+    weights: str = "frequency",
+    interval: str = "wald",
+    confidence_level: float = 0.95,
+) -> Summary:
+    """Standard errors, tests and intervals of a fitted softmax regression.
+
+    Parameters
+    ----------
+    model : SoftmaxRegressionClassifier
+        Fitted without hidden layers. With alpha > 0 standard errors come from the
+        penalised curvature, and the summary says so.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data that `model` was fitted on.
+    y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Its targets. Soft labels count as proportions: cov_type="HC0" suits them.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Its weights.
+    base : label, default=None
+        Class that the others are compared with. None compares each class with the mean
+        of all: the coefficients are then `model.coef_`.
+    cov_type : {"nonrobust", "HC0", "HC1", "cluster"}, default="nonrobust"
+        Covariance: the inverse of the Hessian; the sandwich that holds if the model is
+        wrong; that times n / (n - df); or the sandwich with scores added up in groups,
+        times G / (G - 1) * (n - 1) / (n - df) for G groups.
+    groups : array-like of shape (n_samples,), default=None
+        Clusters, for cov_type="cluster".
+    weights : {"frequency", "importance"}, default="frequency"
+        What sample weights mean. A frequency weight says how many equal observations a
+        row stands for: n is their sum. An importance weight, as in samples drawn with
+        known probabilities, says how much a row counts: n is the number of rows and the
+        weights are scaled to a mean of one, so that their unit does not matter. Class
+        weights are importance in both cases.
+    interval : {"wald", "profile"}, default="wald"
+        Confidence intervals: coef -+ quantile * se, or by the profile likelihood,
+        better in small samples; an end is infinite where the likelihood levels off.
+    confidence_level : float, default=0.95
+        Level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    summary : Summary
+        To print or to show in a notebook; numbers are attributes.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the model has hidden layers, an L1 penalty or label smoothing, has not
+        converged or was fitted on other data; if classes are separated or without
+        weight; if columns are linearly dependent; or a parameter has no such value.
+
+    See Also
+    --------
+    wald_test : Joint hypotheses on the coefficients.
+    likelihood_ratio_test : Compares nested models.
+    marginal_effects : Changes of probabilities.
+
+    References
+    ----------
+    White (1982), Maximum likelihood estimation of misspecified models, Econometrica
+    50:1. Venzon and Moolgavkar (1988), A method for computing profile-likelihood-based
+    confidence intervals, Applied Statistics 37:87. Gray (1992), Flexible methods for
+    analyzing survival data using splines, JASA 87:942 (effective degrees of freedom).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sksoftmax import SoftmaxRegressionClassifier
+    >>> from sksoftmax.inference import summary
+    >>> X, y = load_wine(return_X_y=True)
+    >>> X = X[:, :1]
+    >>> model = SoftmaxRegressionClassifier(alpha=0).fit(X, y)
+    >>> result = summary(model, X, y, base=0)
+    >>> result.coef.round(3)
+    array([[-5.225, 68.227],
+           [-2.209, 29.536]])
+    >>> result.se.round(3)
+    array([[0.699, 9.129],
+           [0.481, 6.485]])
+    """
+    check_level(confidence_level)
+    _check_interval(interval, cov_type, model)
+    with fit_threads() as threads:
+        problem = open_problem(model, X, y, sample_weight, weights, threads)
+        groups = check_groups(groups, cov_type, problem.kept.size)
+        number = find_base(problem.classes, base)
+        estimates = Estimates(
+            problem.gamma,
+            covariance(problem, cov_type, groups),
+            problem.design.M,
+            gauge(problem.classes.size, number),
+        )
+        coef, se = estimates.coef, estimates.se
+        columns = wald_columns(coef, se, confidence_level)
+        if interval == "profile":
+            columns["conf_int"] = _profile_intervals(
+                problem, estimates, confidence_level
+            )
+    return Summary(
+        classes=problem.classes[np.arange(problem.classes.size) != number],
+        terms=problem.terms,
+        coef=coef,
+        se=se,
+        confidence_level=confidence_level,
+        **columns,
+        notes=notes_of(problem, cov_type),
+        base=base,
+        cov_type=cov_type,
+        alpha=float(model.alpha),
+        weighted=problem.weighted,
+        n=problem.n,
+        df=_degrees_of_freedom(problem),
+        loglik=-problem.loss,
+        loglik_null=-problem.n * problem.targets.null_value(model.fit_intercept),
+        target_sums=problem.targets.s @ problem.targets.Y,
+        interval=interval,
+        estimates=estimates,
+    )
+
+
+def _check_interval(interval, cov_type, model):
+    if interval not in INTERVALS:
+        raise ValueError(f"interval must be one of {INTERVALS}, got {interval!r}.")
+    if interval == "wald":
+        return
+    if cov_type != "nonrobust":
+        raise ValueError(
+            "interval='profile' trusts the likelihood, not a robust covariance; got"
+            f" cov_type={cov_type!r}."
+        )
+    if getattr(model, "alpha", 0) > 0:
+        raise ValueError(
+            "interval='profile' needs a likelihood without penalty; model has"
+            f" alpha={model.alpha}, must be 0."
+        )
+
+
+def _degrees_of_freedom(problem):
+    if problem.model.alpha == 0:
+        return float(problem.gamma.size)
+    return float(np.vdot(problem.factor.inverse(), problem.hessian))
+
+
+def _profile_intervals(problem, estimates, level):
+    """Ends for each coefficient, shape (n_rows, n_terms, 2)."""
+    G, M = estimates.G, estimates.M
+    ends = [
+        [profile_interval(problem, np.outer(row, column), level) for column in M]
+        for row in G
+    ]
+    return np.array(ends)
