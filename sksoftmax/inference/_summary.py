@@ -196,7 +196,7 @@ def summary(
         weights are importance in both cases.
     interval : {"wald", "profile"}, default="wald"
         Confidence intervals: coef -+ quantile * se, or by the profile likelihood,
-        better in small samples; an end is infinite where the likelihood levels off.
+        which need not be symmetric and are better in small samples.
     confidence_level : float, default=0.95
         Level of the intervals, in (0, 1).
 

@@ -1,0 +1,247 @@
+"""Inference refuses, with a sentence, what has no standard errors."""
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.pipeline import make_pipeline
+
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.inference import (
+    likelihood_ratio_test,
+    marginal_effects,
+    summary,
+    wald_test,
+)
+
+N = 200
+_rng = np.random.default_rng(0)
+X = _rng.standard_normal((N, 3))
+y = np.argmax(X + 2 * _rng.gumbel(size=(N, 3)), axis=1)
+
+
+def fit(X=X, y=y, sample_weight=None, **parameters):
+    """A model that may warn of what inference is to find out by itself."""
+    model = SoftmaxRegressionClassifier(**{"alpha": 0.0, **parameters})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X, y, sample_weight)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fit()
+
+
+@pytest.fixture(scope="module")
+def result(model):
+    return summary(model, X, y)
+
+
+def test_a_pipeline_is_told_to_pass_its_last_step():
+    pipeline = make_pipeline(SoftmaxRegressionClassifier()).fit(X, y)
+    with pytest.raises(TypeError, match=r"got Pipeline\. Of a pipeline pass the last"):
+        summary(pipeline, X, y)
+
+
+def test_an_unfitted_model_is_refused():
+    with pytest.raises(NotFittedError):
+        summary(SoftmaxRegressionClassifier(), X, y)
+
+
+def test_hidden_layers_are_refused():
+    network = fit(hidden_layer_sizes=(4,), random_state=0, max_iter=5)
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes=\(4,\)"):
+        summary(network, X, y)
+
+
+def test_an_l1_penalty_is_refused():
+    model = fit(alpha=0.1)
+    model.l1_ratio = 0.5
+    with pytest.raises(ValueError, match=r"L1 penalty.*l1_ratio=0\.5"):
+        summary(model, X, y)
+
+
+def test_label_smoothing_is_refused():
+    with pytest.raises(ValueError, match=r"label_smoothing=0\.1, must be 0"):
+        summary(fit(label_smoothing=0.1), X, y)
+
+
+def test_a_model_that_has_not_converged_is_refused():
+    with pytest.raises(ValueError, match="need a model that has converged"):
+        summary(fit(max_iter=1), X, y)
+
+
+def test_separation_of_a_class_is_named():
+    flowers, species = load_iris(return_X_y=True)
+    names = np.array(["setosa", "versicolor", "virginica"])[species]
+    with pytest.raises(ValueError, match=r"separate samples .* \['setosa'\]"):
+        summary(fit(flowers, names), flowers, names)
+
+
+def test_complete_separation_is_named():
+    wine, cultivar = load_wine(return_X_y=True)
+    with pytest.raises(ValueError, match=r"classes \[0, 1, 2\] from all others"):
+        summary(fit(wine, cultivar), wine, cultivar)
+
+
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_a_feature_that_only_one_class_has_is_named(k):
+    # All other samples overlap: only the coefficient of the mark is infinite.
+    mark = (y == k) & (np.arange(N) % 5 == 0)
+    marked = np.column_stack([X, mark])
+    with pytest.raises(ValueError, match=rf"classes \[{k}\] .*\(through 'x3'\)"):
+        summary(fit(marked, y), marked, y)
+
+
+def test_dependent_columns_are_named():
+    wide = np.column_stack([X, X[:, 0], np.full(N, 7.0), X[:, 1] - 2 * X[:, 2]])
+    with pytest.raises(ValueError, match="not identified") as caught:
+        summary(fit(wide, y), wide, y)
+    for clause in (
+        "'x3' is a combination of 'x0'",
+        "'x4' is constant",
+        "'x5' is a combination of 'x1', 'x2'",
+    ):
+        assert clause in str(caught.value)
+
+
+def test_dependent_columns_are_allowed_with_a_penalty():
+    wide = np.column_stack([X, X[:, 0], np.full(N, 7.0)])
+    assert np.isfinite(summary(fit(wide, y, alpha=0.1), wide, y).se).all()
+
+
+@pytest.mark.parametrize(
+    ("other_X", "other_y", "other_weight"),
+    [
+        (X + 0.01 * np.abs(X), y, None),
+        (X[:, ::-1], y, None),
+        (X, np.roll(y, 1), None),
+        (X, y, np.linspace(0.9, 1.1, N)),
+        (X[:-1], y[:-1], None),
+    ],
+    ids=["X", "columns", "y", "weights", "rows"],
+)
+def test_other_data_than_those_of_the_fit_are_refused(
+    model, other_X, other_y, other_weight
+):
+    with pytest.raises(ValueError, match="not the data that the model was fitted on"):
+        summary(model, other_X, other_y, other_weight)
+
+
+def test_a_fit_by_mini_batches_is_refused_because_it_stops_short():
+    model = fit(solver="adam", max_iter=50, tol=1.0, random_state=0)
+    assert model.converged_
+    with pytest.raises(ValueError, match=r"stopped short.*solver='newton'"):
+        summary(model, X, y)
+
+
+def test_classes_without_weight_are_named():
+    s = np.where(y == 1, 0.0, 1.0)
+    with pytest.raises(ValueError, match=r"classes \[1\] have no weight"):
+        summary(fit(sample_weight=s), X, y, s)
+
+
+def test_one_class_alone_is_refused():
+    ones = np.ones(N)
+    with pytest.raises(ValueError, match="needs two classes"):
+        summary(fit(X, ones), X, ones)
+
+
+def test_an_unknown_base_is_told_the_classes(model):
+    with pytest.raises(ValueError, match=r"base .* \[0, 1, 2\] .* got 'x'"):
+        summary(model, X, y, base="x")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"cov_type": "HC3"}, "cov_type must be one of .* got 'HC3'"),
+        ({"cov_type": "cluster"}, "cov_type='cluster' needs groups"),
+        ({"groups": np.arange(N)}, "cov_type='nonrobust' does not use groups"),
+        (
+            {"cov_type": "cluster", "groups": np.arange(N - 1)},
+            "groups must have one entry for each of the 200 samples, got 199",
+        ),
+        ({"cov_type": "cluster", "groups": np.ones(N)}, "at least two groups"),
+        (
+            {"cov_type": "cluster", "groups": np.r_[np.nan, np.ones(N - 1)]},
+            "groups must not have missing",
+        ),
+        ({"weights": "analytic"}, "weights must be one of .* got 'analytic'"),
+        ({"confidence_level": 95}, r"confidence_level must be in \(0, 1\), got 95"),
+    ],
+)
+@pytest.mark.parametrize("function", [summary, marginal_effects])
+def test_bad_parameters_are_named(model, function, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        function(model, X, y, **parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"interval": "bootstrap"}, "interval must be one of .* got 'bootstrap'"),
+        ({"interval": "profile", "cov_type": "HC0"}, "got cov_type='HC0'"),
+    ],
+)
+def test_bad_intervals_are_named(model, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        summary(model, X, y, **parameters)
+
+
+def test_profile_intervals_need_a_likelihood_without_penalty():
+    with pytest.raises(ValueError, match=r"has alpha=0\.1, must be 0"):
+        summary(fit(alpha=0.1), X, y, interval="profile")
+
+
+def test_effects_are_overall_or_at_the_mean(model):
+    with pytest.raises(ValueError, match=r"at must be one of .* got 'median'"):
+        marginal_effects(model, X, y, at="median")
+
+
+def test_hc1_needs_more_observations_than_coefficients():
+    s = np.full(N, 1e-3)
+    with pytest.raises(ValueError, match=r"needs more observations .* got 0\.2 and 8"):
+        summary(fit(sample_weight=s), X, y, s, cov_type="HC1")
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "value", "message"),
+    [
+        ("age", 0.0, "must name terms among .* got .'age'."),
+        ([], 0.0, "must have 12 columns"),
+        ("x0", 1.0, "value needs a matrix"),
+        (np.eye(3), 0.0, r"must have 12 columns.* got shape \(3, 3\)"),
+        (np.zeros((1, 12)), 0.0, "must involve"),
+        (np.eye(12)[[0, 0]], [0.0, 1.0], "contradict"),
+    ],
+)
+def test_bad_hypotheses_are_named(result, hypothesis, value, message):
+    with pytest.raises(ValueError, match=message):
+        wald_test(result, hypothesis, value)
+
+
+def test_the_likelihood_ratio_refuses_what_has_no_chi_squared_distribution(result):
+    small = X[:, :2]
+    penalised = summary(fit(alpha=0.1), X, y)
+    with pytest.raises(ValueError, match=r"full has alpha=0\.1"):
+        likelihood_ratio_test(result, penalised)
+    with pytest.raises(ValueError, match="special case of full"):
+        likelihood_ratio_test(result, summary(fit(small), small, y))
+    other = np.r_[y[:-1], (y[-1] + 1) % 3]
+    with pytest.raises(ValueError, match="the same y and weights"):
+        likelihood_ratio_test(summary(fit(small, other), small, other), result)
+    s = np.linspace(0.5, 1.5, N)
+    weighted = summary(fit(small, y, s), small, y, s, weights="importance")
+    with pytest.raises(ValueError, match="Importance weights make no likelihood"):
+        likelihood_ratio_test(weighted, result)
+
+
+def test_without_pandas_the_error_names_the_extra(result, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"sksoftmax\[inference\]"):
+        result.to_frame()
