@@ -46,15 +46,18 @@ def _end(problem, g, drop):
     gamma, factor = problem.gamma, problem.factor
     lowest = problem.likelihood.value(gamma)
     estimate = float(np.vdot(g, gamma))
-    tangent = factor.solve(g)
-    se = np.sqrt(np.vdot(g, tangent))
-    target = estimate + np.sqrt(2.0 * drop) * se
+    variance = float(np.vdot(g, factor.solve(g)))
+    target = estimate + np.sqrt(2.0 * drop * variance)
+    # Far out the loss may have no curvature left along g. Any multiple of g g^T leaves
+    # steps with g.step = 0 as they are, and this one makes up for it.
+    extra = np.outer(g, g) / variance
     known = [estimate, np.inf]  # between these is the end
     for _ in range(_MAX_ENDS):
         c = float(np.vdot(g, gamma))
         tangent = factor.solve(g)
         start = gamma + (target - c) * tangent / float(np.vdot(g, tangent))
-        gamma, growth, slope, factor = _minimise(problem, start, g, lowest)
+        gamma, growth, slope, factor = _minimise(problem, start, g, extra)
+        growth -= lowest
         if abs(growth - drop) <= _TOLERANCE * max(1.0, 1e-3 * lowest):
             return target
         known[growth > drop] = target
@@ -76,14 +79,14 @@ def _next(c, growth, slope, drop, known, estimate):
     return furthest if high == np.inf else 0.5 * (low + high)
 
 
-def _minimise(problem, gamma, g, lowest):
+def _minimise(problem, gamma, g, extra):
     """Minimum of the loss with g.gamma fixed, by Newton's method along the constraint.
 
-    Returns gamma, the growth of the loss, its slope in g.gamma, and the factor.
+    Returns gamma, the loss, its slope in g.gamma, and the factor of H + extra.
     """
     value, grad, _, H = problem.likelihood.derivatives(gamma)
     for _ in range(_MAX_STEPS):
-        factor = Factor(H)
+        factor = Factor(H + extra)
         along, down = factor.solve(g), factor.solve(grad)
         slope = float(np.vdot(along, grad) / np.vdot(along, g))
         step = slope * along - down
@@ -100,4 +103,4 @@ def _minimise(problem, gamma, g, lowest):
         value, grad, _, H = at_new
         if t < 1e-8:
             break
-    return gamma, value - lowest, slope, factor
+    return gamma, value, slope, factor
