@@ -352,3 +352,60 @@ def test_the_delta_method_s_derivative_is_right(hsbdemo, exact, finite_differenc
     variances = np.diag(J @ result.covariance @ J.T)
     assert_allclose(np.square(ours.se.ravel()), variances, rtol=1e-5)
     assert_allclose(ours.effect.sum(axis=0), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cov_type", ["nonrobust", "HC0", "cluster"])
+def test_many_rows_in_pieces_give_the_covariance_of_whole_matrices(
+    exact, rng, cov_type
+):
+    # Several blocks of rows; one group takes half of the rows, over several pieces.
+    n, p, K = 5000, 60, 4
+    X = rng.standard_normal((n, p)) + 3.0
+    y = np.argmax(X[:, :K] + 2 * rng.gumbel(size=(n, K)), axis=1)
+    groups = np.where(rng.random(n) < 0.5, "all", rng.integers(0, 40, n).astype(str))
+    model = exact(alpha=0.0).fit(X, y)
+    given = groups if cov_type == "cluster" else None
+    result = summary(model, X, y, base=3, cov_type=cov_type, groups=given)
+
+    D, P = np.column_stack([X, np.ones(n)]), model.predict_proba(X)[:, :-1]
+    q, n_free = p + 1, K - 1
+    H = np.zeros((n_free, q, n_free, q))
+    for k in range(n_free):
+        for m in range(n_free):
+            H[k, :, m] = (D * (P[:, k] * ((k == m) - P[:, m]))[:, None]).T @ D
+    covariance = np.linalg.inv(H.reshape(n_free * q, -1))
+    if cov_type != "nonrobust":
+        U = ((P - np.eye(K)[y][:, :-1])[:, :, None] * D[:, None]).reshape(n, -1)
+        if cov_type == "cluster":
+            names, codes = np.unique(groups, return_inverse=True)
+            sums, G = np.zeros((names.size, U.shape[1])), names.size
+            np.add.at(sums, codes, U)
+            U = sums * np.sqrt(G / (G - 1) * (n - 1) / (n - n_free * q))
+        covariance = covariance @ U.T @ U @ covariance
+    se = np.sqrt(np.diag(covariance)).reshape(n_free, q)
+    assert_allclose(result.se, se, rtol=1e-6)
+
+
+def test_single_precision_data_are_taken(hsbdemo, exact):
+    X, y = hsbdemo
+    single = X.astype(np.float32)
+    double = summary(exact(alpha=0.0).fit(X, y), X, y)
+    result = summary(exact(alpha=0.0).fit(single, y), single, y)
+    assert_allclose(result.se, double.se, rtol=1e-5)
+
+
+def test_without_an_intercept_the_null_model_is_uniform(hsbdemo, exact):
+    X, y = hsbdemo
+    D = np.column_stack([X, np.ones(len(y))])
+    model = exact(alpha=0.0, fit_intercept=False).fit(D, y)
+    result = summary(model, D, y, base=0)
+    usual = summary(exact(alpha=0.0).fit(X, y), X, y, base=0)
+    assert_allclose(result.se, usual.se, rtol=1e-6)
+    assert result.lr_test.df == 8
+    assert_allclose(result.loglik_null, -len(y) * np.log(3), rtol=1e-12)
+    assert result.terms == ["x0", "x1", "x2", "x3"]
+    effects = marginal_effects(model, D, y), marginal_effects(model, D, y, at="mean")
+    usual = exact(alpha=0.0).fit(X, y)
+    for one, at in zip(effects, ("overall", "mean"), strict=True):
+        expected = marginal_effects(usual, X, y, at=at)
+        assert_allclose(one.se[:, :3], expected.se, rtol=1e-6)

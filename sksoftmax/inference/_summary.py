@@ -131,6 +131,7 @@ class Summary(CoefficientTable):
     def header(self):
         """What stands above the table: pairs of a name and a value."""
         test, r2 = self.lr_test, self.pseudo_r2
+        p_value = "not valid" if np.isnan(test.p_value) else f"{test.p_value:.3g}"
         return [
             ("Observations", f"{self.n:g}"),
             ("Classes", f"{self.target_sums.size}"),
@@ -142,7 +143,7 @@ class Summary(CoefficientTable):
             ("Log-likelihood", f"{self.loglik:.3f}"),
             ("Null log-likelihood", f"{self.loglik_null:.3f}"),
             (f"LR chi2({test.df})", f"{test.statistic:.3f}"),
-            ("P(> LR chi2)", f"{test.p_value:.3g}"),
+            ("P(> LR chi2)", p_value),
             ("Pseudo-R2, McFadden", f"{r2['McFadden']:.4f}"),
             ("Cox-Snell", f"{r2['Cox-Snell']:.4f}"),
             ("Nagelkerke", f"{r2['Nagelkerke']:.4f}"),
