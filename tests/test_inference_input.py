@@ -84,7 +84,7 @@ def test_separation_of_a_class_is_named():
 
 def test_complete_separation_is_named():
     wine, cultivar = load_wine(return_X_y=True)
-    with pytest.raises(ValueError, match=r"classes \[0, 1, 2\] from all others"):
+    with pytest.raises(ValueError, match=r"classes \[0, 1, 2\] from other"):
         summary(fit(wine, cultivar), wine, cultivar)
 
 
@@ -94,6 +94,15 @@ def test_a_feature_that_only_one_class_has_is_named(k):
     mark = (y == k) & (np.arange(N) % 5 == 0)
     marked = np.column_stack([X, mark])
     with pytest.raises(ValueError, match=rf"classes \[{k}\] .*\(through 'x3'\)"):
+        summary(fit(marked, y), marked, y)
+
+
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_a_feature_that_only_one_class_lacks_is_named(k):
+    # The two classes that have the mark stay mixed; the third is ruled out by it.
+    mark = (y != k) & (np.arange(N) % 4 == 0)
+    marked = np.column_stack([X, mark])
+    with pytest.raises(ValueError, match=r"from other classes \(through 'x3'\)"):
         summary(fit(marked, y), marked, y)
 
 

@@ -36,11 +36,14 @@ def check_not_perfect(model, blocks, targets):
 def check_not_separated(blocks, design, step, classes, terms):
     """Raise if the step, in working coordinates, leads to infinity."""
     gains = blocks.map(_block_gains, design, step)
-    least = min(least for least, _ in gains)
-    most = np.max([most for _, most in gains], axis=0)
-    if most.max() <= 0.0 or least < -_NOISE * most.max():
+    least = min(least for least, _, _ in gains)
+    on_all = np.max([on_all for _, on_all, _ in gains], axis=0)
+    on_one = np.max([on_one for _, _, on_one in gains], axis=0)
+    largest = on_one.max()
+    if largest <= 0.0 or least < -_NOISE * largest:
         return
-    gaining = classes[most > _GAINS * most.max()].tolist()
+    gaining = on_all > _GAINS * largest
+    gaining = classes[gaining if gaining.any() else on_one > _GAINS * largest].tolist()
     squared, weight = blocks.sum(_block_moves, design, step)
     moves = np.sqrt(squared / weight)[: design.centre.size]
     moved = [terms[j] for j in np.flatnonzero(moves > 0.1 * moves.max())]
@@ -50,14 +53,18 @@ def check_not_separated(blocks, design, step, classes, terms):
 
 def _message(classes, features):
     return (
-        f"The features separate samples of the classes {classes} from all others"
+        f"The features separate samples of the classes {classes} from other classes"
         f" (through {features}), so without a penalty coefficients are infinite and"
         " have no standard errors. Use alpha > 0, or leave such features out."
     )
 
 
 def _block_gains(block, design, step):
-    """Least gain of a row's own logit on the best other; the most in each class."""
+    """Gains of rows' own logits on others along the step.
+
+    The least on the best other, a float; for each class the largest gain of a row on
+    all others, and on one of them, shapes (K,).
+    """
     Z = logits(design.rows(block.X), step)
     own = block.sY > 0
     lowest = np.where(own, Z, np.inf).min(axis=1)
@@ -66,8 +73,11 @@ def _block_gains(block, design, step):
     several = own.sum(axis=1) > 1
     highest = np.where(own, Z, -np.inf).max(axis=1)
     gain[several] = np.minimum(gain, lowest - highest)[several]
-    most = np.where(own, gain[:, None], -np.inf).max(axis=0)
-    return float(gain.min()), most
+    on_one = lowest - np.where(own, np.inf, Z).min(axis=1)
+    on_all, on_one = (
+        np.where(own, g[:, None], -np.inf).max(axis=0) for g in (gain, on_one)
+    )
+    return float(gain.min()), on_all, on_one
 
 
 def _block_moves(block, design, step):
