@@ -1,10 +1,13 @@
 """Gradient optimizers as pairs of pure functions, and a loop that runs them.
 
 An optimizer is a frozen set of numbers with `init(w) -> state` and
-`update(grad, state, w) -> (w, state)`. Neither changes its arguments. The mini-batch
-solvers of the package train with them; `minimize` lets them loose on any function.
+`update(grad, state, w) -> (w, state)`, neither of which changes its arguments. The
+mathematics is in `step`, which works in place: `update` is `step` on copies, and the
+mini-batch solvers of the package call `step` itself. `minimize` lets an optimizer loose
+on any function.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -84,12 +87,40 @@ class SGD:
         state : tuple
             The state after it.
         """
-        velocity = self.momentum * state[0] - self.learning_rate * grad
+        return _on_copies(self.step, grad, state, w)
+
+    def step(
+        self, grad: np.ndarray, state: tuple, w: np.ndarray, factor: float = 1.0
+    ) -> tuple:
+        """One step in place: w and the arrays of state change, and grad is used up.
+
+        Parameters
+        ----------
+        grad : ndarray
+            Gradient at w; afterwards its entries mean nothing.
+        state : tuple
+            From `init` or the last step.
+        w : ndarray
+            Parameters.
+        factor : float, default=1.0
+            Of the learning rate, which a schedule may lower.
+
+        Returns
+        -------
+        state : tuple
+            The state after the step, made of the same arrays.
+        """
+        (velocity,) = state
+        velocity *= self.momentum
+        grad *= self.learning_rate * factor
+        velocity -= grad
         if self.nesterov:
-            return w + (self.momentum * velocity - self.learning_rate * grad), (
-                velocity,
-            )
-        return w + velocity, (velocity,)
+            w -= grad
+            np.multiply(velocity, self.momentum, out=grad)
+            w += grad
+        else:
+            w += velocity
+        return state
 
 
 @dataclass(frozen=True)
@@ -159,13 +190,59 @@ class Adam:
         state : tuple
             The state after it.
         """
-        mean, square, step = state
-        step += 1
-        mean = self.beta_1 * mean + (1.0 - self.beta_1) * grad
-        square = self.beta_2 * square + (1.0 - self.beta_2) * grad * grad
-        rate = self.learning_rate / (1.0 - self.beta_1**step)
-        root = np.sqrt(square / (1.0 - self.beta_2**step))
-        return w - rate * mean / (root + self.epsilon), (mean, square, step)
+        return _on_copies(self.step, grad, state, w)
+
+    def step(
+        self, grad: np.ndarray, state: tuple, w: np.ndarray, factor: float = 1.0
+    ) -> tuple:
+        """One step in place: w and the arrays of state change, and grad is used up.
+
+        Parameters
+        ----------
+        grad : ndarray
+            Gradient at w; afterwards its entries mean nothing.
+        state : tuple
+            From `init` or the last step.
+        w : ndarray
+            Parameters.
+        factor : float, default=1.0
+            Of the learning rate, which a schedule may lower.
+
+        Returns
+        -------
+        state : tuple
+            The state after the step, made of the same arrays.
+        """
+        mean, square, n_steps = state
+        n_steps += 1
+        # Kept are sums, m / (1 - beta_1) and v / (1 - beta_2) of the paper, which spares
+        # two products in every step; the constants move into the rate and epsilon.
+        root = math.sqrt((1.0 - self.beta_2**n_steps) / (1.0 - self.beta_2))
+        rate = self.learning_rate * factor * root
+        rate *= (1.0 - self.beta_1) / (1.0 - self.beta_1**n_steps)
+        epsilon = self.epsilon * root
+        mean *= self.beta_1
+        mean += grad
+        square *= self.beta_2
+        grad *= grad
+        square += grad
+        np.sqrt(square, out=grad)
+        grad += epsilon
+        np.divide(mean, grad, out=grad)
+        grad *= rate
+        w -= grad
+        return mean, square, n_steps
+
+
+def _on_copies(step, grad, state, w):
+    """A step that leaves its arguments alone: the new w and the new state."""
+    dtype = np.result_type(grad, w, np.float32)
+    copies = (
+        part if isinstance(part, int) else np.array(part, dtype) for part in state
+    )
+    w = np.array(w, dtype)
+    state = step(np.array(grad, dtype), tuple(copies), w)
+    return w, state
 
 
 def minimize(

@@ -1,7 +1,7 @@
 """Optimizers against transcriptions of the papers, and the loop that runs them."""
 
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -125,6 +125,29 @@ def test_nothing_that_is_passed_changes(rng, optimizer):
 
 
 @each_optimizer
+def test_a_step_in_place_is_an_update_and_makes_no_new_arrays(rng, optimizer):
+    w, grad = rng.standard_normal((2, 4))
+    state, held = optimizer.init(w), optimizer.init(w)
+    here = w.copy()
+    for _ in range(3):
+        w, state = optimizer.update(grad, state, w)
+        arrays = [part for part in held if isinstance(part, np.ndarray)]
+        held = optimizer.step(grad.copy(), held, here)
+        assert_array_equal(here, w)
+        kept = [part for part in held if isinstance(part, np.ndarray)]
+        assert all(a is b for a, b in zip(arrays, kept, strict=True))
+
+
+@each_optimizer
+def test_a_factor_lowers_the_learning_rate_of_a_step(rng, optimizer):
+    w, grad = rng.standard_normal((2, 4))
+    slower = replace(optimizer, learning_rate=0.25 * optimizer.learning_rate)
+    expected, _ = slower.update(grad, slower.init(w), w)
+    optimizer.step(grad, optimizer.init(w), w, factor=0.25)
+    assert_allclose(w, expected, rtol=1e-14)
+
+
+@each_optimizer
 def test_equal_arguments_give_equal_results(rng, optimizer):
     w, grad = rng.standard_normal((2, 4))
     first, state = optimizer.update(grad, optimizer.init(w), w)
@@ -159,7 +182,9 @@ def test_configurations_are_frozen_and_compare_by_value(optimizer):
 @each_optimizer
 def test_minimize_finds_the_minimum_of_a_bowl(optimizer):
     w = minimize(bowl, np.zeros(3), optimizer, 1500, grad=slope)
-    assert_allclose(w, MINIMUM, atol=2e-3)  # Adam circles it at a constant rate
+    # At a constant rate Adam circles it, for ever, at less than half of its rate.
+    atol = 1e-6 if type(optimizer) is SGD else optimizer.learning_rate / 2
+    assert_allclose(w, MINIMUM, atol=atol)
 
 
 @each_optimizer
