@@ -1,7 +1,8 @@
 """Activation functions of the hidden layers, each beside its derivative.
 
 A new activation is one entry of `ACTIVATIONS`: `value` maps the pre-activations Z to H;
-`derivative` gets both, because it is cheaper from H for most and from Z for some.
+`derivative` gets both, because it is cheaper from H for most and from Z for some. Both
+write into `out` where it is given; for `derivative` that may be Z.
 """
 
 from collections.abc import Callable
@@ -12,15 +13,51 @@ from scipy.special import expit
 
 
 class Activation(NamedTuple):
-    """H = value(Z) and dH/dZ = derivative(Z, H), elementwise."""
+    """H = value(Z, out) and dH/dZ = derivative(Z, H, out), elementwise."""
 
     value: Callable
     derivative: Callable
 
 
-def _silu_derivative(Z, H):
-    sigmoid = expit(Z)
-    return sigmoid + H * (1.0 - sigmoid)
+def _identity(Z, out=None):
+    return np.positive(Z, out=out)
+
+
+def _identity_derivative(Z, H, out=None):
+    if out is None:
+        return np.ones_like(H)
+    out[...] = 1.0
+    return out
+
+
+def _logistic_derivative(Z, H, out=None):
+    slope = np.subtract(1.0, H, out=out)
+    return np.multiply(slope, H, out=slope)
+
+
+def _tanh_derivative(Z, H, out=None):
+    slope = np.multiply(H, H, out=out)
+    return np.subtract(1.0, slope, out=slope)
+
+
+def _relu(Z, out=None):
+    return np.maximum(Z, 0.0, out=out)
+
+
+def _relu_derivative(Z, H, out=None):
+    return np.greater(H, 0.0, out=out)
+
+
+def _silu(Z, out=None):
+    H = expit(Z, out=out)
+    return np.multiply(H, Z, out=H)
+
+
+def _silu_derivative(Z, H, out=None):
+    sigmoid = expit(Z, out=out)
+    slope = 1.0 - sigmoid
+    slope *= H
+    return np.add(slope, sigmoid, out=sigmoid)
 
 
 # Klambauer et al. (2017), Self-normalizing neural networks, NeurIPS 30: the constants
@@ -29,21 +66,31 @@ _SELU_SCALE = 1.0507009873554805
 _SELU_ALPHA = 1.6732632423543772
 
 
-def _selu(Z):
-    return _SELU_SCALE * np.where(
-        Z > 0, Z, _SELU_ALPHA * np.expm1(np.minimum(Z, 0.0))
-    ).astype(Z.dtype, copy=False)
+def _selu(Z, out=None):
+    low = np.minimum(Z, 0.0)
+    np.expm1(low, out=low)
+    low *= _SELU_ALPHA
+    H = np.maximum(Z, 0.0, out=out)
+    H += low
+    H *= _SELU_SCALE
+    return H
 
 
-def _selu_derivative(Z, H):
-    return np.where(Z > 0, Z.dtype.type(_SELU_SCALE), H + _SELU_SCALE * _SELU_ALPHA)
+def _selu_derivative(Z, H, out=None):
+    below = Z <= 0
+    slope = np.multiply(H, below, out=out)
+    # Above zero the slope is the scale, below it is H plus scale times alpha.
+    below = below * Z.dtype.type(_SELU_SCALE * (_SELU_ALPHA - 1.0))
+    slope += below
+    slope += _SELU_SCALE
+    return slope
 
 
 ACTIVATIONS = {
-    "identity": Activation(lambda Z: Z, lambda Z, H: np.ones_like(H)),
-    "logistic": Activation(expit, lambda Z, H: H * (1.0 - H)),
-    "tanh": Activation(np.tanh, lambda Z, H: 1.0 - H * H),
-    "relu": Activation(lambda Z: np.maximum(Z, 0.0), lambda Z, H: H > 0),
+    "identity": Activation(_identity, _identity_derivative),
+    "logistic": Activation(expit, _logistic_derivative),
+    "tanh": Activation(np.tanh, _tanh_derivative),
+    "relu": Activation(_relu, _relu_derivative),
     "selu": Activation(_selu, _selu_derivative),
-    "silu": Activation(lambda Z: Z * expit(Z), _silu_derivative),
+    "silu": Activation(_silu, _silu_derivative),
 }

@@ -184,17 +184,6 @@ class Blocks:
             own = (arg[i] if isinstance(arg, PerBlock) else arg for arg in args)
             yield fn(self._blocks[i], *own)
 
-    def batches(self, batch_size, rng):
-        """Mini-batches of one epoch, each a `Block`; rows shuffled by rng unless None.
-
-        The last batch is smaller where batch_size does not divide n_rows.
-        """
-        order = np.arange(self.n_rows) if rng is None else rng.permutation(self.n_rows)
-        for start in range(0, self.n_rows, batch_size):
-            rows = order[start : start + batch_size]
-            s = self._s[rows]
-            yield Block(start, self.X[rows], self._Y[rows] * s[:, None], s)
-
 
 def _block_differences(block, origin):
     return weighted_sums(block.X - origin, block.s), block.s.sum()

@@ -17,15 +17,17 @@ class History:
         self.verbose = verbose
         self.loss_curve = []
         self.validation_loss_curve = []
+        self.validation_score_curve = []
 
     def __call__(self, n_iter, w, value):
         self.loss_curve.append(value)
         line = f"iteration {n_iter:4d}   loss {value:.8f}"
         watched = value
         if self.validation is not None:
-            watched = self.validation.value(w)
+            watched, accuracy = self.validation.value_and_accuracy(w)
             self.validation_loss_curve.append(watched)
-            line += f"   validation loss {watched:.8f}"
+            self.validation_score_curve.append(accuracy)
+            line += f"   validation loss {watched:.8f}   accuracy {accuracy:.4f}"
         if self.verbose:
             print(line)
         return watched

@@ -43,6 +43,15 @@ class SoftmaxRegressionClassifier(FittedNetworkMixin, ClassifierMixin, BaseEstim
     every batch size. Without hidden layers this is a convex problem, solved exactly;
     with them, the same softmax layer stands on top of a neural network.
 
+    With hidden layers features need no scaling: the network is trained on standardised
+    inputs (by weighted mean and standard deviation; sparse X is scaled by the root mean
+    square of what it stores, and not centred; without intercepts nothing is centred).
+    When training ends, the transformation goes into the first layer, so `coefs_` and
+    `intercepts_` act on X as it is. The penalty is on the weights before that, those of
+    the standardised features; without hidden layers it is on the weights of X as it is.
+    Constant features get zero weights. A warm start goes on with the transformation of
+    the fit that it continues, and `partial_fit` with that of its first call.
+
     Parameters
     ----------
     hidden_layer_sizes : sequence of int or int, default=()
@@ -67,7 +76,8 @@ default="relu"
     solver : {"auto", "newton", "lbfgs", "adam", "sgd"}, default="auto"
         "auto" is "newton" without hidden layers and "adam" with them. "newton" and
         "lbfgs" use all rows in each iteration and work in float64; "adam" and "sgd" use
-        mini-batches and the precision of X.
+        mini-batches and the precision of X: with hidden layers float32 takes half the
+        time of float64.
     max_iter : int, default=200
         Iterations of "newton" or "lbfgs", or epochs of a mini-batch solver, at most.
     tol : float or "auto", default="auto"
@@ -79,9 +89,14 @@ default="relu"
         converged when the last `n_iter_no_change` epochs improved on those before by at
         most tol * F_null. "auto" is 1e-8 without hidden layers and 1e-4 with them.
     batch_size : int or "auto", default="auto"
-        Rows of a mini-batch; "auto" is 200, or all rows if there are fewer.
-    learning_rate : {"constant", "invscaling"}, default="constant"
-        "invscaling" divides the learning rate by the root of the number of steps.
+        Rows of a mini-batch; "auto" is a twentieth of all rows, at least 32 and at most
+        200.
+    learning_rate : {"constant", "cosine", "invscaling", "adaptive"}, \
+default="constant"
+        "cosine" leads the learning rate to zero over `max_iter` epochs. "invscaling"
+        divides it by the root of the number of steps. "adaptive" divides it by 5 where
+        training would have stopped as converged, and stops under 1e-6. `partial_fit`,
+        which has no known end, keeps it constant for "cosine" and "adaptive".
     learning_rate_init : float, default=1e-3
         Learning rate of the mini-batch solvers, > 0.
     momentum : float, default=0.9
@@ -124,12 +139,16 @@ default="relu"
         Times that all of X was read, rows of samples counted in: the cost of a fit on
         data that are slow to read.
     loss_ : float
-        F at the end, in nats (mini-batch solvers: mean over the last epoch's batches).
+        F at the end, in nats. For mini-batch solvers the mean loss of the last epoch's
+        batches, each before its step, plus the penalty.
     loss_curve_ : list of float
         F after each iteration, length `n_iter_`.
     validation_loss_curve_ : list of float
         Mean cross-entropy on the validation data after each iteration, in nats; empty
         without validation data.
+    validation_score_curve_ : list of float
+        Accuracy on the validation data, weighted as their loss is; as long as
+        `validation_loss_curve_`.
     best_iter_ : int
         Number of the iteration with the lowest validation loss, or without validation
         data the lowest loss; 1 is the first.
@@ -186,7 +205,7 @@ default="relu"
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
         ],
-        "learning_rate": [StrOptions({"constant", "invscaling"})],
+        "learning_rate": [StrOptions(set(_solvers.SCHEDULES))],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "nesterovs_momentum": ["boolean"],
@@ -407,6 +426,7 @@ default="relu"
         self.loss_ = result.value
         self.loss_curve_ = [*earlier_losses, *history.loss_curve]
         self.validation_loss_curve_ = history.validation_loss_curve
+        self.validation_score_curve_ = history.validation_score_curve
         self.n_iter_ = len(earlier_losses) + result.n_iter
         self.n_passes_ = fitted.n_passes
         self.best_iter_ = _lowest(self.validation_loss_curve_ or self.loss_curve_)

@@ -5,7 +5,7 @@ memory order and precision; sparse input becomes CSR.
 """
 
 import numpy as np
-from scipy.sparse import issparse, vstack
+from scipy.sparse import csr_matrix, hstack, issparse, vstack
 from sklearn.utils.validation import validate_data
 
 _FORMS = {
@@ -111,3 +111,57 @@ def standardised(X, centre, scale):
         return ((X - centre) * scale).astype(np.float32)
     data = (X.data * scale[X.indices]).astype(np.float32)
     return type(X)((data, X.indices, X.indptr), shape=X.shape, copy=False)
+
+
+# Rows that are converted at a time: the temporary double-precision copies stay small.
+_CHUNK = 2048
+
+
+def column_moments(X, s):
+    """Weighted mean and standard deviation of each column of an array.
+
+    Formed from differences to the middle of a column's range in units of it: nothing
+    overflows, and a constant column has exactly its value as mean and zero deviation.
+    """
+    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    half = high / 2 - low / 2
+    middle = np.where(half > 0, low / 2 + high / 2, low)
+    unit = np.where(half > 0, half, 1.0)
+    first, second = np.zeros_like(half), np.zeros_like(half)
+    for start in range(0, s.size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        U = (X[part] - middle) / unit
+        first += s[part] @ U
+        second += s[part] @ np.square(U, out=U)
+    first /= s.sum()
+    variance = np.maximum(second / s.sum() - first * first, 0.0)
+    return middle + half * first, half * np.sqrt(variance)
+
+
+def scale_of_stored(X, s):
+    """Weighted root mean square of each column's entries that are not zero; CSR."""
+    largest = np.abs(X).max(axis=0).toarray().ravel().astype(np.float64)
+    unit = np.where(largest > 0, largest, 1.0)
+    U = csr_matrix((X.data / unit[X.indices], X.indices, X.indptr), shape=X.shape)
+    squares = U.multiply(U).T @ s
+    weights = (U != 0).astype(np.float64).T @ s
+    return unit * np.sqrt(squares / np.where(weights > 0, weights, 1.0))
+
+
+def rescaled(X, centre, factor, dtype, *, ones):
+    """(X - centre) * factor, with a last column of ones if asked for; new arrays.
+
+    A CSR matrix is not centred.
+    """
+    if issparse(X):
+        data = (X.data * factor[X.indices]).astype(dtype)
+        scaled = csr_matrix((data, X.indices, X.indptr), shape=X.shape)
+        if ones:
+            column = csr_matrix(np.ones((X.shape[0], 1), dtype))
+            scaled = hstack([scaled, column], format="csr", dtype=dtype)
+        return scaled
+    out = np.ones((X.shape[0], X.shape[1] + ones), dtype)
+    for start in range(0, X.shape[0], _CHUNK):
+        part = slice(start, start + _CHUNK)
+        out[part, : X.shape[1]] = (X[part] - centre) * factor
+    return out

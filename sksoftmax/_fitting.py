@@ -13,6 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
+from sksoftmax._backprop import BatchObjective
+from sksoftmax._batches import batch_rows
 from sksoftmax._blocks import Blocks
 from sksoftmax._callbacks import History
 from sksoftmax._data import is_dense
@@ -27,6 +29,7 @@ from sksoftmax._objective import Objective
 from sksoftmax._penalty import L2Penalty
 from sksoftmax._precondition import Preconditioner
 from sksoftmax._row_space import RowSpace
+from sksoftmax._standardise import Inputs, identity, standardise
 from sksoftmax._targets import hold_out
 from sksoftmax._threads import fit_threads
 from sksoftmax.exceptions import SeparationWarning
@@ -89,7 +92,9 @@ def fit_network(settings, training, validation, start):
         )
     training = training.take(training.targets.s > 0)
     if settings.early_stopping and not exact and validation is None:
-        rng = np.random.default_rng(start.seed)
+        # A training that goes on holds out the same rows of the same data.
+        seed = (start.state or {}).get("seed", start.seed)
+        rng = np.random.default_rng(seed)
         held = hold_out(training.targets, settings.validation_fraction, rng)
         training, validation = training.take(~held), training.take(held)
     training = training.smooth(settings.label_smoothing)
@@ -112,11 +117,20 @@ def fit_network(settings, training, validation, start):
 
 
 def fit_epoch(settings, training, start):
-    """One epoch of the mini-batch solver, all announced classes in play; a Fitted."""
+    """One epoch of the mini-batch solver, all announced classes in play; a Fitted.
+
+    Where a run has no known end, no schedule can lead to it: "cosine" and "adaptive"
+    keep the learning rate constant here.
+    """
+    if settings.early_stopping:
+        raise ValueError(
+            "partial_fit trains for one epoch and cannot stop early: it needs"
+            " early_stopping=False, got early_stopping=True."
+        )
     solver = "adam" if settings.solver == "auto" else settings.solver
     training = training.take(training.targets.s > 0)
     training = training.smooth(settings.label_smoothing)
-    fitted = _run_minibatch(settings, training, None, start, solver, max_iter=1)
+    fitted = _run_minibatch(settings, training, None, start, solver, is_part=True)
     return _in_dtype(fitted, training.X.dtype)
 
 
@@ -138,7 +152,8 @@ def warn_unless_converged(estimator, fitted):
         advice = "Raise max_iter, or tol, or scale the features."
         if result.diverged:
             advice = (
-                "Training diverged: lower learning_rate_init or scale the features."
+                "Training diverged, because the learning rate was too large: lower"
+                f" learning_rate_init={estimator.learning_rate_init}."
             )
         message = (
             f"{name} did not converge: solver {fitted.solver!r} stopped after"
@@ -168,6 +183,8 @@ def _run_exact(settings, training, validation, start, solver):
     """Full-batch solver in float64, in the space of the rows where that is smaller."""
     with fit_threads() as threads:
         run = partial(_run_full_batch, settings, solver=solver, threads=threads)
+        if hidden_sizes(settings):
+            return _on_inputs(settings, training, validation, start, run)
         if not _is_wide(settings, training):
             return run(training, validation, start)
         space = RowSpace(training.X)
@@ -180,6 +197,38 @@ def _run_exact(settings, training, validation, start, solver):
         fitted = run(training, validation, start)
         ((V, b),) = fitted.layers
         return fitted._replace(layers=[(space.expand_weights(V), b)])
+
+
+def _on_inputs(settings, training, validation, start, run):
+    """Run on standardised X, and give back layers for X as it is."""
+    inputs = _inputs(settings, training, start)
+    start = _unfolded(start, inputs)
+    training, validation = (
+        sample and sample._replace(X=inputs.apply(sample.X, np.float64))
+        for sample in (training, validation)
+    )
+    fitted = run(training, validation, start)
+    return fitted._replace(layers=inputs.fold(fitted.layers))
+
+
+def _inputs(settings, training, start, is_part=False):
+    """The transformation of X: that of the training that goes on, or a new one."""
+    if not hidden_sizes(settings):
+        return identity(training.X.shape[1])
+    if start.state and "inputs" in start.state:
+        return Inputs(*start.state["inputs"])
+    return standardise(
+        training.X,
+        training.targets.s,
+        centred=settings.fit_intercept,
+        constant=1.0 if is_part else 0.0,
+    )
+
+
+def _unfolded(start, inputs):
+    if start.layers is None:
+        return start
+    return start._replace(layers=inputs.unfold(start.layers))
 
 
 # Bytes that the basis of the rows' space may take.
@@ -253,17 +302,23 @@ def _null_model(training):
     return centre_classes(W, log_shares)
 
 
-def _run_minibatch(settings, training, validation, start, solver, max_iter=None):
-    """Mini-batch solver in the precision of X."""
+def _run_minibatch(settings, training, validation, start, solver, is_part=False):
+    """Mini-batch solver; is_part means one epoch of a training without known end.
+
+    With hidden layers it works on standardised inputs, without them on X as it is, in
+    the precision of X.
+    """
     network = _network(settings, training)
     dtype = training.X.dtype
+    inputs = _inputs(settings, training, start, is_part)
+    start = _unfolded(start, inputs)
     if start.layers is not None:
         w = network.pack(start.layers, dtype)
     elif network.is_linear:
         w = np.zeros(network.n_params, dtype)
     else:
         w = network.initial(np.random.default_rng(start.seed)).astype(dtype, copy=False)
-    scheme = _training(settings, solver, training.targets.s.size)
+    scheme = _training(settings, solver, training.targets.s.size, is_part)
     state = start.state
     if not state or not _solvers.fits(state, scheme, w):
         state = _solvers.start_state(scheme, w, start.seed)
@@ -273,18 +328,22 @@ def _run_minibatch(settings, training, validation, start, solver, max_iter=None)
         target=tol * training.targets.null_value(settings.fit_intercept),
         restore_best=settings.early_stopping,
     )
+    if validation is not None and not network.is_linear:
+        validation = validation._replace(X=inputs.apply(validation.X, dtype))
     with fit_threads() as threads:
         history = History(_validation(network, validation, threads), settings.verbose)
         result = _solvers.minibatch(
-            _objective(settings, network, training, threads, dtype),
+            _batch_objective(settings, network, training, inputs, dtype),
             w,
             training=scheme,
             patience=patience,
-            max_iter=max_iter or settings.max_iter,
+            max_iter=1 if is_part else settings.max_iter,
             state=state,
             callback=history,
         )
-    layers = _layers(network, result.w)
+    if not network.is_linear:
+        result.state["inputs"] = tuple(inputs)
+    layers = inputs.fold(_layers(network, result.w.astype(np.float64)))
     return Fitted(layers, result, history, solver, [], float(result.n_iter))
 
 
@@ -302,18 +361,25 @@ def _network(settings, training, n_logits=None):
     return Network(n_units, ACTIVATIONS[settings.activation], settings.fit_intercept)
 
 
-def _objective(settings, network, training, threads, dtype=np.float64):
+def _objective(settings, network, training, threads):
     strength = settings.alpha * network.weight_mask()
     if network.n_units[-1] == 1:
         strength *= 0.5  # ||W||^2 of the two columns that one logit stands for
-    penalty = L2Penalty(strength.astype(dtype))
     return Objective(
         network,
-        _blocks(training, threads, dtype),
-        penalty,
+        _blocks(training, threads),
+        L2Penalty(strength),
         training.targets.total_weight,
         Preconditioner,
     )
+
+
+def _batch_objective(settings, network, training, inputs, dtype):
+    targets = training.targets
+    X = inputs.apply(training.X, dtype, ones=settings.fit_intercept)
+    s = targets.s * (targets.s.size / targets.total_weight)
+    penalty = L2Penalty((settings.alpha * network.weight_mask()).astype(dtype))
+    return BatchObjective(network, batch_rows(X, targets.Y, s, dtype), penalty)
 
 
 def _validation(network, validation, threads):
@@ -328,13 +394,17 @@ def _validation(network, validation, threads):
     )
 
 
-def _blocks(sample, threads, dtype=np.float64):
-    targets = sample.targets
-    Y, s = targets.Y.astype(dtype, copy=False), targets.s.astype(dtype, copy=False)
-    return Blocks(sample.X, Y, s, threads)
+def _blocks(sample, threads):
+    return Blocks(sample.X, sample.targets.Y, sample.targets.s, threads)
 
 
-def _training(settings, solver, n_rows):
+# "auto" batches: an epoch has about this many steps where there are few rows, so that
+# an epoch is more than a step or two, and not so many that a step is all overhead.
+_STEPS_OF_SMALL_EPOCH = 20
+_SMALLEST_BATCH, _LARGEST_BATCH = 32, 200
+
+
+def _training(settings, solver, n_rows, is_part):
     if solver == "adam":
         optimizer = _solvers.Adam(settings.learning_rate_init)
     else:
@@ -345,18 +415,20 @@ def _training(settings, solver, n_rows):
         )
     batch_size = settings.batch_size
     if batch_size == "auto":
-        batch_size = min(200, n_rows)
+        batch_size = n_rows // _STEPS_OF_SMALL_EPOCH
+        batch_size = min(max(batch_size, _SMALLEST_BATCH), _LARGEST_BATCH, n_rows)
     elif batch_size > n_rows:
         warnings.warn(
             f"batch_size={batch_size} is larger than the number of samples; using"
-            f" {n_rows}.",
+            f" batch_size={n_rows}.",
             stacklevel=2,
         )
         batch_size = n_rows
+    endless = is_part and settings.learning_rate in ("cosine", "adaptive")
     return _solvers.Training(
         optimizer=optimizer,
         batch_size=batch_size,
         shuffle=settings.shuffle,
         dropout=settings.dropout,
-        power=0.5 if settings.learning_rate == "invscaling" else 0.0,
+        schedule="constant" if endless else settings.learning_rate,
     )

@@ -197,6 +197,23 @@ def loss_grad(Z, sY, s):
     return value, Z - sY, Z
 
 
+def batch_loss_grad(Z, sY, s, scratch):
+    """L as a float; Z becomes dL/dZ. For mini-batches, which are small: few calls.
+
+    Z and sY are transposed, shape (n_classes, n_rows), and scratch has shape (n_rows,).
+    """
+    np.maximum.reduce(Z, axis=0, out=scratch)
+    np.subtract(Z, scratch, out=Z)
+    value = -np.vdot(sY, Z)
+    np.exp(Z, out=Z)
+    np.add.reduce(Z, axis=0, out=scratch)
+    value += np.dot(s, np.log(scratch))
+    np.divide(s, scratch, out=scratch)
+    np.multiply(Z, scratch, out=Z)
+    np.subtract(Z, sY, out=Z)
+    return float(value)
+
+
 def loss_hessp(sP, s, V):
     """(d2L/dZ2) V: row i is s_i (diag(p_i) - p_i p_i^T) v_i. V is overwritten."""
     means = np.einsum("ik,ik->i", sP, V)

@@ -76,6 +76,15 @@ class Network:
             layers.append((W, b))
         return layers
 
+    def stacked(self, w):
+        """Views [(W_1 over b_1), ...] into w: intercepts are the last row, if any."""
+        views, start = [], 0
+        for m, n in self._shapes:
+            stop = start + (m + self.fit_intercept) * n
+            views.append(w[start:stop].reshape(-1, n))
+            start = stop
+        return views
+
     def pack(self, layers, dtype=np.float64):
         """Return the flat w of layers [(W_1, b_1), ...]."""
         parts = []
@@ -106,19 +115,15 @@ class Network:
 
     def logits(self, X, layers):
         """Z of the layers [(W_1, b_1), ...], shape (n_rows, n_classes)."""
-        return self._forward(X, layers, None, None)
+        return self._forward(X, layers, None)
 
-    def linearize(self, X, w, drop=None):
-        """Z and the tape for `jvp` and `vjp` at w.
-
-        drop(shape), if given, returns the factors that hidden units are multiplied by
-        (dropout: zero or 1 / (1 - rate)).
-        """
+    def linearize(self, X, w):
+        """Z and the tape for `jvp` and `vjp` at w."""
         layers = self.unpack(w)
         tape = Tape([W for W, _ in layers], [], [])
-        return self._forward(X, layers, tape, drop), tape
+        return self._forward(X, layers, tape), tape
 
-    def _forward(self, X, layers, tape, drop):
+    def _forward(self, X, layers, tape):
         H = X
         for number, (W, b) in enumerate(layers, start=1):
             Z = product(H, W) if number == len(layers) else H @ W
@@ -130,11 +135,7 @@ class Network:
                 return Z
             H = self.activation.value(Z)
             if tape is not None:
-                slope = self.activation.derivative(Z, H)
-                if drop is not None:
-                    factors = drop(H.shape)
-                    H, slope = H * factors, slope * factors
-                tape.slopes.append(slope)
+                tape.slopes.append(self.activation.derivative(Z, H))
 
     def jvp(self, tape, v):
         """Change of the logits along v: (dZ/dw) v, shape (n_rows, n_classes)."""

@@ -5,7 +5,8 @@ J(w) = 1/S sum_i s_i d(softmax(Z_i(w)), y_i). By the chain rule
     value = L(Z(w))     gradient = J^T dL     hessp(v) = J^T (d2L) J v
 
 with J = dZ/dw from the network and L, dL, d2L from the loss, one block of rows at a
-time. This is the only room that divides by S or adds the penalty. With hidden layers
+time. This room and `_backprop`, for mini-batches, alone divide by S or add the
+penalty. With hidden layers
 the Hessian is the Gauss-Newton matrix (Schraudolph 2002, Neural Computation 14:1723),
 which drops the curvature of the network and is positive semi-definite.
 """
@@ -21,7 +22,7 @@ _PRODUCTS_BEFORE_COPY = 6
 
 
 class Objective:
-    """F, its derivatives and its mini-batch estimates, as functions of a flat w.
+    """F and its derivatives as functions of a flat w.
 
     Parameters
     ----------
@@ -109,6 +110,12 @@ class Objective:
         total = self.blocks.sum(_block_value, self.network, w)
         return total / self.total_weight + self.penalty.value(w)
 
+    def value_and_accuracy(self, w):
+        """F(w) and the weighted share of rows whose likeliest class is right."""
+        total, right = self.blocks.sum(_block_value_and_hits, self.network, w)
+        value = total / self.total_weight + self.penalty.value(w)
+        return value, float(right / self.total_weight)
+
     def value_and_grad(self, w):
         """F(w) and its gradient, from one pass over the data."""
         total, grad = self.blocks.sum(_block_value_and_grad, self.network, w)
@@ -152,22 +159,6 @@ class Objective:
         grad += self.penalty.grad(w)
         return value, grad
 
-    def minibatches(self, batch_size, rng):
-        """Batches of one epoch, in the order of rng, or as they stand."""
-        return self.blocks.batches(batch_size, rng)
-
-    def batch_value_and_grad(self, w, batch, drop=None):
-        """Estimates of F(w) and its gradient from some rows.
-
-        The sum over the batch is scaled by n / n_batch and divided by the S of all the
-        data, so that the estimate is unbiased, weights act as repeated rows do, and the
-        penalty counts the same at every batch size.
-        """
-        total, grad = _block_value_and_grad(batch, self.network, w, drop)
-        scale = self.blocks.n_rows / batch.s.size
-        grad *= scale
-        return self._add_penalty(w, total * scale, grad)
-
 
 class Hessian:
     """The Hessian at some w as a function of v, and what it is made of.
@@ -206,8 +197,14 @@ def _block_value(block, network, w):
     return loss(Z, block.sY, block.s)
 
 
-def _block_value_and_grad(block, network, w, drop=None):
-    Z, tape = network.linearize(block.X, w, drop)
+def _block_value_and_hits(block, network, w):
+    Z = network.logits(block.X, network.unpack(w))
+    right = Z.argmax(axis=1) == block.sY.argmax(axis=1)
+    return loss(Z, block.sY, block.s), block.s @ right
+
+
+def _block_value_and_grad(block, network, w):
+    Z, tape = network.linearize(block.X, w)
     value, dZ, _ = loss_grad(Z, block.sY, block.s)
     return value, network.vjp(tape, dZ)
 

@@ -5,7 +5,10 @@ one number per parameter, alpha for weights and zero for intercepts, which is ho
 intercepts stay free.
 """
 
+from itertools import pairwise
+
 import numpy as np
+from scipy.linalg.blas import daxpy, saxpy
 
 
 class L2Penalty:
@@ -19,6 +22,12 @@ class L2Penalty:
 
     def __init__(self, strength):
         self.strength = strength
+        edges = np.flatnonzero(np.diff(strength)) + 1
+        self._runs = [
+            (slice(a, b), float(strength[a]))
+            for a, b in pairwise([0, *edges.tolist(), strength.size])
+            if strength[a]
+        ]
 
     def value(self, w):
         """R(w), in nats."""
@@ -27,6 +36,15 @@ class L2Penalty:
     def grad(self, w):
         """Gradient of R, shape (n_params,)."""
         return self.strength * w
+
+    def add_grad(self, w, grad):
+        """Add the gradient of R to grad, in place: one sweep over each run of weights.
+
+        w and grad are contiguous and of the precision of strength.
+        """
+        axpy = saxpy if w.dtype == np.float32 else daxpy
+        for run, strength in self._runs:
+            axpy(w[run], grad[run], a=strength)
 
     def hessp(self, v):
         """Hessian of R times v; it does not depend on w."""

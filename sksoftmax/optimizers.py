@@ -215,8 +215,8 @@ class Adam:
         """
         mean, square, n_steps = state
         n_steps += 1
-        # Kept are sums, m / (1 - beta_1) and v / (1 - beta_2) of the paper, which spares
-        # two products in every step; the constants move into the rate and epsilon.
+        # Kept are the sums m / (1 - beta_1) and v / (1 - beta_2), m and v the paper's:
+        # that spares two products a step. Constants move into the rate and epsilon.
         root = math.sqrt((1.0 - self.beta_2**n_steps) / (1.0 - self.beta_2))
         rate = self.learning_rate * factor * root
         rate *= (1.0 - self.beta_1) / (1.0 - self.beta_1**n_steps)

@@ -220,38 +220,3 @@ def test_data_that_may_not_be_written_to_can_be_used(make, data, rng):
         array.setflags(write=False)
     blocks = make(*data)
     blocks.sum(moments, rng.standard_normal((N_FEATURES, 2)))
-    next(blocks.batches(10, rng))
-
-
-# Mini-batches
-
-
-@each_store
-@pytest.mark.parametrize("batch_size", [1, 64, 300, 1000, 5000])
-@pytest.mark.parametrize("seed", [None, 0], ids=["in order", "shuffled"])
-def test_the_batches_of_an_epoch_hold_every_row_once(
-    make, data, store, batch_size, seed
-):
-    X, Y, s = data
-    rng = None if seed is None else np.random.default_rng(seed)
-    batches = list(make(store(X), Y, s).batches(batch_size, rng))
-    sizes = [batch.s.size for batch in batches]
-    assert sizes[:-1] == [batch_size] * (len(sizes) - 1)
-    assert 1 <= sizes[-1] <= batch_size
-    batch_X, batch_sY, batch_s = rows_of(batches)
-    # The weights are all different, so they tell which row is which.
-    order = np.argsort(batch_s) if seed is not None else slice(None)
-    expected = np.argsort(s) if seed is not None else slice(None)
-    assert_array_equal(batch_s[order], s[expected])
-    assert_array_equal(batch_X[order], X[expected])
-    assert_array_equal(batch_sY[order], (s[:, None] * Y)[expected])
-    assert seed is None or (batch_s != s).any()
-
-
-def test_every_epoch_of_a_generator_has_an_order_of_its_own(make, data):
-    rng = np.random.default_rng(0)
-    blocks = make(*data)
-    first, second = (rows_of(blocks.batches(100, rng))[2] for _ in range(2))
-    again = rows_of(blocks.batches(100, np.random.default_rng(0)))[2]
-    assert (first != second).any()
-    assert_array_equal(again, first)

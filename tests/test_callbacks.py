@@ -9,8 +9,8 @@ from sksoftmax._callbacks import History
 class Bowl:
     """Stands for the objective of the validation data."""
 
-    def value(self, w):
-        return float(w @ w)
+    def value_and_accuracy(self, w):
+        return float(w @ w), 0.25 * float(w[0])
 
 
 RUN = [(1, np.array([2.0, 0.0]), 0.9), (2, np.array([1.0, 1.0]), 0.5)]
@@ -20,7 +20,7 @@ def test_the_loss_of_every_iteration_is_recorded_and_watched():
     history = History(None, verbose=0)
     assert [history(*iteration) for iteration in RUN] == [0.9, 0.5]
     assert history.loss_curve == [0.9, 0.5]
-    assert history.validation_loss_curve == []
+    assert history.validation_loss_curve == history.validation_score_curve == []
 
 
 def test_the_validation_loss_is_watched_where_there_is_one():
@@ -28,6 +28,7 @@ def test_the_validation_loss_is_watched_where_there_is_one():
     assert [history(*iteration) for iteration in RUN] == [4.0, 2.0]
     assert history.loss_curve == [0.9, 0.5]
     assert history.validation_loss_curve == [4.0, 2.0]
+    assert history.validation_score_curve == [0.5, 0.25]
 
 
 @pytest.mark.parametrize("validation", [None, Bowl()], ids=["training", "validation"])
@@ -45,7 +46,7 @@ def test_verbose_prints_the_numbers_of_an_iteration_on_a_line_of_its_own(capsys)
     lines = capsys.readouterr().out.splitlines()
     words = [line.split() for line in lines]
     numbers = [[float(w) for w in line if w[0].isdigit()] for line in words]
-    assert numbers == [[1, 0.9, 4.0], [2, 0.5, 2.0]]
+    assert numbers == [[1, 0.9, 4.0, 0.5], [2, 0.5, 2.0, 0.25]]
 
 
 def test_two_histories_share_nothing():

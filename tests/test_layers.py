@@ -14,6 +14,7 @@ TEST_FILES = sorted(Path(__file__).parent.glob("*.py"))
 # A new module gets its level here. Modules of a folder share the folder's level.
 LEVELS = {
     "_activations": 0,
+    "_batches": 0,
     "_blocks": 0,
     "_data": 0,
     "_penalty": 0,
@@ -24,6 +25,8 @@ LEVELS = {
     "_dask_blocks": 1,
     "_loss": 1,
     "_network": 1,
+    "_standardise": 1,
+    "_backprop": 2,
     "_objective": 2,
     "_curvature": 3,
     "_precondition": 3,

@@ -164,29 +164,6 @@ def test_vjp_is_the_adjoint_of_jvp(rng, n_units, activation, fit_intercept, stor
     assert_allclose(backwards, forwards, rtol=1e-12)
 
 
-def test_dropped_units_pass_nothing_on_and_the_others_are_scaled(rng):
-    network = make((4, 5, 3))
-    X, w = rng.standard_normal((6, 4)), parameters(network, rng)
-    factors = rng.choice([0.0, 2.0], size=(6, 5))
-    (W_1, b_1), (W_2, b_2) = network.unpack(w)
-    expected = (np.tanh(X @ W_1 + b_1) * factors) @ W_2 + b_2
-    Z, _ = network.linearize(X, w, lambda shape: factors)
-    assert_allclose(Z, expected, atol=1e-14)
-
-
-@each_shape
-def test_every_hidden_layer_is_asked_for_its_factors_once_and_in_order(rng, n_units):
-    network = make(n_units)
-    asked = []
-
-    def drop(shape):
-        asked.append(shape)
-        return np.ones(shape)
-
-    network.linearize(rng.standard_normal((6, 4)), parameters(network, rng), drop)
-    assert asked == [(6, n) for n in n_units[1:-1]]
-
-
 @dense_and_sparse
 @each_activation
 @each_shape

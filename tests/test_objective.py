@@ -33,7 +33,6 @@ with_and_without_intercept = pytest.mark.parametrize(
     "fit_intercept", [True, False], ids=["intercept", "no intercept"]
 )
 dense_and_sparse = pytest.mark.parametrize("store", [np.asarray, csr_array])
-each_batch_size = pytest.mark.parametrize("batch_size", [1, 7, 50, 150])
 
 
 @pytest.fixture(autouse=True)
@@ -71,18 +70,18 @@ def stored(data, store):
     return SimpleNamespace(**{**vars(data), "X": store(data.X)})
 
 
-def plain_logits(network, X, w, masks=()):
-    """The forward pass, layer by layer; masks are dropout's, one a hidden layer."""
+def plain_logits(network, X, w):
+    """The forward pass, layer by layer."""
     *hidden, (W_last, b_last) = network.unpack(w)
-    H, masks = X, iter(masks)
+    H = X
     for W, b in hidden:
-        H = network.activation.value(H @ W + (0.0 if b is None else b)) * next(masks, 1)
+        H = network.activation.value(H @ W + (0.0 if b is None else b))
     return H @ W_last + (0.0 if b_last is None else b_last)
 
 
-def plain_value(network, data, w, masks=()):
+def plain_value(network, data, w):
     """F(w) by its formula: weighted mean of the losses, and all W, no b."""
-    log_P = scipy.special.log_softmax(plain_logits(network, data.X, w, masks), axis=1)
+    log_P = scipy.special.log_softmax(plain_logits(network, data.X, w), axis=1)
     cost = np.average(-np.sum(data.Y * log_P, axis=1), weights=data.s)
     return cost + ALPHA / 2 * sum(np.sum(W**2) for W, _ in network.unpack(w))
 
@@ -160,8 +159,6 @@ def test_arguments_and_data_stay_as_they_were(data, sizes):
     objective.value_and_grad(w)
     _, _, hessp = objective.value_grad_hessp(w)
     hessp(v)
-    for batch in objective.minibatches(50, None):
-        objective.batch_value_and_grad(w, batch)
     for array, as_it_was in zip(arrays, before, strict=True):
         assert_array_equal(array, as_it_was)
 
@@ -171,15 +168,12 @@ def test_rows_of_weight_zero_count_in_no_value_and_no_gradient(data, sizes):
     data.s[::3] = 0.0
     objective, w, _ = make(data, sizes)
     value, grad = objective.value_and_grad(w)
-    (batch,) = objective.minibatches(N_ROWS, None)
-    estimate, estimated_grad = objective.batch_value_and_grad(w, batch)
     rows = data.s > 0
     others = SimpleNamespace(X=data.X[rows], Y=data.Y[rows], s=data.s[rows])
     expected_value, expected_grad = make(others, sizes)[0].value_and_grad(w)
-    values = [value, estimate, objective.value(w)]
+    values = [value, objective.value(w)]
     assert_allclose(values, expected_value, rtol=1e-13)
     assert_allclose(grad, expected_grad, atol=1e-14)
-    assert_allclose(estimated_grad, expected_grad, atol=1e-14)
 
 
 @dense_and_sparse
@@ -225,67 +219,11 @@ def test_single_precision_rows_lose_nothing_beside_double_precision_parameters(
     assert_allclose(grad, expected_grad, rtol=1e-10, atol=1e-12)
 
 
-# Mini-batches
-
-
-@each_batch_size
-@dense_and_sparse
 @some_networks
-@pytest.mark.parametrize("seed", [None, 0], ids=["in order", "shuffled"])
-def test_estimates_of_an_epoch_average_to_the_value_and_the_gradient(
-    data, sizes, store, batch_size, seed
-):
-    objective, w, _ = make(stored(data, store), sizes)
-    rng = None if seed is None else np.random.default_rng(seed)
-    batches = list(objective.minibatches(batch_size, rng))
-    estimates = [objective.batch_value_and_grad(w, batch) for batch in batches]
-    values, grads = zip(*estimates, strict=True)
-    # The last batch of 7 in 150 has fewer rows, and counts less for that.
-    shares = [batch.s.size / N_ROWS for batch in batches]
-    value, grad = objective.value_and_grad(w)
-    assert_allclose(shares @ np.array(values), value, rtol=1e-12)
-    assert_allclose(shares @ np.array(grads), grad, atol=1e-13)
-
-
-def test_a_batch_is_the_data_s_estimate_with_the_penalty_in_full(data):
-    objective, w, _ = make(data)
-    batch = next(objective.minibatches(50, None))
-    rows = SimpleNamespace(X=data.X[:50], Y=data.Y[:50], s=data.s[:50])
-    penalty = ALPHA / 2 * np.sum(objective.network.weight_mask() * w**2)
-    cost = plain_value(objective.network, rows, w) - penalty
-    scale = (rows.s.sum() / 50) / (data.s.sum() / N_ROWS)
-    value, _ = objective.batch_value_and_grad(w, batch)
-    assert_allclose(value, scale * cost + penalty, rtol=1e-13)
-
-
-@dense_and_sparse
-@with_and_without_intercept
-@each_network
-def test_gradient_under_dropout_is_that_of_the_thinned_network(
-    data, finite_differences, sizes, activation, fit_intercept, store
-):
-    objective, w, _ = make(stored(data, store), sizes, activation, fit_intercept)
-    rng = np.random.default_rng(3)
-    masks = [rng.choice([0.0, 1.25], (N_ROWS, size), p=[0.2, 0.8]) for size in sizes]
-    remaining = iter(masks)
-    (batch,) = objective.minibatches(N_ROWS, None)
-    value, grad = objective.batch_value_and_grad(w, batch, lambda _: next(remaining))
-
-    def thinned(w):
-        return plain_value(objective.network, data, w, masks)
-
-    assert_allclose(value, thinned(w), rtol=1e-13)
-    assert_allclose(grad, finite_differences(thinned, w), atol=1e-10)
-
-
-@dense_and_sparse
-@some_networks
-def test_single_precision_batches_stay_single_precision(data, sizes, store):
-    data.X = data.X.astype(np.float32)
-    objective, w, _ = make(stored(data, store), sizes, dtype=np.float32)
-    (batch,) = objective.minibatches(N_ROWS, None)
-    value, grad = objective.batch_value_and_grad(w.astype(np.float32), batch)
-    assert grad.dtype == np.float32
-    expected_value, expected_grad = make(data, sizes)[0].value_and_grad(w)
-    assert_allclose(value, expected_value, rtol=1e-5)
-    assert_allclose(grad, expected_grad, atol=1e-5)
+def test_accuracy_is_the_weighted_share_of_rows_that_are_right(data, sizes):
+    objective, w, _ = make(data, sizes)
+    Z = plain_logits(objective.network, data.X, w)
+    right = Z.argmax(axis=1) == data.Y.argmax(axis=1)
+    value, accuracy = objective.value_and_accuracy(w)
+    assert_allclose(accuracy, np.average(right, weights=data.s), rtol=1e-13)
+    assert_allclose(value, objective.value(w), rtol=1e-14)

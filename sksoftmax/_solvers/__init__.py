@@ -14,11 +14,13 @@ from sksoftmax._solvers._minibatch import (
 )
 from sksoftmax._solvers._newton import newton
 from sksoftmax._solvers._result import Result
+from sksoftmax._solvers._schedule import SCHEDULES
 from sksoftmax.optimizers import SGD, Adam
 
 __all__ = [
     "EXACT",
     "MINIBATCH",
+    "SCHEDULES",
     "SGD",
     "Adam",
     "Patience",

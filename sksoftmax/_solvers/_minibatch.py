@@ -1,10 +1,11 @@
 """Mini-batch training: epochs of optimizer steps until nothing improves."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from sksoftmax._solvers._result import Result
+from sksoftmax._solvers._schedule import CUT, LOWEST_RATE, SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Training:
     batch_size: int
     shuffle: bool
     dropout: float  # share of hidden units that a step leaves out
-    power: float  # the learning rate falls as step ** -power; 0 keeps it
+    schedule: str = "constant"  # of the learning rate, an entry of SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,12 @@ class Patience:
     target: float
     restore_best: bool
 
-    def improvement(self, watched):
-        """By how much the last epochs improved on those before; inf while too few."""
-        if len(watched) <= self.n_epochs:
+    def improvement(self, watched, since=0):
+        """By how much the last epochs improved on those before.
+
+        inf while there are too few, counted from epoch `since`.
+        """
+        if len(watched) - since <= self.n_epochs:
             return np.inf
         return max(min(watched[: -self.n_epochs]) - min(watched[-self.n_epochs :]), 0.0)
 
@@ -61,8 +65,9 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
 
     Parameters
     ----------
-    objective : Objective
-        Needs minibatches and batch_value_and_grad.
+    objective : BatchObjective
+        Has `batches(w, batch_size, dropout)`, which gives an object with `grad` and
+        `epoch(rng, shuffle)`, and the penalty.
     w : ndarray of shape (n_params,)
         Start.
     training : Training
@@ -72,30 +77,46 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     state : dict
         From `start_state`, or from the Result of an earlier call to continue it.
     callback : callable
-        callback(n_iter, w, value) -> the number to watch, nats.
+        callback(n_iter, w, value) -> the number to watch, nats. value is the mean over
+        the epoch's batches, each before its step, plus the penalty at the end.
 
     Returns
     -------
     Result
         w of the last epoch, or of the best if patience says so or if training diverged.
     """
-    watched, best = [], (np.inf, w, np.nan)
+    start, w, state = w, w.copy(), _own(state)
+    batches = objective.batches(
+        w, batch_size=training.batch_size, dropout=training.dropout
+    )
+    watched, best = [], (np.inf, start, np.nan)
+    rate, since = 1.0, 0
     for n_iter in range(1, max_iter + 1):
-        w, value, state = _epoch(objective, w, training, state)
-        diverged = not (np.isfinite(value) and np.isfinite(w).all())
-        if not diverged:
-            watched.append(callback(n_iter, w, value))
-            if watched[-1] < best[0]:
-                best = (watched[-1], w, value)
-        improvement = patience.improvement(watched)
-        if diverged or improvement <= patience.target:
+        progress = n_iter - 1, max_iter, rate
+        mean_loss = _epoch(batches, w, training, state, progress)
+        now = w.copy()
+        with np.errstate(over="ignore", invalid="ignore"):  # of huge weights
+            value = mean_loss + objective.penalty.value(now)
+        diverged = not (np.isfinite(value) and np.isfinite(now).all())
+        if diverged:
+            improvement = np.inf
             break
+        watched.append(callback(n_iter, now, value))
+        if watched[-1] < best[0]:
+            best = (watched[-1], now, value)
+        improvement = patience.improvement(watched, since)
+        if improvement > patience.target:
+            continue
+        lowered = rate * training.optimizer.learning_rate
+        if training.schedule != "adaptive" or lowered <= LOWEST_RATE:
+            break
+        rate, since = rate / CUT, len(watched)
     # To end higher than the first epoch did is no plateau either.
     diverged = diverged or (not patience.restore_best and watched[-1] > watched[0])
     if patience.restore_best or diverged:
-        _, w, value = best
+        _, now, value = best
     return Result(
-        w,
+        now,
         value,
         improvement,
         patience.target,
@@ -105,39 +126,34 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     )
 
 
-def _epoch(objective, w, training, state):
-    """One epoch from w: the new w, the mean of its batches' values, the new state."""
+def _own(state):
+    """A copy of a state, whose arrays are ours to change."""
+    optimizer = tuple(
+        part if isinstance(part, int) else part.copy() for part in state["optimizer"]
+    )
+    return {**state, "optimizer": optimizer}
+
+
+def _epoch(batches, w, training, state, progress):
+    """One epoch: w and state change; returns the mean loss of the batches, nats.
+
+    progress is the number of epochs behind, that of epochs in all, and a factor on the
+    learning rate.
+    """
     # The order and the masks of an epoch depend on the seed and its number alone: a
     # training that is continued makes the same ones as one that was not interrupted.
     rng = np.random.default_rng([state["seed"], state["epoch"]])
-    drop = _dropout(training.dropout, rng, w.dtype) if training.dropout else None
+    n_behind, max_iter, rate = progress
+    schedule, take_step = SCHEDULES[training.schedule], training.optimizer.step
     optimizer, step = state["optimizer"], state["step"]
-    values, sizes = [], []
-    batches = objective.minibatches(
-        training.batch_size, rng if training.shuffle else None
-    )
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # divergence is seen in the value
-        for batch in batches:
+    total, seen, n_rows = 0.0, 0, batches.n_rows
+    # Divergence is seen in the value.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for value, size in batches.epoch(rng, shuffle=training.shuffle):
             step += 1
-            value, grad = objective.batch_value_and_grad(w, batch, drop)
-            w, optimizer = _at_rate(training, step).update(grad, optimizer, w)
-            values.append(value)
-            sizes.append(batch.s.size)
-    state = {**state, "epoch": state["epoch"] + 1, "step": step, "optimizer": optimizer}
-    return w, float(np.average(values, weights=sizes)), state
-
-
-def _at_rate(training, step):
-    optimizer = training.optimizer
-    if not training.power:
-        return optimizer
-    rate = optimizer.learning_rate * step**-training.power
-    return replace(optimizer, learning_rate=rate)
-
-
-def _dropout(rate, rng, dtype):
-    """Factors of inverted dropout (Srivastava et al. 2014), of mean one."""
-    kept = dtype.type(1.0 / (1.0 - rate))
-    return lambda shape: (rng.random(shape) >= rate) * kept
+            factor = schedule(step, (n_behind + seen / n_rows) / max_iter)
+            optimizer = take_step(batches.grad, optimizer, w, rate * factor)
+            total += value * size
+            seen += size
+    state.update(epoch=state["epoch"] + 1, step=step, optimizer=optimizer)
+    return total / n_rows

@@ -1,0 +1,132 @@
+"""F and its gradient from mini-batches, by back-propagation in arrays made once.
+
+The same mathematics as in `Objective`, for the case where a step is so small that the
+number of array operations decides: activations, deltas and the gradient keep their
+places from step to step, and w is read where the solver changes it. Activations stand
+transposed, (n_units, n_rows), with a last line of ones where there are intercepts:
+every product is then one call on contiguous arrays.
+"""
+
+import numpy as np
+
+from sksoftmax._loss import batch_loss_grad
+
+
+class BatchObjective:
+    """Estimates of F and its gradient, batch by batch.
+
+    The sum over a batch is scaled by n / n_batch and divided by the S of all the data,
+    so that the estimate is unbiased, weights act as repeated rows do, and the penalty
+    counts the same at every batch size.
+
+    Parameters
+    ----------
+    network : Network
+    rows : rows of `batch_rows`
+        Their weights should have mean one, w_i = s_i n / S.
+    penalty : L2Penalty
+    """
+
+    def __init__(self, network, rows, penalty):
+        self.network = network
+        self.rows = rows
+        self.penalty = penalty
+        self.n_rows = rows.targets.shape[1]
+
+    def batches(self, w, *, batch_size, dropout):
+        """The `Batches` of a training that changes w in place."""
+        return Batches(self, w, batch_size, dropout)
+
+
+class Batches:
+    """The mini-batches of a training.
+
+    Attributes
+    ----------
+    grad : ndarray of shape (n_params,)
+        Gradient of F at w from the last batch; whoever steps may overwrite it.
+    """
+
+    def __init__(self, objective, w, batch_size, dropout):
+        self.objective = objective
+        self.n_rows = objective.n_rows
+        self.w = w
+        self.batch_size = batch_size
+        self.grad = np.empty_like(w)
+        self._passes = {
+            n_rows: _Pass(objective, w, self.grad, n_rows, dropout)
+            for n_rows in {batch_size, objective.n_rows % batch_size} - {0}
+        }
+
+    def epoch(self, rng, *, shuffle):
+        """Yield (J, n_batch) of each batch, with `grad` set for the step that follows.
+
+        J is the mean loss of the batch in nats, without the penalty.
+        """
+        n_rows, size = self.n_rows, self.batch_size
+        order = rng.permutation(n_rows) if shuffle else np.arange(n_rows)
+        add_penalty = self.objective.penalty.add_grad
+        for start in range(0, n_rows, size):
+            rows = order[start : start + size]
+            value = self._passes[rows.size](rows, rng)
+            add_penalty(self.w, self.grad)
+            yield value, rows.size
+
+
+class _Pass:
+    """Forward and back through the network with batches of one size."""
+
+    def __init__(self, objective, w, grad, n_rows, dropout):
+        network, self.rows = objective.network, objective.rows
+        self.n_rows, self.dropout = n_rows, dropout
+        sizes, dtype = network.n_units[1:], w.dtype
+        ones = int(network.fit_intercept)
+        self.activation = network.activation
+        self.first, *later = network.stacked(w)
+        self.first_grad, *later_grads = network.stacked(grad)
+        self.X = self.rows.buffer(n_rows)
+        self.targets = np.empty((sizes[-1] + 1, n_rows), dtype)
+        self.sY, self.s = self.targets[:-1], self.targets[-1]
+        self.scratch = np.empty(n_rows, dtype)
+        # Pre-activations, later slopes and then deltas of every layer.
+        self.Z = [np.empty((size, n_rows), dtype) for size in sizes]
+        inputs = [np.ones((size + ones, n_rows), dtype) for size in sizes[:-1]]
+        self.H = [H[:size] for H, size in zip(inputs, sizes[:-1], strict=True)]
+        self.mask = [np.empty_like(H) for H in self.H] if dropout else None
+        # Per layer above the first: what its products read and write.
+        self.forward = list(zip([W.T for W in later], inputs, self.Z[1:], strict=True))
+        self.backward = [
+            (W[: Z.shape[0]], H, dW, np.empty_like(Z))
+            for W, H, dW, Z in zip(later, inputs, later_grads, self.Z[:-1], strict=True)
+        ][::-1]
+
+    def __call__(self, rows, rng):
+        X = self.rows.take(rows, self.X, self.targets)
+        self.rows.product(X, self.first, self.Z[0])
+        for number, (W, H, Z) in enumerate(self.forward):
+            self._activate(number, rng)
+            np.dot(W, H, out=Z)
+        dZ = self.Z[-1]
+        value = batch_loss_grad(dZ, self.sY, self.s, self.scratch)
+        dZ *= 1.0 / self.n_rows
+        for (W, H, dW, dH), slope in zip(self.backward, self.Z[-2::-1], strict=True):
+            np.dot(H, dZ.T, out=dW)
+            np.dot(W, dZ, out=dH)
+            dZ = np.multiply(dH, slope, out=slope)
+        self.rows.transposed_product(X, dZ, self.first_grad)
+        return value / self.n_rows
+
+    def _activate(self, number, rng):
+        """Fill H of a hidden layer, and put the slopes where Z was."""
+        Z, H = self.Z[number], self.H[number]
+        self.activation.value(Z, out=H)
+        self.activation.derivative(Z, H, out=Z)
+        if self.dropout:
+            # Inverted dropout (Srivastava et al. 2014): factors of mean one.
+            mask, kept = self.mask[number], 1.0 - self.dropout
+            rng.random(dtype=mask.dtype, out=mask)
+            mask += kept
+            np.floor(mask, out=mask)
+            mask *= 1.0 / kept
+            H *= mask
+            Z *= mask

@@ -1,0 +1,81 @@
+"""What a network with hidden layers sees of X: every feature at the same scale.
+
+The transformation is u = (x - centre) * factor. It is linear, so after training it goes
+into the first layer (`fold`) and predictions pay nothing: with W', b' on u,
+
+    W = diag(factor) W'        b = b' - centre^T W
+
+act on x. `unfold` is the way back, for a training that goes on.
+
+A dense X is centred at its weighted mean and divided by its weighted standard
+deviation; without intercepts the centre is zero and the divisor the root mean square. A
+sparse X stays sparse: it is not centred, and the divisor is the root mean square of the
+entries that are not zero, so a rare feature is not blown up for being rare. Rows count
+by their weights, so that weights mean repetition here too.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sksoftmax._data import column_moments, is_dense, rescaled, scale_of_stored
+
+
+class Inputs(NamedTuple):
+    """The transformation of X; plain arrays, so that it can be kept and pickled."""
+
+    centre: np.ndarray  # (n_features,)
+    factor: np.ndarray  # (n_features,); zero silences a constant feature
+
+    def apply(self, X, dtype, *, ones=False):
+        """(X - centre) * factor, a new array or CSR; a column of ones on request.
+
+        The arithmetic is in double precision: offsets cancel before anything is rounded
+        to single.
+        """
+        return rescaled(X, self.centre, self.factor, dtype, ones=ones)
+
+    def fold(self, layers):
+        """Layers on X from layers on what `apply` returns."""
+        (W, b), *later = layers
+        W = self.factor[:, None] * W.astype(np.float64)
+        return [(W, b - self.centre @ W), *later]
+
+    def unfold(self, layers):
+        """Layers on what `apply` returns from layers on X."""
+        (W, b), *later = layers
+        W = W.astype(np.float64)
+        inverse = np.divide(
+            1.0, self.factor, out=np.zeros_like(self.factor), where=self.factor > 0
+        )
+        return [(inverse[:, None] * W, b + self.centre @ W), *later]
+
+
+def identity(n_features):
+    """The transformation that changes nothing."""
+    return Inputs(np.zeros(n_features), np.ones(n_features))
+
+
+def standardise(X, s, *, centred, constant=0.0):
+    """The `Inputs` of X with row weights s.
+
+    constant stands for the factor of a feature without spread. Zero is right where X is
+    all there is: what does not vary teaches nothing, and its weights should not act on
+    new data. Where more data come the factor is 1 over the feature's size.
+    """
+    if is_dense(X):
+        centre, scale = column_moments(X, s)
+        rounding = 4.0 * np.finfo(X.dtype).eps * np.abs(centre)
+        if not centred:
+            scale = np.hypot(centre, scale)
+            centre = np.zeros_like(centre)
+            rounding = 0.0
+    else:
+        scale = scale_of_stored(X, s)
+        centre, rounding = np.zeros_like(scale), 0.0
+    varies = scale > np.maximum(rounding, np.finfo(np.float32).tiny)
+    size = np.abs(centre)
+    fallback = constant / np.where(size > 0, size, 1.0)
+    return Inputs(
+        centre, np.where(varies, 1.0 / np.where(varies, scale, 1.0), fallback)
+    )
