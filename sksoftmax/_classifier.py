@@ -105,7 +105,8 @@ default="constant"
         Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=False
         Whether a mini-batch solver watches the validation loss (of `X_val`, or of rows
-        held out by class) instead of the training loss, and returns to its best epoch.
+        held out by class and weight) instead of the training loss, and returns to its
+        best epoch. `partial_fit` refuses it.
     validation_fraction : float, default=0.1
         Share of the rows that early stopping holds out where `X_val` is not given.
     n_iter_no_change : int, default=10
@@ -353,7 +354,8 @@ default="constant"
         Raises
         ------
         ValueError, TypeError
-            If the data cannot be used or a label is not among the classes.
+            If the data cannot be used, a label is not among the classes, or
+            `early_stopping` is set.
         """
         first = not hasattr(self, "coefs_")
         checked = copy.copy(self)

@@ -242,14 +242,16 @@ def smooth(targets, label_smoothing):
 
 
 def hold_out(targets, fraction, rng):
-    """Mask of rows for validation: a random share, spread over the classes.
+    """Mask of rows for validation: a random share, spread over classes and weights.
 
-    Rows are taken at equal distances from an order that is random within classes, so
-    each class gives its share to within one row. One row of each class always stays.
+    Rows are taken at equal distances from an order by class, within classes by weight,
+    and random among equals: each class gives its share to within one row, of heavy and
+    light rows alike. The heaviest row of each class always stays.
     """
     order = rng.permutation(targets.s.size)
-    order = order[np.argsort(targets.Y[order].argmax(axis=1), kind="stable")]
-    codes = targets.Y[order].argmax(axis=1)
+    codes = targets.Y.argmax(axis=1)
+    order = order[np.lexsort((-targets.s[order], codes[order]))]
+    codes = codes[order]
     spare = order[np.r_[False, codes[1:] == codes[:-1]]]
     n_held = max(1, round(fraction * order.size))
     if spare.size < n_held:

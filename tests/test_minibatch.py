@@ -272,6 +272,44 @@ def test_the_best_epoch_is_returned_if_that_is_wanted(make, restore_best):
     assert result.n_iter == 4
 
 
+# Schedules
+
+
+def rates_of(make, **settings):
+    """The factor on the learning rate in each step."""
+    factors = []
+
+    class Spy(SGD):
+        def step(self, grad, state, w, factor=1.0):
+            factors.append(factor)
+            return super().step(grad, state, w, factor)
+
+    settings = {"optimizer": Spy(0.1), "batch_size": 20} | settings
+    result = train(make(), **settings)
+    return factors, result
+
+
+def test_cosine_falls_from_one_to_nearly_zero_over_all_epochs(make):
+    factors, _ = rates_of(make, schedule="cosine", max_iter=4)
+    assert_allclose(factors, [0.5 + 0.5 * np.cos(np.pi * t / 12) for t in range(12)])
+
+
+def test_invscaling_is_the_root_of_the_number_of_the_step(make):
+    factors, _ = rates_of(make, schedule="invscaling", max_iter=2)
+    assert_allclose(factors, 1 / np.sqrt(np.arange(1, 7)))
+
+
+def test_adaptive_divides_by_five_where_others_stop_until_the_rate_is_tiny(make):
+    settings = {"n_epochs": 2, "target": 0.1, "max_iter": 100, "batch_size": N_ROWS}
+    settings["callback"] = lambda n_iter, w, value: 1.0
+    factors, result = rates_of(make, schedule="adaptive", **settings)
+    # From .1, eight divisions by five lead under 1e-6; each takes three epochs.
+    expected = np.repeat(5.0 ** -np.arange(9), 3)
+    assert_allclose(factors, expected)
+    assert result.n_iter == 27
+    assert result.converged
+
+
 # Divergence
 
 

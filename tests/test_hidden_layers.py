@@ -1,0 +1,211 @@
+"""Hidden layers as users meet them: raw features, early stopping, divergence."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
+from sklearn.datasets import load_digits, load_wine
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def wine():
+    return load_wine(return_X_y=True)
+
+
+def network(sizes=(20,), **params):
+    settings = {"learning_rate_init": 0.02, "max_iter": 60, "random_state": 0}
+    return SoftmaxRegressionClassifier(sizes, **(settings | params))
+
+
+# Raw features
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs", "newton"])
+def test_raw_features_are_as_good_as_scaled_ones(wine, solver):
+    model = network(solver=solver, learning_rate_init=0.05)
+    linear = make_pipeline(StandardScaler(), LogisticRegression())
+    assert (
+        cross_val_score(model, *wine).mean()
+        > cross_val_score(linear, *wine).mean() - 0.03
+    )
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs", "newton"])
+@pytest.mark.parametrize("form", [np.asarray, csr_array])
+def test_units_of_the_features_do_not_change_predictions(wine, rng, solver, form):
+    X, y = wine
+    units = 10.0 ** rng.integers(-6, 6, size=X.shape[1])
+    shift = 0.0 if form is csr_array else 3.0 * units
+    settings = {"solver": solver, "max_iter": 5, "tol": 0.0}
+    P = network(**settings).fit(form(X), y).predict_proba(form(X))
+    other = form(X * units + shift)
+    assert_allclose(
+        network(**settings).fit(other, y).predict_proba(other), P, atol=1e-6
+    )
+
+
+def test_single_precision_with_offsets_is_as_good_as_double(wine):
+    X, y = wine
+    X = StandardScaler().fit_transform(X) + 1e3
+    double = network().fit(X, y)
+    single = network().fit(X.astype(np.float32), y)
+    assert single.coefs_[0].dtype == np.float32
+    P = single.predict_proba(X.astype(np.float32))
+    assert_allclose(P, double.predict_proba(X), atol=5e-2)
+    assert single.score(X.astype(np.float32), y) > 0.97
+
+
+@pytest.mark.parametrize("form", [np.asarray, csr_array])
+def test_constant_features_get_zero_weights(wine, form):
+    X = np.column_stack(
+        [wine[0], np.full(len(wine[0]), 0.0 if form is csr_array else 7)]
+    )
+    model = network().fit(form(X), wine[1])
+    assert_array_equal(model.coefs_[0][-1], np.zeros(20))
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_rows_of_weight_zero_are_as_if_they_were_not_there(wine, solver):
+    X, y = wine
+    X = np.vstack([X, 1e6 + X[:20]])
+    y = np.append(y, y[:20])
+    s = np.append(np.ones(len(y) - 20), np.zeros(20))
+    model = network(solver=solver, max_iter=4).fit(X, y, sample_weight=s)
+    expected = network(solver=solver, max_iter=4).fit(X[:-20], y[:-20])
+    for found, array in zip(model.coefs_, expected.coefs_, strict=True):
+        assert_array_equal(found, array)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_partial_fit_keeps_the_transformation_of_its_first_batch(wine, solver):
+    X, y = wine
+    model = network(solver=solver).partial_fit(X[::2], y[::2], classes=[0, 1, 2])
+    held = [array.copy() for array in model._state["inputs"]]
+    for _ in range(60):
+        model.partial_fit(X[1::2], y[1::2])
+    assert_array_equal(model._state["inputs"], held)
+    assert model.score(X, y) > 0.95
+
+
+def test_partial_fit_learns_row_by_row_where_the_first_has_no_spread(wine):
+    X, y = wine
+    X = StandardScaler().fit_transform(X)
+    model = network(learning_rate_init=0.005)
+    for i in np.random.default_rng(0).permutation(np.repeat(np.arange(len(y)), 3)):
+        model.partial_fit(X[[i]], y[[i]], classes=[0, 1, 2])
+    assert model.score(X, y) > 0.9
+
+
+# Early stopping
+
+
+def test_curves_of_early_stopping_have_an_entry_an_epoch(wine):
+    model = network(early_stopping=True, n_iter_no_change=5).fit(*wine)
+    curves = (
+        model.loss_curve_,
+        model.validation_loss_curve_,
+        model.validation_score_curve_,
+    )
+    assert [len(curve) for curve in curves] == [model.n_iter_] * 3
+    assert model.best_iter_ == np.argmin(model.validation_loss_curve_) + 1
+
+
+def test_the_best_epoch_comes_back_with_its_loss_and_score(wine):
+    X, y = wine
+    model = network(early_stopping=True)
+    model.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    log_P = model.predict_log_proba(X[1::2])
+    loss = -log_P[np.arange(len(log_P)), y[1::2]].mean()
+    best = model.best_iter_ - 1
+    assert_allclose(loss, model.validation_loss_curve_[best], rtol=1e-6)
+    assert_allclose(model.score(X[1::2], y[1::2]), model.validation_score_curve_[best])
+
+
+def test_partial_fit_refuses_early_stopping(wine):
+    model = network(early_stopping=True)
+    with pytest.raises(ValueError, match="early_stopping=False"):
+        model.partial_fit(*wine, classes=[0, 1, 2])
+    assert not hasattr(model, "coefs_")
+
+
+def test_a_warm_start_holds_out_the_same_rows(wine):
+    settings = {"early_stopping": True, "warm_start": True, "random_state": None}
+    model = network(**settings, max_iter=40).fit(*wine)
+    best = min(model.validation_loss_curve_)
+    model.fit(*wine)
+    # Other rows would have been trained on, and their loss lower or higher by far.
+    assert_allclose(model.validation_loss_curve_[0], best, atol=0.02)
+
+
+def test_a_class_of_two_rows_stays_in_training(wine):
+    X, y = wine
+    rows = np.r_[:59, 59:130, 176:178]
+    model = network(early_stopping=True, max_iter=3).fit(X[rows], y[rows])
+    assert_array_equal(model.classes_, [0, 1, 2])
+    assert model.coefs_[-1].shape == (20, 3)
+
+
+# Divergence
+
+
+@pytest.mark.parametrize(
+    ("solver", "rate"), [("sgd", 1e6), ("sgd", 1e30), ("adam", 1e200)]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_divergence_is_one_warning_and_finite_coefficients(
+    wine, solver, rate, dtype, early_stopping
+):
+    X, y = wine
+    model = network(
+        solver=solver, learning_rate_init=rate, early_stopping=early_stopping, tol=0.0
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X.astype(dtype), y)
+    assert [w.category for w in caught] == [ConvergenceWarning]
+    assert "learning rate was too large" in str(caught[0].message)
+    assert "lower learning_rate_init" in str(caught[0].message)
+    assert all(np.isfinite(a).all() for a in model.coefs_ + model.intercepts_)
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+def test_a_batch_larger_than_the_data_is_clipped_with_a_warning(wine):
+    with pytest.warns(UserWarning, match="batch_size=500 .* batch_size=178"):
+        network(batch_size=500, max_iter=2).fit(*wine)
+
+
+# Sizes and bits
+
+
+def test_a_pickle_is_hardly_larger_than_the_parameters():
+    X, y = load_digits(return_X_y=True)
+    model = network((300, 100), max_iter=1, early_stopping=True).fit(X, y)
+    size = sum(array.nbytes for array in model.coefs_ + model.intercepts_)
+    assert len(pickle.dumps(model)) <= 1.2 * size + 10_000
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_bits_do_not_depend_on_the_number_of_threads(dtype):
+    X, y = load_digits(return_X_y=True)
+    X = X.astype(dtype)
+    models = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            model = network((256, 128), max_iter=2, early_stopping=True, dropout=0.2)
+            models.append(model.fit(X, y))
+    for one, other in zip(models[0].coefs_, models[1].coefs_, strict=True):
+        assert_array_equal(one, other)
