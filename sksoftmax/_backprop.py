@@ -10,6 +10,11 @@ every product is then one call on contiguous arrays.
 import numpy as np
 
 from sksoftmax._loss import batch_loss_grad
+from sksoftmax._threads import Threads
+
+# Operations of a step from which the rows of a batch are divided into two parts, which
+# may run side by side: _PARTS_MEASUREMENT
+_WORTH_PARTS = 5e7
 
 
 class BatchObjective:
@@ -25,10 +30,13 @@ class BatchObjective:
     rows : rows of `batch_rows`
         Their weights should have mean one, w_i = s_i n / S.
     penalty : L2Penalty
+    threads : Threads, optional
+        Runs the parts of large batches.
     """
 
-    def __init__(self, network, rows, penalty):
+    def __init__(self, network, rows, penalty, threads=None):
         self.network = network
+        self.threads = threads or Threads()
         self.rows = rows
         self.penalty = penalty
         self.n_rows = rows.targets.shape[1]
@@ -40,6 +48,9 @@ class BatchObjective:
 
 class Batches:
     """The mini-batches of a training.
+
+    The number of parts of a batch follows from its work and not from the number of
+    threads, and their gradients are added in order: the bits are always the same.
 
     Attributes
     ----------
@@ -53,10 +64,22 @@ class Batches:
         self.w = w
         self.batch_size = batch_size
         self.grad = np.empty_like(w)
+        work = 6.0 * batch_size * w.size
+        self._n_parts = 2 if work >= _WORTH_PARTS else 1
+        self._grads = [self.grad, *map(np.empty_like, [w] * (self._n_parts - 1))]
         self._passes = {
-            n_rows: _Pass(objective, w, self.grad, n_rows, dropout)
+            n_rows: self._parts(n_rows, dropout)
             for n_rows in {batch_size, objective.n_rows % batch_size} - {0}
         }
+
+    def _parts(self, n_rows, dropout):
+        """A `_Pass` for each part of a batch, and where the second begins."""
+        sizes = [len(part) for part in np.array_split(np.arange(n_rows), self._n_parts)]
+        return [
+            _Pass(self.objective, self.w, grad, size, n_rows, dropout)
+            for size, grad in zip(sizes, self._grads, strict=True)
+            if size
+        ]
 
     def epoch(self, rng, *, shuffle):
         """Yield (J, n_batch) of each batch, with `grad` set for the step that follows.
@@ -66,19 +89,32 @@ class Batches:
         n_rows, size = self.n_rows, self.batch_size
         order = rng.permutation(n_rows) if shuffle else np.arange(n_rows)
         add_penalty = self.objective.penalty.add_grad
+        rngs = [rng] if self._n_parts == 1 else rng.spawn(self._n_parts)
         for start in range(0, n_rows, size):
             rows = order[start : start + size]
-            value = self._passes[rows.size](rows, rng)
+            value = self._run(self._passes[rows.size], rows, rngs)
             add_penalty(self.w, self.grad)
-            yield value, rows.size
+            yield value / rows.size, rows.size
+
+    def _run(self, parts, rows, rngs):
+        """Sum of the losses of a batch; `grad` is set."""
+        if len(parts) == 1:
+            return parts[0](rows, rngs[0])
+        split = parts[0].n_rows
+        tasks = zip(parts, (rows[:split], rows[split:]), rngs, strict=True)
+        values = self.objective.threads.map(
+            lambda task: task[0](*task[1:]), list(tasks)
+        )
+        self.grad += self._grads[1]
+        return sum(values)
 
 
 class _Pass:
-    """Forward and back through the network with batches of one size."""
+    """Forward and back through the network with some rows of batches of one size."""
 
-    def __init__(self, objective, w, grad, n_rows, dropout):
+    def __init__(self, objective, w, grad, n_rows, n_batch, dropout):
         network, self.rows = objective.network, objective.rows
-        self.n_rows, self.dropout = n_rows, dropout
+        self.n_rows, self.share, self.dropout = n_rows, 1.0 / n_batch, dropout
         sizes, dtype = network.n_units[1:], w.dtype
         ones = int(network.fit_intercept)
         self.activation = network.activation
@@ -108,13 +144,13 @@ class _Pass:
             np.dot(W, H, out=Z)
         dZ = self.Z[-1]
         value = batch_loss_grad(dZ, self.sY, self.s, self.scratch)
-        dZ *= 1.0 / self.n_rows
+        dZ *= self.share
         for (W, H, dW, dH), slope in zip(self.backward, self.Z[-2::-1], strict=True):
             np.dot(H, dZ.T, out=dW)
             np.dot(W, dZ, out=dH)
             dZ = np.multiply(dH, slope, out=slope)
         self.rows.transposed_product(X, dZ, self.first_grad)
-        return value / self.n_rows
+        return value
 
     def _activate(self, number, rng):
         """Fill H of a hidden layer, and put the slopes where Z was."""

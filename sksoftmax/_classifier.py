@@ -78,8 +78,9 @@ default="relu"
         "lbfgs" use all rows in each iteration and work in float64; "adam" and "sgd" use
         mini-batches and the precision of X: with hidden layers float32 takes half the
         time of float64.
-    max_iter : int, default=200
+    max_iter : int or "auto", default="auto"
         Iterations of "newton" or "lbfgs", or epochs of a mini-batch solver, at most.
+        "auto" is 200 iterations or 60 epochs.
     tol : float or "auto", default="auto"
         "newton" and "lbfgs" have converged when F is estimated to be within
         tol * (F_null - F) of its minimum, F_null being F of the best model without
@@ -87,17 +88,19 @@ default="relu"
         bounds what is left from above, up to the rounding of F. (It is an estimate of
         second order: much above 1e-6 it can be too low.) A mini-batch solver has
         converged when the last `n_iter_no_change` epochs improved on those before by at
-        most tol * F_null. "auto" is 1e-8 without hidden layers and 1e-4 with them.
+        most tol * F_null, or when a "cosine" schedule has come to its end. "auto" is
+        1e-8 without hidden layers and 1e-4 with them.
     batch_size : int or "auto", default="auto"
-        Rows of a mini-batch; "auto" is a twentieth of all rows, at least 32 and at most
+        Rows of a mini-batch; "auto" is a hundredth of all rows, at least 32 and at most
         200.
     learning_rate : {"constant", "cosine", "invscaling", "adaptive"}, \
-default="constant"
-        "cosine" leads the learning rate to zero over `max_iter` epochs. "invscaling"
-        divides it by the root of the number of steps. "adaptive" divides it by 5 where
-        training would have stopped as converged, and stops under 1e-6. `partial_fit`,
-        which has no known end, keeps it constant for "cosine" and "adaptive".
-    learning_rate_init : float, default=1e-3
+default="cosine"
+        "cosine" leads the learning rate to zero over `max_iter` epochs, which are all
+        run unless `early_stopping` ends them. "invscaling" divides it by the root of
+        the number of steps. "adaptive" divides it by 5 where training would have
+        stopped as converged, and stops under 1e-6. `partial_fit`, which has no known
+        end, keeps it constant for "cosine" and "adaptive".
+    learning_rate_init : float, default=5e-3
         Learning rate of the mini-batch solvers, > 0.
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1).
@@ -200,7 +203,10 @@ default="constant"
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "solver": [StrOptions({"auto", *_solvers.EXACT, *_solvers.MINIBATCH})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "tol": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [
             Interval(Integral, 1, None, closed="left"),
@@ -230,11 +236,11 @@ default="constant"
         label_smoothing=0.0,
         dropout=0.0,
         solver="auto",
-        max_iter=200,
+        max_iter="auto",
         tol="auto",
         batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=1e-3,
+        learning_rate="cosine",
+        learning_rate_init=5e-3,
         momentum=0.9,
         nesterovs_momentum=True,
         early_stopping=False,

@@ -274,7 +274,7 @@ def _run_full_batch(settings, training, validation, start, *, solver, threads):
         w,
         tol=tol,
         null_value=targets.null_value(settings.fit_intercept),
-        max_iter=settings.max_iter,
+        max_iter=200 if settings.max_iter == "auto" else settings.max_iter,
         callback=history,
     )
     separated = targets.classes[_separated_classes(settings, objective, result)]
@@ -322,6 +322,7 @@ def _run_minibatch(settings, training, validation, start, solver, is_part=False)
     state = start.state
     if not state or not _solvers.fits(state, scheme, w):
         state = _solvers.start_state(scheme, w, start.seed)
+    n_epochs = _N_EPOCHS if settings.max_iter == "auto" else settings.max_iter
     tol = 1e-4 if settings.tol == "auto" else settings.tol
     patience = _solvers.Patience(
         n_epochs=settings.n_iter_no_change,
@@ -333,11 +334,11 @@ def _run_minibatch(settings, training, validation, start, solver, is_part=False)
     with fit_threads() as threads:
         history = History(_validation(network, validation, threads), settings.verbose)
         result = _solvers.minibatch(
-            _batch_objective(settings, network, training, inputs, dtype),
+            _batch_objective(settings, network, training, inputs, dtype, threads),
             w,
             training=scheme,
             patience=patience,
-            max_iter=1 if is_part else settings.max_iter,
+            max_iter=1 if is_part else n_epochs,
             state=state,
             callback=history,
         )
@@ -374,12 +375,13 @@ def _objective(settings, network, training, threads):
     )
 
 
-def _batch_objective(settings, network, training, inputs, dtype):
+def _batch_objective(settings, network, training, inputs, dtype, threads):
     targets = training.targets
     X = inputs.apply(training.X, dtype, ones=settings.fit_intercept)
     s = targets.s * (targets.s.size / targets.total_weight)
     penalty = L2Penalty((settings.alpha * network.weight_mask()).astype(dtype))
-    return BatchObjective(network, batch_rows(X, targets.Y, s, dtype), penalty)
+    rows = batch_rows(X, targets.Y, s, dtype)
+    return BatchObjective(network, rows, penalty, threads)
 
 
 def _validation(network, validation, threads):
@@ -398,9 +400,10 @@ def _blocks(sample, threads):
     return Blocks(sample.X, sample.targets.Y, sample.targets.s, threads)
 
 
-# "auto" batches: an epoch has about this many steps where there are few rows, so that
-# an epoch is more than a step or two, and not so many that a step is all overhead.
-_STEPS_OF_SMALL_EPOCH = 20
+# The defaults of training, from `benchmarks/hidden_study.py`: 60 epochs, each of a
+# hundred steps or more unless batches get smaller than 32 by that.
+_N_EPOCHS = 60
+_STEPS_OF_EPOCH = 100
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 200
 
 
@@ -415,7 +418,7 @@ def _training(settings, solver, n_rows, is_part):
         )
     batch_size = settings.batch_size
     if batch_size == "auto":
-        batch_size = n_rows // _STEPS_OF_SMALL_EPOCH
+        batch_size = n_rows // _STEPS_OF_EPOCH
         batch_size = min(max(batch_size, _SMALLEST_BATCH), _LARGEST_BATCH, n_rows)
     elif batch_size > n_rows:
         warnings.warn(

@@ -8,11 +8,13 @@ import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
+from sksoftmax import _backprop
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._backprop import BatchObjective
 from sksoftmax._batches import batch_rows
 from sksoftmax._network import Network
 from sksoftmax._penalty import L2Penalty
+from sksoftmax._threads import Threads
 
 N_ROWS, N_FEATURES, N_CLASSES, ALPHA = 60, 4, 3, 0.3
 
@@ -177,7 +179,7 @@ def test_units_are_dropped_at_the_rate_and_the_others_make_up_for_it(data):
     objective, w = make(data, (50, 40), "identity")
     batches = objective.batches(w, batch_size=20, dropout=0.4)
     masks = [
-        [mask.copy() for mask in batches._passes[20].mask]
+        [mask.copy() for mask in batches._passes[20][0].mask]
         for _ in batches.epoch(np.random.default_rng(0), shuffle=True)
     ]
     factors = np.concatenate([mask.ravel() for pair in masks for mask in pair])
@@ -185,3 +187,34 @@ def test_units_are_dropped_at_the_rate_and_the_others_make_up_for_it(data):
     # 5400 draws: the mean of the factors is 1 with a standard error of .011.
     assert abs(factors.mean() - 1.0) < 0.05
     assert (masks[0][0] != masks[1][0]).any()
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 25, 60])
+@dense_and_sparse
+@some_networks
+def test_a_batch_in_parts_has_the_same_estimates(
+    data, monkeypatch, sizes, store, batch_size
+):
+    objective, w = make(data, sizes, store=store)
+    whole = epoch(objective, w, batch_size)
+    monkeypatch.setattr(_backprop, "_WORTH_PARTS", 0.0)
+    for (loss, size, grad), (expected_loss, expected_size, expected) in zip(
+        epoch(objective, w, batch_size), whole, strict=True
+    ):
+        assert size == expected_size
+        assert_allclose(loss, expected_loss, rtol=1e-13)
+        assert_allclose(grad, expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@dense_and_sparse
+def test_parts_side_by_side_have_the_same_bits(data, monkeypatch, store, dropout):
+    monkeypatch.setattr(_backprop, "_WORTH_PARTS", 0.0)
+    objective, w = make(data, (6, 5), store=store)
+    alone = epoch(objective, w, 25, dropout=dropout)
+    objective.threads = Threads(2)
+    together = epoch(objective, w, 25, dropout=dropout)
+    objective.threads.close()
+    for (loss, _, grad), (same_loss, _, same) in zip(alone, together, strict=True):
+        assert loss == same_loss
+        assert (grad == same).all()

@@ -287,7 +287,7 @@ def test_early_stopping_sets_a_fraction_of_the_rows_aside(wine_halves):
 @pytest.mark.parametrize("sizes", [(), (5,)])
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_partial_fit_continues_where_fit_stopped(wine, sizes, solver):
-    settings = {"solver": solver, "batch_size": 32}
+    settings = {"solver": solver, "batch_size": 32, "learning_rate": "constant"}
     # A fit keeps momentum and moments for the next one only if a warm start is planned.
     model = network(sizes, max_iter=1, warm_start=True, **settings).fit(*wine)
     for _ in range(3):
@@ -302,7 +302,8 @@ def test_partial_fit_from_nothing_is_fit(wine, sizes):
     model = network(sizes)
     for _ in range(3):
         model.partial_fit(*wine, classes=[0, 1, 2])
-    assert_same_parameters(model, network(sizes, max_iter=3).fit(*wine))
+    same = network(sizes, max_iter=3, learning_rate="constant").fit(*wine)
+    assert_same_parameters(model, same)
 
 
 def test_partial_fit_without_hidden_layers_approaches_the_optimum(
@@ -394,8 +395,19 @@ def test_dropout_is_for_training_only(wine):
 
 def test_one_convergence_warning_at_most(wine):
     with pytest.warns() as caught:
-        network(max_iter=2).fit(*wine)
+        network(max_iter=2, learning_rate="constant").fit(*wine)
     assert [warning.category for warning in caught] == [ConvergenceWarning]
+
+
+@pytest.mark.parametrize("max_iter", [1, 7])
+def test_a_cosine_schedule_runs_all_its_epochs_and_ends_converged(wine, max_iter):
+    model = network((5,), max_iter=max_iter, tol=1e9, n_iter_no_change=2).fit(*wine)
+    assert model.n_iter_ == len(model.loss_curve_) == max_iter
+    assert model.converged_
+
+
+def test_auto_is_sixty_epochs(wine):
+    assert network((5,)).fit(*wine).n_iter_ == 60
 
 
 def test_predictions_need_a_fit(wine):

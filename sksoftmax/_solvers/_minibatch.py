@@ -89,6 +89,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     batches = objective.batches(
         w, batch_size=training.batch_size, dropout=training.dropout
     )
+    planned = training.schedule == "cosine"
     watched, best = [], (np.inf, start, np.nan)
     rate, since = 1.0, 0
     for n_iter in range(1, max_iter + 1):
@@ -105,7 +106,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         if watched[-1] < best[0]:
             best = (watched[-1], now, value)
         improvement = patience.improvement(watched, since)
-        if improvement > patience.target:
+        if improvement > patience.target or (planned and not patience.restore_best):
             continue
         lowered = rate * training.optimizer.learning_rate
         if training.schedule != "adaptive" or lowered <= LOWEST_RATE:
@@ -122,6 +123,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         patience.target,
         len(watched),
         diverged=diverged,
+        completed=planned and len(watched) == max_iter,
         state=state,
     )
 

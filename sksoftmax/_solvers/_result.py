@@ -37,6 +37,7 @@ class Result:
     n_iter: int
     diverged: bool = False  # the value left the finite numbers
     separated: bool = False  # F has no minimum, only the infimum 0
+    completed: bool = False  # a schedule that leads to an end has come to it
     step: np.ndarray | None = None  # the last step of a Newton method
     state: dict = field(default_factory=dict)  # what continuing from here needs
 
@@ -44,7 +45,8 @@ class Result:
     def converged(self):
         """Whether the solver got what tol asks for."""
         return bool(
-            self.optimality <= self.target and not (self.diverged or self.separated)
+            (self.optimality <= self.target or self.completed)
+            and not (self.diverged or self.separated)
         )
 
 
