@@ -150,6 +150,8 @@ def warn_unless_converged(estimator, fitted):
     else:
         category = ConvergenceWarning
         advice = "Raise max_iter, or tol, or scale the features."
+        if len(fitted.layers) > 1:  # whose inputs are standardised
+            advice = "Raise max_iter, or tol."
         if result.diverged:
             advice = (
                 "Training diverged, because the learning rate was too large: lower"
