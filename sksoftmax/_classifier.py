@@ -91,7 +91,7 @@ default="relu"
         most tol * F_null, or when a "cosine" schedule has come to its end. "auto" is
         1e-8 without hidden layers and 1e-4 with them.
     batch_size : int or "auto", default="auto"
-        Rows of a mini-batch; "auto" is a hundredth of all rows, at least 32 and at most
+        Rows of a mini-batch; "auto" is a 200th of all rows, at least 32 and at most
         200.
     learning_rate : {"constant", "cosine", "invscaling", "adaptive"}, \
 default="cosine"

@@ -402,10 +402,10 @@ def _blocks(sample, threads):
     return Blocks(sample.X, sample.targets.Y, sample.targets.s, threads)
 
 
-# The defaults of training, from `benchmarks/hidden_study.py`: 60 epochs, each of a
-# hundred steps or more unless batches get smaller than 32 by that.
+# The defaults of training, from `benchmarks/hidden_study.py`: 60 epochs, each of
+# 200 steps or more unless batches get smaller than 32 by that.
 _N_EPOCHS = 60
-_STEPS_OF_EPOCH = 100
+_STEPS_OF_EPOCH = 200
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 200
 
 
