@@ -14,6 +14,7 @@ from sksoftmax._data import (
     slice_rows,
     stack_rows,
     stored_per_row,
+    take_columns,
     weighted_sums,
 )
 from sksoftmax._threads import Threads
@@ -71,7 +72,7 @@ class Blocks:
     def __init__(self, X, Y, s, threads):
         self.X, self._Y, self._s = X, Y, s
         self.rows_read = 0
-        self._samples = []
+        self._parts = []  # samples of rows, choices of columns
         work = s.size * Y.shape[1] * (stored_per_row(X) + 40)
         self.threads = threads if work >= _WORTH_THREADS else Threads()
         self._blocks = [
@@ -168,13 +169,27 @@ class Blocks:
         sample = Blocks(
             stack_rows(X), np.concatenate(Y), np.concatenate(s), self.threads
         )
-        self._samples.append(sample)
+        self._parts.append(sample)
         return sample
+
+    def restricted(self, features):
+        """Blocks with some columns of X, copied."""
+        part = Blocks(take_columns(self.X, features), self._Y, self._s, self.threads)
+        self._parts.append(part)
+        return part
 
     @property
     def n_passes(self):
-        """How many times all rows of X were read, or as many rows of samples."""
-        return sum(b.rows_read for b in (self, *self._samples)) / self.n_rows
+        """How many times all of X was read, or as many entries of parts of it."""
+        read = self.rows_read / self.n_rows
+        for part in self._parts:
+            read += part.n_passes * part.size / self.size
+        return read
+
+    @property
+    def size(self):
+        """Number of stored entries of X."""
+        return max(self.stored_per_row * self.n_rows, 1)
 
     def _count(self, reads_X):
         self.rows_read += self.n_rows * reads_X

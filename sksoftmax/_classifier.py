@@ -18,6 +18,7 @@ from sksoftmax._fitting import (
     fit_epoch,
     fit_network,
     hidden_sizes,
+    is_sparse,
     warn_unless_converged,
 )
 from sksoftmax._prediction import FittedNetworkMixin
@@ -26,6 +27,11 @@ from sksoftmax._targets import is_soft
 
 
 def _trains_by_minibatches(estimator):
+    if is_sparse(estimator):
+        raise AttributeError(
+            "partial_fit trains on mini-batches, which do not make weights zero:"
+            f" it needs l1_ratio=0, got {estimator.l1_ratio}."
+        )
     if estimator.solver in ("auto", *_solvers.MINIBATCH):
         return True
     raise AttributeError(
@@ -38,9 +44,10 @@ class SoftmaxRegressionClassifier(FittedNetworkMixin, ClassifierMixin, BaseEstim
     """Softmax (multinomial logistic) regression, with hidden layers on request.
 
     Minimises F(w) = 1/S sum_i s_i d(p_i, y_i) + alpha/2 ||W||^2, where d is the
-    cross-entropy in nats, s the sample weights and S their sum. The penalty acts on
-    weights W and not on intercepts, and means the same at every number of samples and
-    every batch size. Without hidden layers this is a convex problem, solved exactly;
+    cross-entropy in nats, s the sample weights and S their sum; with r = `l1_ratio` > 0
+    the penalty is alpha ((1 - r)/2 ||W||^2 + r ||W||_1). The penalty acts on weights W
+    and not on intercepts, and means the same at every number of samples and every batch
+    size. Without hidden layers this is a convex problem, solved exactly;
     with them, the same softmax layer stands on top of a neural network.
 
     With hidden layers features need no scaling: the network is trained on standardised
@@ -60,8 +67,17 @@ class SoftmaxRegressionClassifier(FittedNetworkMixin, ClassifierMixin, BaseEstim
 default="relu"
         Activation of the hidden layers.
     alpha : float, default=1e-3
-        Strength of the L2 penalty, >= 0. Equals `LogisticRegression` at
-        ``C = 1 / (alpha * S)``, for two classes at ``C = 2 / (alpha * S)``.
+        Strength of the penalty, >= 0. Equals `LogisticRegression` at
+        ``C = 1 / (alpha * S)``, for two classes with the L2 penalty at ``C = 2 / (alpha
+        * S)``.
+    l1_ratio : float, default=0.0
+        Share r of the L1 norm in the penalty, in [0, 1]. Above 0 many weights are
+        exactly zero. The penalty acts on the weights of features as they are, so
+        features should have the same scale. Not with hidden layers.
+    grouped : bool, default=False
+        Whether `l1_ratio` weighs the grouped norm sum_j ||W_j.||_2 instead of the L1
+        norm: the coefficients of a feature are zero for all classes or for none (in
+        glmnet ``type.multinomial="grouped"``). No effect with l1_ratio=0.
     fit_intercept : bool, default=True
         Whether layers have intercepts.
     class_weight : dict or "balanced", default=None
@@ -73,20 +89,22 @@ default="relu"
     dropout : float, default=0.0
         Share, in [0, 1), of hidden units left out at random in each training step.
         Without hidden layers it has no effect.
-    solver : {"auto", "newton", "lbfgs", "adam", "sgd"}, default="auto"
-        "auto" is "newton" without hidden layers and "adam" with them. "newton" and
-        "lbfgs" use all rows in each iteration and work in float64; "adam" and "sgd" use
+    solver : {"auto", "newton", "lbfgs", "prox-newton", "adam", "sgd"}, default="auto"
+        "auto" is "newton" without hidden layers and "adam" with them, and "prox-newton"
+        for l1_ratio > 0, which no other does. "newton", "lbfgs" and "prox-newton" use
+        all rows in each iteration and work in float64; "adam" and "sgd" use
         mini-batches and the precision of X: with hidden layers float32 takes half the
         time of float64.
     max_iter : int or "auto", default="auto"
-        Iterations of "newton" or "lbfgs", or epochs of a mini-batch solver, at most.
-        "auto" is 200 iterations or 60 epochs.
+        Iterations of a solver that uses all rows, or epochs of a mini-batch solver, at
+        most. "auto" is 200 iterations or 60 epochs.
     tol : float or "auto", default="auto"
         "newton" and "lbfgs" have converged when F is estimated to be within
         tol * (F_null - F) of its minimum, F_null being F of the best model without
         features. They take one more step then, so that the estimate, `optimality_`,
         bounds what is left from above, up to the rounding of F. (It is an estimate of
-        second order: much above 1e-6 it can be too low.) A mini-batch solver has
+        second order: much above 1e-6 it can be too low.) "prox-newton" compares the
+        duality gap, which is a bound at any size. A mini-batch solver has
         converged when the last `n_iter_no_change` epochs improved on those before by at
         most tol * F_null, or when a "cosine" schedule has come to its end. "auto" is
         1e-8 without hidden layers and 1e-4 with them.
@@ -134,7 +152,9 @@ default="cosine"
     intercepts_ : list of ndarray of shape (n_units_out,)
         Intercepts of each layer.
     coef_ : ndarray of shape (n_classes, n_features)
-        Coefficients, centred over classes. Only without hidden layers.
+        Coefficients, centred over classes; for l1_ratio > 0 in the gauge of the least
+        penalty instead, and with `l1_ratio=1` of the least norm among those. Only
+        without hidden layers.
     intercept_ : ndarray of shape (n_classes,)
         Intercepts, centred over classes. Only without hidden layers.
     n_iter_ : int
@@ -158,7 +178,8 @@ default="cosine"
         data the lowest loss; 1 is the first.
     optimality_ : float
         The number that was compared with the tolerance, in nats: the estimate of F
-        minus its minimum (half the squared Newton decrement), or the last improvement.
+        minus its minimum (half the squared Newton decrement), the duality gap, or the
+        last improvement.
     converged_ : bool
         Whether the tolerance was met.
     solver_ : str
@@ -177,6 +198,9 @@ default="cosine"
     ----------
     Hastie, Tibshirani and Friedman (2009), The Elements of Statistical Learning, 2nd
     edition, sections 4.4 and 11.3.
+
+    Simon, Friedman and Hastie (2013), A blockwise descent algorithm for group-penalized
+    multiresponse and multinomial regression, arXiv:1311.6529 (the grouped penalty).
 
     Examples
     --------
@@ -198,11 +222,13 @@ default="cosine"
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "grouped": ["boolean"],
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "solver": [StrOptions({"auto", *_solvers.EXACT, *_solvers.MINIBATCH})],
+        "solver": [StrOptions({"auto", *_solvers.FULL_BATCH, *_solvers.MINIBATCH})],
         "max_iter": [
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
@@ -231,6 +257,8 @@ default="cosine"
         *,
         activation="relu",
         alpha=1e-3,
+        l1_ratio=0.0,
+        grouped=False,
         fit_intercept=True,
         class_weight=None,
         label_smoothing=0.0,
@@ -254,6 +282,8 @@ default="cosine"
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.grouped = grouped
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing

@@ -26,9 +26,10 @@ from sksoftmax._network import (
     subtract_classes,
 )
 from sksoftmax._objective import Objective
-from sksoftmax._penalty import L2Penalty
+from sksoftmax._penalty import ElasticNetPenalty, GroupPenalty, L2Penalty
 from sksoftmax._precondition import Preconditioner
 from sksoftmax._row_space import RowSpace
+from sksoftmax._sparse_objective import SparseObjective
 from sksoftmax._standardise import Inputs, identity, standardise
 from sksoftmax._targets import hold_out
 from sksoftmax._threads import fit_threads
@@ -83,8 +84,12 @@ def fit_network(settings, training, validation, start):
     -------
     Fitted
     """
-    solver = _solvers.resolve(settings.solver, is_linear=not hidden_sizes(settings))
-    exact = solver in _solvers.EXACT
+    solver = _solvers.resolve(
+        settings.solver,
+        is_linear=not hidden_sizes(settings),
+        is_sparse=is_sparse(settings),
+    )
+    exact = solver in _solvers.FULL_BATCH
     if settings.dropout and hidden_sizes(settings) and exact:
         raise ValueError(
             f"dropout={settings.dropout} needs a mini-batch solver, got"
@@ -112,7 +117,8 @@ def fit_network(settings, training, validation, start):
     fitted = run(settings, training, validation, start, solver)
     if not present.all():
         *lower, last = fitted.layers
-        fitted = fitted._replace(layers=[*lower, insert_absent_classes(*last, present)])
+        last = insert_absent_classes(*last, present, centred=not is_sparse(settings))
+        fitted = fitted._replace(layers=[*lower, last])
     return _in_dtype(fitted, training.X.dtype)
 
 
@@ -247,6 +253,7 @@ def _is_wide(settings, training):
     return (
         not hidden_sizes(settings)
         and settings.alpha > 0
+        and not is_sparse(settings)
         and is_dense(training.X)
         and 2 * n_rows <= n_features
         and 8 * n_rows * n_features <= _LARGEST_BASIS
@@ -255,7 +262,7 @@ def _is_wide(settings, training):
 
 def _run_full_batch(settings, training, validation, start, *, solver, threads):
     targets = training.targets
-    one_logit = targets.classes.size == 2 and not hidden_sizes(settings)
+    one_logit = _has_one_logit(settings, targets)
     network = _network(settings, training, 1 if one_logit else None)
     layers = start.layers
     if layers is None and network.is_linear:
@@ -271,7 +278,7 @@ def _run_full_batch(settings, training, validation, start, *, solver, threads):
         tol = 1e-8 if network.is_linear else 1e-4
     history = History(_validation(network, validation, threads), settings.verbose)
     objective = _objective(settings, network, training, threads)
-    result = _solvers.EXACT[solver](
+    result = _solvers.FULL_BATCH[solver](
         objective,
         w,
         tol=tol,
@@ -282,9 +289,20 @@ def _run_full_batch(settings, training, validation, start, *, solver, threads):
     separated = targets.classes[_separated_classes(settings, objective, result)]
     layers = _layers(network, result.w)
     if network.is_linear:
-        layers = [(split_logit if one_logit else centre_classes)(*layers[0])]
+        W, b = (split_logit if one_logit else centre_classes)(*layers[0])
+        # The solver has chosen the gauge of the weights where the penalty fixes it.
+        layers = [(layers[0][0] if is_sparse(settings) else W, b)]
     n_passes = objective.blocks.n_passes
     return Fitted(layers, result, history, solver, separated.tolist(), n_passes)
+
+
+def _has_one_logit(settings, targets):
+    """Whether one logit, between two classes, does for both columns.
+
+    Not under a sparse penalty, whose gauge need not be the symmetric one.
+    """
+    is_smooth = not (hidden_sizes(settings) or is_sparse(settings))
+    return is_smooth and targets.classes.size == 2
 
 
 def _separated_classes(settings, objective, result):
@@ -364,7 +382,27 @@ def _network(settings, training, n_logits=None):
     return Network(n_units, ACTIVATIONS[settings.activation], settings.fit_intercept)
 
 
+def is_sparse(settings):
+    """Whether the penalty makes weights zero."""
+    return settings.alpha > 0 and settings.l1_ratio > 0
+
+
+def _sparse_objective(settings, network, training, threads):
+    n_features, n_classes = network.n_units
+    make = GroupPenalty if settings.grouped else ElasticNetPenalty
+    penalty = make(
+        settings.alpha,
+        settings.l1_ratio,
+        n_classes=n_classes,
+        n_weights=n_features * n_classes,
+    )
+    blocks = _blocks(training, threads)
+    return SparseObjective(network, blocks, penalty, training.targets.total_weight)
+
+
 def _objective(settings, network, training, threads):
+    if is_sparse(settings):
+        return _sparse_objective(settings, network, training, threads)
     strength = settings.alpha * network.weight_mask()
     if network.n_units[-1] == 1:
         strength *= 0.5  # ||W||^2 of the two columns that one logit stands for

@@ -185,15 +185,21 @@ def split_logit(W, b):
     return np.hstack([-W, W]) / 2.0, np.concatenate([-b, b]) / 2.0
 
 
-def insert_absent_classes(W, b, present):
+def insert_absent_classes(W, b, present, *, centred=True):
     """Widen the last layer, fitted on the classes with weight, to all classes.
 
     A class without weight would have its intercept at -infinity. It gets zero weights
     and an intercept log(eps): because the logits of the others sum to zero, the largest
     is at least zero, and so the absent class has probability at most eps at every x.
+    Without `centred` the weights stay as they are, in the gauge of a sparse penalty,
+    and the probability is that small where they are zero, at x = 0.
     """
-    W, b = centre_classes(W, b)
+    given, (W, b) = W, centre_classes(W, b)
     full_W = np.zeros((W.shape[0], present.size), dtype=W.dtype)
     full_b = np.full(present.size, np.log(np.finfo(np.float64).eps), dtype=b.dtype)
     full_W[:, present], full_b[present] = W, b
-    return centre_classes(full_W, full_b)
+    full_W, full_b = centre_classes(full_W, full_b)
+    if not centred:
+        full_W[:] = 0.0
+        full_W[:, present] = given
+    return full_W, full_b

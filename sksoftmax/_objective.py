@@ -28,7 +28,7 @@ class Objective:
     ----------
     network : Network
     blocks : Blocks
-    penalty : L2Penalty
+    penalty : L2Penalty or SparsePenalty
     total_weight : float
         S, the sum of the sample weights.
     make_preconditioner : callable, optional
@@ -99,7 +99,7 @@ class Objective:
         while 4 * n_rows <= self.blocks.n_rows:
             blocks = self.blocks.thinned(n_rows)
             weight = float(blocks.sum(_block_weight, reads_X=False))
-            sample = Objective(
+            sample = type(self)(
                 self.network, blocks, self.penalty, weight, self._make_preconditioner
             )
             yield sample, 0.05 * n_free / n_rows

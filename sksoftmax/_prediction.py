@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._data import check_X
 from sksoftmax._loss import log_softmax, softmax
@@ -126,7 +127,9 @@ class FittedNetworkMixin:
                 f" layers; this one is {state}, with hidden_layer_sizes="
                 f"{self.hidden_layer_sizes!r}."
             )
-        return centre_classes(self.coefs_[0], self.intercepts_[0])
+        layer = self.coefs_[0], self.intercepts_[0]
+        # A sparse penalty fixes the gauge itself, and the mean is not it.
+        return layer if self.solver_ in _solvers.SPARSE else centre_classes(*layer)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

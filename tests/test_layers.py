@@ -30,6 +30,8 @@ LEVELS = {
     "_objective": 2,
     "_curvature": 3,
     "_precondition": 3,
+    "_quadratic": 3,
+    "_sparse_objective": 3,
     "_single": 2,
     "_row_space": 3,
     "_callbacks": 4,

@@ -10,6 +10,8 @@ CONFIGURATIONS = [
     SoftmaxRegressionClassifier(),
     SoftmaxRegressionClassifier(alpha=0.0),
     SoftmaxRegressionClassifier(class_weight="balanced"),
+    SoftmaxRegressionClassifier(l1_ratio=0.5),
+    SoftmaxRegressionClassifier(l1_ratio=1.0, grouped=True),
     SoftmaxRegressionClassifier((10,), solver="lbfgs"),
     SoftmaxRegressionClassifier((10,), solver="adam"),
 ]

@@ -1,6 +1,7 @@
 """The solvers, and the only place that knows their names.
 
-An exact solver is a function of (objective, w, *, tol, null_value, max_iter, callback);
+A full-batch solver is a function of (objective, w, *, tol, null_value, max_iter,
+callback): an exact one for smooth objectives, a sparse one for sparse penalties;
 a mini-batch solver is an optimizer in the hands of `minibatch`. Both return a `Result`.
 """
 
@@ -13,15 +14,18 @@ from sksoftmax._solvers._minibatch import (
     start_state,
 )
 from sksoftmax._solvers._newton import newton
+from sksoftmax._solvers._prox_newton import prox_newton
 from sksoftmax._solvers._result import Result
 from sksoftmax._solvers._schedule import SCHEDULES
 from sksoftmax.optimizers import SGD, Adam
 
 __all__ = [
     "EXACT",
+    "FULL_BATCH",
     "MINIBATCH",
     "SCHEDULES",
     "SGD",
+    "SPARSE",
     "Adam",
     "Patience",
     "Result",
@@ -33,11 +37,34 @@ __all__ = [
 ]
 
 EXACT = {"lbfgs": lbfgs, "newton": newton}
+SPARSE = {"prox-newton": prox_newton}
+FULL_BATCH = EXACT | SPARSE
 MINIBATCH = {"adam", "sgd"}
 
 
-def resolve(name, *, is_linear):
-    """The solver that "auto" stands for: the convex one if it can be had."""
-    if name != "auto":
-        return name
-    return "newton" if is_linear else "adam"
+def resolve(name, *, is_linear, is_sparse=False):
+    """The solver that "auto" stands for: the convex one if it can be had.
+
+    Raises ValueError where the penalty makes weights zero (`is_sparse`, l1_ratio > 0
+    and alpha > 0) and the network or the solver named cannot, or the other way round.
+    """
+    if is_sparse and not is_linear:
+        raise ValueError(
+            "l1_ratio > 0 needs hidden_layer_sizes=(): with hidden layers the problem"
+            " is not convex, and which weights are zero depends on the start."
+        )
+    if name == "auto":
+        if is_sparse:
+            return "prox-newton"
+        return "newton" if is_linear else "adam"
+    if is_sparse and name not in SPARSE:
+        raise ValueError(
+            f"solver={name!r} cannot make weights zero, as l1_ratio > 0 asks for; use"
+            " solver='auto' or 'prox-newton', or l1_ratio=0."
+        )
+    if name in SPARSE and not is_sparse:
+        raise ValueError(
+            f"solver={name!r} is for sparse penalties, l1_ratio > 0 and alpha > 0, and"
+            " for no hidden layers; use solver='auto'."
+        )
+    return name

@@ -1,0 +1,179 @@
+"""Quadratic models of the objective without hidden layers, in some of its entries.
+
+Entries are numbers of entries of w, in order. As in `Curvature`, coordinates are
+centred: intercepts multiply the columns of X minus their means. There the model is well
+conditioned where features are far from zero, and weights are the same.
+"""
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from sksoftmax._data import dense_with_ones, slice_rows, take_columns
+
+# Relative to the diagonal: makes a matrix regular along directions that change no
+# probability (all classes of a feature together) and between equal columns.
+_REGULAR = 1e-11
+
+
+class _Model:
+    """Coordinates of a model; a subclass has diagonal, product and solve.
+
+    `full_rows` has the places of the weights of features with entries for all classes.
+
+    Parameters
+    ----------
+    objective : SparseObjective
+    hessian : Hessian
+    entries : ndarray of int
+        Sorted, with all intercepts.
+    """
+
+    def __init__(self, objective, hessian, entries):
+        self._n_classes = objective.network.n_units[-1]
+        self._features, self._classes = divmod(entries, self._n_classes)
+        self._centre = np.append(objective.curvature.centre, 0.0)[self._features]
+        self._entries = entries
+        self._is_weight = entries < objective.penalty.n_weights
+        self.n_weights = np.count_nonzero(self._is_weight)
+        self._objective, self._hessian = objective, hessian
+        counts = np.bincount(self._features[self._is_weight])
+        is_full = (counts == self._n_classes)[self._features[self._is_weight]]
+        self.full_rows = np.flatnonzero(is_full).reshape(-1, self._n_classes)
+        self._ridge = objective.penalty.ridge * self._is_weight
+
+    def enter(self, grad):
+        """The entries' gradient in centred coordinates, from that by w."""
+        g = grad[self._entries]
+        if self.n_weights < g.size:
+            g[: self.n_weights] -= (self._centre * g[self.n_weights :][self._classes])[
+                : self.n_weights
+            ]
+        return g
+
+    def leave(self, step):
+        """The step in w, from the entries' in centred coordinates."""
+        d = np.zeros(self._objective.network.n_params)
+        d[self._entries] = step
+        if self.n_weights < step.size:
+            d[-self._n_classes :] -= np.bincount(
+                self._classes, self._centre * step, self._n_classes
+            )
+        return d
+
+
+class DenseModel(_Model):
+    """The Hessian of the entries as a matrix."""
+
+    def __init__(self, objective, hessian, entries):
+        super().__init__(objective, hessian, entries)
+        columns, places = np.unique(self._features, return_inverse=True)
+        n_features = objective.network.n_units[0]
+        ones = bool(columns[-1] == n_features)
+        columns = columns[: columns.size - ones]
+        self.matrix = objective.blocks.sum(
+            _block_matrix,
+            hessian.states,
+            (columns, objective.curvature.centre[columns], ones),
+            (places, self._classes),
+        )
+        self.matrix /= objective.total_weight
+        self.diagonal = self.matrix.diagonal() + self._ridge
+        np.fill_diagonal(self.matrix, self.diagonal)
+
+    def product(self, v):
+        """H v."""
+        return self.matrix @ v
+
+    def solve(self, free, rhs, penalty, u):
+        """Solve (H + Hessian of the penalty's norms at u) d = rhs in free entries."""
+        H = self.matrix[np.ix_(free, free)]
+        penalty.add_curvature(H, u[: self.n_weights][free[: self.n_weights]])
+        diagonal, share = H.diagonal().copy(), _REGULAR
+        while True:
+            np.fill_diagonal(H, diagonal * (1.0 + share) + np.finfo(float).tiny)
+            try:
+                factor = cho_factor(H, check_finite=False)
+            except LinAlgError:
+                share *= 100.0
+            else:
+                return cho_solve(factor, rhs, check_finite=False)
+
+
+class FreeModel(_Model):
+    """The Hessian of many entries, through products with it."""
+
+    matrix = None
+
+    def __init__(self, objective, hessian, entries):
+        super().__init__(objective, hessian, entries)
+        diagonal = objective.curvature.diagonal(hessian).ravel()[entries]
+        self.diagonal = diagonal / objective.total_weight + self._ridge
+
+    def product(self, v):
+        """H v."""
+        return self.enter(self._hessian(self.leave(v)))
+
+    def solve(self, free, rhs, penalty, u):
+        """As DenseModel's, by conjugate gradients, to a hundredth of the residual."""
+        weights = slice(0, np.count_nonzero(free[: self.n_weights]))
+        u = u[: self.n_weights][free[: self.n_weights]]
+        inverse = 1.0 / (self.diagonal[free] + np.finfo(float).tiny)
+
+        def product(v):
+            full = np.zeros(free.size)
+            full[free] = v
+            Hv = self.product(full)[free]
+            Hv[weights] += penalty.curvature_times(u, v[weights])
+            return Hv
+
+        return _conjugate_gradients(product, rhs, inverse)
+
+
+def _conjugate_gradients(product, rhs, inverse):
+    d, residual = np.zeros_like(rhs), rhs.copy()
+    z = inverse * residual
+    conjugate, rest = z, float(residual @ z)
+    enough = 1e-4 * rest
+    for _ in range(200):
+        if not rest > enough:
+            break
+        Hv = product(conjugate)
+        curvature = float(conjugate @ Hv)
+        if not curvature > 0.0:
+            break
+        length = rest / curvature
+        d += length * conjugate
+        residual -= length * Hv
+        z = inverse * residual
+        rest, last = float(residual @ z), rest
+        conjugate = z + rest / last * conjugate
+    return d
+
+
+# Entries of a chunk of weighted rows: 4 MB, so that it stays in the cache.
+_CHUNK = 2**19
+
+
+def _block_matrix(block, state, data, entries):
+    """Sum of s (diag(p) - p p^T) (x) x x^T in the given entries.
+
+    data are the numbers of the columns of X, their centre and whether there are ones;
+    entries the places of entries among those columns, and their classes.
+    """
+    _, sP = state
+    columns, centre, ones = data
+    places, classes = entries
+    own = [np.flatnonzero(classes == k) for k in range(sP.shape[1])]
+    step = max(_CHUNK // places.size, 64)
+    total = np.zeros((places.size, places.size))
+    for start in range(0, block.s.size, step):
+        rows = slice(start, start + step)
+        X = take_columns(slice_rows(block.X, start, start + step), columns)
+        X = dense_with_ones(X, centre, ones)
+        P, s = sP[rows], block.s[rows]
+        B = X[:, places] * (P / np.sqrt(s)[:, None])[:, classes]
+        total -= B.T @ B
+        for k, mine in enumerate(own):
+            X_k = X[:, places[mine]]
+            total[np.ix_(mine, mine)] += (X_k * P[:, [k]]).T @ X_k
+    return total
