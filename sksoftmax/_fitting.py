@@ -387,6 +387,22 @@ def is_sparse(settings):
     return settings.alpha > 0 and settings.l1_ratio > 0
 
 
+def largest_alpha(settings, training):
+    """The least alpha at which all weights are zero, for l1_ratio > 0.
+
+    Where a path of alphas begins: above it lies the null model, from whose gradient it
+    follows. `settings.alpha` has no part in it.
+    """
+    training = training.take(training.targets.s > 0).smooth(settings.label_smoothing)
+    training = training.restrict(training.targets.present)
+    network = _network(settings, training)
+    with fit_threads() as threads:
+        objective = _sparse_objective(settings, network, training, threads)
+        w = network.pack([_null_model(training)])
+        _, grad = objective.value_and_grad(w)
+    return objective.penalty.alpha_max(grad)
+
+
 def _sparse_objective(settings, network, training, threads):
     n_features, n_classes = network.n_units
     make = GroupPenalty if settings.grouped else ElasticNetPenalty

@@ -18,9 +18,9 @@ from sksoftmax._quadratic import DenseModel, FreeModel
 # Intercepts are optimal where the mean of p - y is under this: a few roundings of it.
 _NO_GRADIENT = 1e-15
 
-# Error of a mean of products x (p - y), in units of eps times the root mean square of
-# x: a handful of roundings.
-_ROUNDING = 8.0 * np.finfo(float).eps
+# Error of a mean of products x (p - y), in units of the root mean square of x and of
+# the size of the terms of a logit, whose rounding is the relative error of p.
+_ROUNDING = 2.0 * np.finfo(float).eps
 
 # Entries up to which the Hessian is formed: it takes 32 MB then, and a Cholesky
 # factorisation a quarter of a second.
@@ -110,12 +110,16 @@ class SparseObjective(Objective):
 
     def gap(self, w, value, grad, hessian):
         """Duality gap at w with optimal intercepts, in nats; bounds F(w) - min F."""
+        ((W, b),) = self.network.unpack(w)
+        logits = 1.0 + float(self.scale @ np.abs(W).max(axis=1))
+        if b is not None:
+            logits += float(np.abs(b).max())
         return self.penalty.gap(
             w,
             grad - self.penalty.grad(w),
             partial(self._entropy, hessian.states),
             value,
-            _ROUNDING * self.scale,
+            _ROUNDING * logits * self.scale,
         )
 
     def _entropy(self, states, t):

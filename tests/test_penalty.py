@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize, minimize_scalar
 
-from sksoftmax._penalty import L2Penalty
+from sksoftmax._penalty import ElasticNetPenalty, GroupPenalty, L2Penalty
 
 STRENGTH = np.array([0.5, 0.5, 0.0, 2.0])
 
@@ -42,3 +43,143 @@ def test_arguments_stay_as_they_were(rng, method):
 def test_single_precision_stays_single_precision():
     w = np.ones(4, np.float32)
     assert L2Penalty(STRENGTH.astype(np.float32)).grad(w).dtype == np.float32
+
+
+def sparse(make, alpha=0.7, l1_ratio=0.6, n_features=4):
+    return make(alpha, l1_ratio, n_classes=3, n_weights=3 * n_features)
+
+
+BOTH = pytest.mark.parametrize("make", [ElasticNetPenalty, GroupPenalty])
+
+
+def test_the_values_of_sparse_penalties_are_their_formulas():
+    w = np.array([3.0, 0.0, 4.0, 0.0, 0.0, 0.0, 9.0, 9.0, 9.0])  # intercepts last
+    ridge = 0.7 * 0.4 / 2 * 25.0
+    l1 = sparse(ElasticNetPenalty, n_features=2)
+    grouped = sparse(GroupPenalty, n_features=2)
+    assert_allclose(l1.value(w), ridge + 0.7 * 0.6 * 7.0)
+    assert_allclose(grouped.value(w), ridge + 0.7 * 0.6 * 5.0)
+
+
+@BOTH
+def test_grad_and_hessp_are_those_of_the_ridge_and_leave_intercepts_free(make, rng):
+    penalty, w = sparse(make), rng.standard_normal(15)
+    expected = np.append(0.7 * 0.4 * w[:12], np.zeros(3))
+    assert_allclose(penalty.grad(w), expected)
+    assert_allclose(penalty.hessp(w), expected)
+
+
+def test_the_prox_of_l1_is_the_argmin_that_defines_it(rng):
+    penalty = sparse(ElasticNetPenalty)
+    u, step = rng.standard_normal(12), rng.uniform(0.1, 3.0, 12)
+    found = penalty.prox(u, step)
+    for v, u_j, step_j in zip(found, u, step, strict=True):
+
+        def cost(x, u_j=u_j, step_j=step_j):
+            return 0.5 * (x - u_j) ** 2 / step_j + 0.42 * abs(x)
+
+        brute = minimize_scalar(cost, bounds=(-4, 4), options={"xatol": 1e-10})
+        assert cost(v) <= min(brute.fun, cost(0.0)) + 1e-15
+        assert_allclose(v, brute.x, atol=1e-6)
+    assert 0 < np.count_nonzero(found) < 12
+
+
+def test_the_prox_of_rows_is_the_argmin_that_defines_it(rng):
+    penalty = sparse(GroupPenalty)
+    u, step = rng.standard_normal(12), np.repeat([0.1, 0.5, 2.0, 40.0], 3)
+    found = penalty.prox(u, step).reshape(4, 3)
+    for v, row, step_j in zip(found, u.reshape(4, 3), step[::3], strict=True):
+
+        def cost(x, row=row, step_j=step_j):
+            return 0.5 * np.sum((x - row) ** 2) / step_j + 0.42 * np.linalg.norm(x)
+
+        brute = minimize(cost, row, method="Nelder-Mead", options={"xatol": 1e-9})
+        assert cost(v) <= min(brute.fun, cost(np.zeros(3))) + 1e-15
+    assert found[0].all()
+    assert not found[3].any()
+
+
+@BOTH
+def test_slope_and_curvature_are_derivatives_of_the_norms(
+    make, rng, finite_differences
+):
+    penalty, u, v = sparse(make), rng.uniform(1.0, 2.0, 12), rng.standard_normal(12)
+    u *= rng.choice([-1.0, 1.0], 12)
+
+    def norms(x):
+        return penalty.lasso * penalty.norms(x).sum()
+
+    assert_allclose(penalty.slope(u), finite_differences(norms, u), atol=1e-9)
+    H = finite_differences(penalty.slope, u)
+    added = np.zeros((12, 12))
+    penalty.add_curvature(added, u)
+    assert_allclose(added, H, atol=1e-9)
+    assert_allclose(penalty.curvature_times(u, v), H @ v, atol=1e-9)
+
+
+@BOTH
+def test_the_change_of_the_norms_keeps_its_digits(make, rng):
+    penalty, u = sparse(make), rng.standard_normal(12)
+    change = 1e-12 * rng.standard_normal(12)
+    expected = float(penalty.slope(u) @ change) / penalty.lasso
+    assert_allclose(penalty.norms_change(u + change, u), expected, rtol=1e-3)
+    w = rng.standard_normal(12)
+    difference = penalty.norms(w).sum() - penalty.norms(u).sum()
+    assert_allclose(penalty.norms_change(w, u), difference)
+
+
+@BOTH
+def test_a_step_ends_at_the_minimum_along_it(make, rng):
+    penalty = sparse(make)
+    for _ in range(20):
+        u, d = rng.standard_normal((2, 12))
+        start = -1.0 - 3 * rng.random()
+        rest = start - float(penalty.slope(u) @ d)
+
+        def cost(t, u=u, d=d, rest=rest):
+            return (
+                rest * t + 2.0 * t * t + penalty.lasso * penalty.norms(u + t * d).sum()
+            )
+
+        v, t = penalty.step_along(u, d, start, 4.0)
+        assert_allclose(v, u + t * d, atol=1e-12)
+        brute = minimize_scalar(cost, bounds=(0, 1), options={"xatol": 1e-10})
+        assert cost(t) <= brute.fun + 1e-5
+
+
+@BOTH
+@pytest.mark.parametrize("l1_ratio", [0.3, 0.9, 1.0])
+@pytest.mark.parametrize("n_classes", [2, 3, 4, 5])
+def test_centring_finds_the_least_penalty_of_equal_models(
+    make, l1_ratio, n_classes, rng
+):
+    penalty = make(1.0, l1_ratio, n_classes=n_classes, n_weights=6 * n_classes)
+    W = rng.standard_normal((6, n_classes)) * rng.integers(0, 2, (6, n_classes))
+    centred = penalty.centre(W)
+    assert_allclose(np.ptp(W - centred, axis=1), 0, atol=1e-15)
+    for row, best in zip(W, centred, strict=True):
+
+        def cost(c, row=row):
+            return penalty.weights_value(row - c)
+
+        brute = minimize_scalar(cost, bounds=(-5, 5), options={"xatol": 1e-11})
+        assert penalty.weights_value(best) <= brute.fun + 1e-15
+
+
+def test_an_interval_of_medians_gives_the_one_nearest_to_the_mean():
+    penalty = ElasticNetPenalty(1.0, 1.0, n_classes=4, n_weights=12)
+    W = np.array([[4.0, 1.0, -1.0, -2.0], [9.0, 1.0, 0.0, 0.0], [1.0, 1.0, -1.0, -1.0]])
+    shifts = (W - penalty.centre(W))[:, 0]
+    assert_array_equal(shifts, [0.5, 1.0, 0.0])
+    nearly = ElasticNetPenalty(1.0, 1 - 1e-9, n_classes=4, n_weights=12)
+    assert_allclose(nearly.centre(W), penalty.centre(W), atol=1e-8)
+
+
+@BOTH
+def test_alpha_max_is_where_the_subdifferential_at_zero_holds_the_gradient(make, rng):
+    grad = rng.standard_normal(15)
+    largest = sparse(make).alpha_max(grad)
+    inside = make(largest * 1.0001, 0.6, n_classes=3, n_weights=12)
+    outside = make(largest * 0.9999, 0.6, n_classes=3, n_weights=12)
+    assert not inside.prox(-grad[:12], np.ones(12)).any()
+    assert outside.prox(-grad[:12], np.ones(12)).any()

@@ -7,6 +7,10 @@ import numpy as np
 # Rounds of a sweep and Newton steps; most models need 3 to 10.
 _MAX_ROUNDS = 100
 
+# Curvature that stands in for none, as constant columns have: its inverse, squared, is
+# still a number, and features at a scale of 1e-8 are far above it.
+_FLAT = 1e-100
+
 
 def minimise_model(model, penalty, grad, start):
     """Minimise q(x) + R(x) over entries x, q quadratic, from a start.
@@ -66,7 +70,7 @@ class _Search:
         size = penalty.n_together
         parts = diagonal[: self._n].reshape(-1, size).max(axis=1)
         metric = np.concatenate([np.repeat(parts, size), diagonal[self._n :]])
-        self._metric = np.maximum(metric, 1e-14 * metric.max(initial=1e-300))
+        self._metric = np.maximum(metric, _FLAT)
 
     def _change(self, v, p, Hp):
         """By how much the model is higher at v = x + p."""
@@ -162,7 +166,7 @@ class _Search:
             for start in range(0, self._n, size)
         ]
         largest = np.linalg.eigvalsh(np.array(blocks))[:, -1] if blocks else np.zeros(0)
-        return 1.0 / np.maximum(largest, np.finfo(float).tiny)
+        return 1.0 / np.maximum(largest, _FLAT)
 
     def newton_step(self):
         """Newton's step over what is not zero, stopped where weights get to zero."""
