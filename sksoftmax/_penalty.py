@@ -122,7 +122,8 @@ class SparsePenalty:
             F(w).
         rounding : ndarray of shape (n_features,)
             Error of each feature's gradient. It counts as none: within it nobody could
-            tell a dual point that fits from one that does not.
+            tell a dual point that fits from one that does not. Nor is the gap ever said to
+            be less than the rounding of F.
 
         Returns
         -------
@@ -138,7 +139,7 @@ class SparsePenalty:
             conjugate = float(excess @ excess) / (2.0 * self.ridge)
             # Fenchel's inequality, weight by weight: no difference of large numbers.
             gap = min(gap, float(g @ u) + self.weights_value(u) + conjugate)
-        return max(gap, 0.0)
+        return max(gap, 2.0 * np.finfo(float).eps * abs(value))
 
     def _slack(self, rounding):
         return np.repeat(rounding, self.n_weights // (rounding.size or 1))

@@ -7,6 +7,9 @@ import numpy as np
 # Rounds of a sweep and Newton steps; most models need 3 to 10.
 _MAX_ROUNDS = 100
 
+# Nats that nobody asks for: what is left of F then moves a duality gap by its root.
+_NOTHING = 1e-21
+
 # Curvature that stands in for none, as constant columns have: its inverse, squared, is
 # still a number, and features at a scale of 1e-8 are far above it.
 _FLAT = 1e-100
@@ -53,7 +56,7 @@ def minimise_model(model, penalty, grad, start):
             if not search.newton_step():
                 break
         gained = search.promise - before
-        if gained <= 1e-5 * before:
+        if gained <= max(1e-5 * before, _NOTHING):
             break
     return search.x - start, search.promise
 

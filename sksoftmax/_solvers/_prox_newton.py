@@ -115,10 +115,13 @@ def _descend(part, w, goal, iterations, report):
         if lower is not None:
             w, (value, grad, hessian) = lower
         report(number, v=w, value=value)
-        if lower is None or promise <= max(goal, _ROUNDING * abs(value)):
+        if lower is None or promise <= max(goal, _LAST * abs(value)):
             break
     return w, number
 
+
+# A step that promises this part of F is the last: what it leaves is about the square.
+_LAST = 1e-12
 
 # Rounding of F, relative.
 _ROUNDING = 1e-16
