@@ -122,8 +122,8 @@ class SparsePenalty:
             F(w).
         rounding : ndarray of shape (n_features,)
             Error of each feature's gradient. It counts as none: within it nobody could
-            tell a dual point that fits from one that does not. Nor is the gap ever said to
-            be less than the rounding of F.
+            tell a dual point that fits from one that does not. Nor is the gap ever said
+            to be less than the rounding of F.
 
         Returns
         -------
