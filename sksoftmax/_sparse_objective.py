@@ -23,7 +23,7 @@ _NO_GRADIENT = 1e-15
 _ROUNDING = 2.0 * np.finfo(float).eps
 
 # Entries up to which the Hessian is formed: it takes 32 MB then, and a Cholesky
-# factorisation a quarter of a second.
+# factorisation 76 ms on one core.
 _LARGEST_DENSE = 2000
 
 

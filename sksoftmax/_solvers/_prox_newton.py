@@ -90,7 +90,7 @@ def _work(objective, w, grad, goal, iterations, report):
     features = _working_set(objective, w, grad)
     part = objective.restricted(features)
     places = objective.entries(features)
-    if part is objective and report is not _silent:
+    if part is objective and report is not _silent:  # a sample has nothing to certify
         goal = 0.0
     v, n_iter = _descend(part, w[places], goal, iterations, partial(report, places))
     w = np.zeros_like(w)
