@@ -145,8 +145,9 @@ default="cosine"
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Sorted classes. One whose weights are all zero stays, with zero coefficients and
-        an intercept that keeps its probability under 2.3e-16.
+        Sorted classes. One whose weights are all zero stays, with zero coefficients
+        (for l1_ratio > 0 the mean of the others') and an intercept that keeps its
+        probability under 2.3e-16.
     coefs_ : list of ndarray of shape (n_units_in, n_units_out)
         Weights of each layer; the last has one column per class, two classes included.
     intercepts_ : list of ndarray of shape (n_units_out,)

@@ -191,8 +191,8 @@ def insert_absent_classes(W, b, present, *, centred=True):
     A class without weight would have its intercept at -infinity. It gets zero weights
     and an intercept log(eps): because the logits of the others sum to zero, the largest
     is at least zero, and so the absent class has probability at most eps at every x.
-    Without `centred` the weights stay as they are, in the gauge of a sparse penalty,
-    and the probability is that small where they are zero, at x = 0.
+    Without `centred` the others' weights stay as they are, in the gauge of a sparse
+    penalty, and the absent class gets their mean: the same probabilities.
     """
     given, (W, b) = W, centre_classes(W, b)
     full_W = np.zeros((W.shape[0], present.size), dtype=W.dtype)
@@ -200,6 +200,6 @@ def insert_absent_classes(W, b, present, *, centred=True):
     full_W[:, present], full_b[present] = W, b
     full_W, full_b = centre_classes(full_W, full_b)
     if not centred:
-        full_W[:] = 0.0
+        full_W[:] = given.mean(axis=1, keepdims=True)
         full_W[:, present] = given
     return full_W, full_b

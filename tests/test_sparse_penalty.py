@@ -364,12 +364,15 @@ def test_one_class_has_zero_weights(wine):
     assert not model.coef_.any()
 
 
-def test_a_class_without_weight_leaves_the_others_as_they_are(wine):
+def test_a_class_without_weight_leaves_the_others_as_they_are(wine, rng):
     X, y = wine
-    s = (y != 2).astype(float)
-    model, two = sparse_model().fit(X, y, s), sparse_model().fit(X[y != 2], y[y != 2])
-    assert_allclose(model.coef_[:2], two.coef_, atol=1e-9)
-    assert not model.coef_[2].any()
+    X, y = np.vstack([X, X[:5]]), np.append(y, np.full(5, 3))
+    s = (y != 3).astype(float)
+    model, fewer = sparse_model().fit(X, y, s), sparse_model().fit(X[y != 3], y[y != 3])
+    assert_allclose(model.coef_[:3], fewer.coef_, atol=1e-9)
+    assert_array_equal(model.coef_[:3] == 0.0, fewer.coef_ == 0.0)
+    far = 1e3 * rng.standard_normal((1000, X.shape[1]))
+    assert model.predict_proba(far)[:, 3].max() <= 2.3e-16
 
 
 @pytest.mark.parametrize("grouped", [False, True])
