@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -58,11 +59,16 @@ def test_hidden_layers_are_refused():
         summary(network, X, y)
 
 
-def test_an_l1_penalty_is_refused():
-    model = fit(alpha=0.1)
-    model.l1_ratio = 0.5
-    with pytest.raises(ValueError, match=r"L1 penalty.*l1_ratio=0\.5"):
+@pytest.mark.parametrize("grouped", [False, True])
+def test_an_l1_penalty_is_refused(grouped):
+    model = fit(alpha=0.01, l1_ratio=0.5, grouped=grouped)
+    with pytest.raises(ValueError, match=r"L1 penalty.*alpha=0\.01, l1_ratio=0\.5"):
         summary(model, X, y)
+
+
+def test_without_alpha_an_l1_ratio_is_no_obstacle(result):
+    other = summary(fit(alpha=0.0, l1_ratio=0.5), X, y)
+    assert_array_equal(other.se, result.se)
 
 
 def test_label_smoothing_is_refused():

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._blocks import Blocks
 from sksoftmax._classifier import SoftmaxRegressionClassifier
+from sksoftmax._fitting import is_sparse
 from sksoftmax._sample import check_training
 from sksoftmax._targets import Targets, check_weights, is_soft
 from sksoftmax.inference._design import orthonormal_design, scaled_design
@@ -167,12 +168,11 @@ def _check_model(model):
             "Standard errors need a model without hidden layers; this one has"
             f" hidden_layer_sizes={model.hidden_layer_sizes!r}."
         )
-    l1_ratio = getattr(model, "l1_ratio", 0)
-    if model.alpha > 0 and l1_ratio:
+    if is_sparse(model):
         raise ValueError(
             "Estimates with an L1 penalty have no standard errors: they are zero with"
             f" positive probability; model has alpha={model.alpha},"
-            f" l1_ratio={l1_ratio}."
+            f" l1_ratio={model.l1_ratio}."
         )
     if model.label_smoothing:
         raise ValueError(
