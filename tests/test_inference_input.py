@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -110,6 +110,34 @@ def test_a_feature_that_only_one_class_lacks_is_named(k):
     marked = np.column_stack([X, mark])
     with pytest.raises(ValueError, match=r"from other classes \(through 'x3'\)"):
         summary(fit(marked, y), marked, y)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_separation_that_has_lost_all_curvature_is_named(seed, n_classes):
+    # L-BFGS goes so far along the mark that the Hessian there is rounding.
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal((150, 3))
+    logits = features @ rng.standard_normal((3, n_classes))
+    labels = np.argmax(logits + rng.gumbel(size=(150, n_classes)), axis=1)
+    mark = (labels == 0) & (rng.random(150) < 0.3)
+    marked = np.column_stack([features * [0.1, 1, 10] + [20, 50, 0], mark])
+    model = fit(marked, labels, solver="lbfgs", max_iter=1000)
+    with pytest.raises(ValueError, match=r"classes \[0\] from other .*'x3'"):
+        summary(model, marked, labels)
+
+
+def test_a_maximum_that_is_flat_but_finite_has_standard_errors():
+    # Two samples overlap, by a ten-thousandth of the spread.
+    x = np.sort(np.random.default_rng(0).uniform(-1, 1, 2000))
+    x = np.append(x[np.abs(x) > 5e-4], [-1e-4, 1e-4])
+    labels = (x > 0) ^ (np.abs(x) < 2e-4)
+    model = fit(x[:, None], labels, tol=1e-12)
+    p = model.predict_proba(x[:, None])[:, 1]
+    A = np.column_stack([x, np.ones_like(x)])
+    se = np.sqrt(np.diag(np.linalg.inv(A.T * (p * (1 - p)) @ A)))
+    assert se[0] > 1000
+    assert_allclose(summary(model, x[:, None], labels, base=0).se[0], se, rtol=1e-6)
 
 
 def test_dependent_columns_are_named():

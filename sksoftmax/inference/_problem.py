@@ -128,7 +128,7 @@ def open_problem(model, X, y, sample_weight, weights, threads):
     _, grad, H, penalised = likelihood.derivatives(gamma)
     factor, step = _newton_step(grad, penalised)
     if model.alpha == 0:
-        check_not_separated(blocks, design, step, targets.classes, terms)
+        check_not_separated(likelihood, gamma, H, step, targets.classes, terms)
     _check_optimum(model, factor, -0.5 * float(np.vdot(grad, step)))
     return Problem(
         model=model,

@@ -2,11 +2,14 @@
 
 Where some direction lets no row's own logit fall behind another, and some rows' gain,
 the likelihood rises along it for ever and has no maximum (Albert and Anderson 1984,
-Biometrika 71:1). A fit that follows it stops where little is left to win; Newton's next
-step then still points along it, and is long.
+Biometrika 71:1). A fit that follows it stops where little is left to win. Newton's
+next step then still points along it, and is long, unless it comes too late: with all
+curvature and slope gone, rounding makes the step. But only a fit that has followed the
+direction gets so far, and then it is in the coefficients themselves.
 """
 
 import numpy as np
+from scipy.linalg import eigh
 
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._network import Network
@@ -21,6 +24,16 @@ _NOISE = 1e-4
 # A row gains along the step where it gains this share of the largest gain.
 _GAINS = 1e-2
 
+# Curvature of the loss along a working coordinate under which its standard error is
+# over 300 a standard deviation of the features.
+_FLAT = 1e-5
+
+# As _NOISE, for the coefficients along flat directions. On 132 separated tables whose
+# step was rounding it was at most 1e-6, and on 123 of them under 1e-8. It is lower than
+# _NOISE because a flat maximum can be finite: where two classes overlap by a
+# ten-thousandth of their spread, the standard error is 2100 and right.
+_FLAT_NOISE = 1e-5
+
 
 def check_not_perfect(model, blocks, targets):
     """Raise if the fit proves that features tell all classes apart."""
@@ -33,14 +46,37 @@ def check_not_perfect(model, blocks, targets):
         raise ValueError(_message(model.classes_.tolist(), "all features together"))
 
 
-def check_not_separated(blocks, design, step, classes, terms):
-    """Raise if the step, in working coordinates, leads to infinity."""
+def check_not_separated(likelihood, gamma, H, step, classes, terms):
+    """Raise if the coefficients are on their way to infinity.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        Without a penalty, in coordinates of an orthonormal design.
+    gamma, step : ndarray of shape (K - 1, n_terms)
+        The coefficients, and Newton's step from there.
+    H : ndarray
+        Hessian at gamma.
+    classes, terms
+        Labels and names, for the message.
+    """
+    data = likelihood.blocks, likelihood.design
+    _check_direction(*data, step, _NOISE, (classes, terms))
+    values, flat = eigh(H, subset_by_value=(-np.inf, _FLAT))
+    if values.size:
+        followed = (flat @ (flat.T @ gamma.ravel())).reshape(gamma.shape)
+        _check_direction(*data, followed, _FLAT_NOISE, (classes, terms))
+
+
+def _check_direction(blocks, design, step, noise, names):
+    """Raise if the step separates, up to noise; names are of classes and terms."""
+    classes, terms = names
     gains = blocks.map(_block_gains, design, step)
     least = min(least for least, _, _ in gains)
     on_all = np.max([on_all for _, on_all, _ in gains], axis=0)
     on_one = np.max([on_one for _, _, on_one in gains], axis=0)
     largest = on_one.max()
-    if largest <= 0.0 or least < -_NOISE * largest:
+    if largest <= 0.0 or least < -noise * largest:
         return
     gaining = on_all > _GAINS * largest
     gaining = classes[gaining if gaining.any() else on_one > _GAINS * largest].tolist()
