@@ -75,7 +75,7 @@ class _Estimator:
     def train(self, X, y, n_epochs):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.make(n_epochs).fit(X, y)
+            return self.make(n_epochs).fit(X, y)
 
     def epoch(self, X, y):
         self.model.partial_fit(X, y, classes=np.arange(self.net.units[-1]))

@@ -112,7 +112,7 @@ def seconds_to_target(contestants, net):
 def pickled_bytes(net):
     """Bytes of a pickled fit in float32, and those of its parameters."""
     X, y = net.data(np.float32, 1000)
-    model = Ours(net, np.float32).make(1).fit(X, y)
+    model = Ours(net, np.float32).train(X, y, 1)
     return len(pickle.dumps(model)), 4 * net.n_params
 
 
