@@ -344,10 +344,12 @@ def _run_minibatch(settings, training, validation, start, solver, is_part=False)
         state = _solvers.start_state(scheme, w, start.seed)
     n_epochs = _N_EPOCHS if settings.max_iter == "auto" else settings.max_iter
     tol = 1e-4 if settings.tol == "auto" else settings.tol
+    null_value = training.targets.null_value(settings.fit_intercept)
     patience = _solvers.Patience(
         n_epochs=settings.n_iter_no_change,
-        target=tol * training.targets.null_value(settings.fit_intercept),
+        target=tol * null_value,
         restore_best=settings.early_stopping,
+        null_value=null_value,
     )
     if validation is not None and not network.is_linear:
         validation = validation._replace(X=inputs.apply(validation.X, dtype))

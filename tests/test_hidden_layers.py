@@ -209,3 +209,20 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(dtype):
             models.append(model.fit(X, y))
     for one, other in zip(models[0].coefs_, models[1].coefs_, strict=True):
         assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("rate", [10.0, 1e10])
+def test_a_rate_so_large_that_nothing_is_learned_is_told(rate):
+    X, y = load_wine(return_X_y=True)
+    model = SoftmaxRegressionClassifier((20,), learning_rate_init=rate, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="lower learning_rate_init"):
+        model.fit(X, y)
+    assert not model.converged_
+    assert all(np.isfinite(W).all() for W in model.coefs_)
+
+
+def test_a_rate_so_small_that_nothing_is_learned_is_not_called_done():
+    X, y = load_wine(return_X_y=True)
+    model = SoftmaxRegressionClassifier((20,), learning_rate_init=1e-6, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="did not converge"):
+        model.fit(X, y)

@@ -24,12 +24,14 @@ class Patience:
     """When to stop: the best of the last epochs is hardly better than the best before.
 
     n_epochs is how many count as the last, target (nats) how much is "hardly";
-    restore_best says whether to return to the best epoch at the end.
+    restore_best says whether to return to the best epoch at the end. A training that
+    ends above null_value, what the model without features has, has learned nothing.
     """
 
     n_epochs: int
     target: float
     restore_best: bool
+    null_value: float = np.inf
 
     def improvement(self, watched, since=0):
         """By how much the last epochs improved on those before.
@@ -112,8 +114,14 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         if training.schedule != "adaptive" or lowered <= LOWEST_RATE:
             break
         rate, since = rate / CUT, len(watched)
-    # To end higher than the first epoch did is no plateau either.
-    diverged = diverged or (not patience.restore_best and watched[-1] > watched[0])
+    # To end higher than the first epoch did is no plateau either, and a first epoch far
+    # above what the null model has was one of leaps.
+    learned = bool(watched) and watched[-1] <= 1.1 * patience.null_value
+    leapt = bool(watched) and watched[0] > 10.0 * patience.null_value and not learned
+    rose = bool(watched) and not patience.restore_best and watched[-1] > watched[0]
+    diverged = diverged or rose or leapt
+    if planned and not learned:  # by rates that fall to zero all becomes a plateau
+        improvement = np.inf
     if patience.restore_best or diverged:
         _, now, value = best
     return Result(
@@ -123,7 +131,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         patience.target,
         len(watched),
         diverged=diverged,
-        completed=planned and len(watched) == max_iter,
+        completed=planned and learned and len(watched) == max_iter,
         state=state,
     )
 
