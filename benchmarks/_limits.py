@@ -7,7 +7,7 @@ from _datasets import problem
 from _measure import pass_against_limit, pinned
 from _race import ours
 
-from sksoftmax import _fitting
+from sksoftmax._posing import blocks_of, network_of, objective_of
 from sksoftmax._sample import check_training
 from sksoftmax._threads import fit_threads
 
@@ -44,7 +44,8 @@ def _one_pass(data, machine):
     root_mean_square = np.sqrt(np.mean(np.square(training.X.data)))
     w = rng.standard_normal(data.n_params) / root_mean_square
     with pinned(machine.n_threads), fit_threads() as threads:
-        network = _fitting._network(model, training)
-        objective = _fitting._objective(model, network, training, threads)
+        network, blocks = network_of(model, training), blocks_of(training, threads)
+        total_weight = training.targets.total_weight
+        objective = objective_of(model, network, blocks, total_weight)
         times = pass_against_limit(objective.value_and_grad, w, data, machine)
     return Pass(data.name, data.shape, machine.n_threads, *times)

@@ -13,14 +13,8 @@ from sklearn.utils.metaestimators import available_if
 
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._fitting import (
-    Start,
-    fit_epoch,
-    fit_network,
-    hidden_sizes,
-    is_sparse,
-    warn_unless_converged,
-)
+from sksoftmax._fitting import fit_epoch, fit_network, warn_unless_converged
+from sksoftmax._posing import Start, hidden_sizes, is_sparse
 from sksoftmax._prediction import FittedNetworkMixin
 from sksoftmax._sample import check_training, check_validation
 from sksoftmax._targets import is_soft

@@ -11,6 +11,8 @@ the Hessian is the Gauss-Newton matrix (Schraudolph 2002, Neural Computation 14:
 which drops the curvature of the network and is positive semi-definite.
 """
 
+import copy
+
 import numpy as np
 
 from sksoftmax._loss import loss, loss_grad, loss_hessp
@@ -79,6 +81,12 @@ class Objective:
         if not (lead >= -1e-4 * largest).all():
             return np.zeros(lead.size, dtype=bool)
         return lead > 1e-2 * largest
+
+    def with_penalty(self, penalty):
+        """F with another penalty; what is known of the data is kept."""
+        other = copy.copy(self)
+        other.penalty = penalty
+        return other
 
     def preconditioner(self, earlier=None, *, weak=False):
         """A new preconditioner, that learns from an earlier one on fewer rows."""

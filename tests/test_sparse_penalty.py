@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._fitting import largest_alpha
+from sksoftmax._posing import largest_alpha
 from sksoftmax._sample import check_training
 
 

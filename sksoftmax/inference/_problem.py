@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._blocks import Blocks
 from sksoftmax._classifier import SoftmaxRegressionClassifier
-from sksoftmax._fitting import is_sparse
+from sksoftmax._posing import is_sparse
 from sksoftmax._sample import check_training
 from sksoftmax._targets import Targets, check_weights, is_soft
 from sksoftmax.inference._design import orthonormal_design, scaled_design

@@ -1,0 +1,226 @@
+"""How a fit is posed: from settings and data to network, penalty, objective and start.
+
+`settings` is anything with the constructor parameters of the estimator; nothing here
+validates them beyond what one parameter forbids another.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sksoftmax import _solvers
+from sksoftmax._activations import ACTIVATIONS
+from sksoftmax._blocks import Blocks
+from sksoftmax._callbacks import History
+from sksoftmax._data import is_dense
+from sksoftmax._network import Network, centre_classes, subtract_classes
+from sksoftmax._objective import Objective
+from sksoftmax._penalty import ElasticNetPenalty, GroupPenalty, L2Penalty
+from sksoftmax._precondition import Preconditioner
+from sksoftmax._sparse_objective import SparseObjective
+from sksoftmax._standardise import Inputs, identity, standardise
+from sksoftmax._threads import fit_threads
+
+
+class Start(NamedTuple):
+    """Where fitting begins."""
+
+    layers: list | None = None  # [(W, b), ...]; None for a cold start
+    state: dict | None = None  # of a mini-batch solver that continues
+    seed: int = 0
+
+
+class Fitted(NamedTuple):
+    """What fitting gives back."""
+
+    layers: list  # [(W, b), ...], in the precision of X, a column for every class
+    result: _solvers.Result
+    history: History
+    solver: str
+    separated: list  # labels of classes whose coefficients have no finite optimum
+    n_passes: float  # times all of X was read
+
+
+def hidden_sizes(settings):
+    """hidden_layer_sizes as a tuple of int."""
+    sizes = settings.hidden_layer_sizes
+    sizes = tuple(np.atleast_1d(np.asarray(sizes)).tolist())
+    if not all(isinstance(size, int) and size >= 1 for size in sizes):
+        raise ValueError(
+            "hidden_layer_sizes must hold integers >= 1, got"
+            f" {settings.hidden_layer_sizes!r}."
+        )
+    return sizes
+
+
+def is_sparse(settings):
+    """Whether the penalty makes weights zero."""
+    return settings.alpha > 0 and settings.l1_ratio > 0
+
+
+def resolve_solver(settings):
+    """Name of the solver that will run."""
+    return _solvers.resolve(
+        settings.solver,
+        is_linear=not hidden_sizes(settings),
+        is_sparse=is_sparse(settings),
+    )
+
+
+def prepare(settings, training):
+    """The rows and classes with weight, targets smoothed, and a mask of the classes."""
+    training = training.take(training.targets.s > 0).smooth(settings.label_smoothing)
+    present = training.targets.present
+    return training.restrict(present), present
+
+
+def inputs_of(settings, training, start, is_part=False):
+    """The transformation of X: that of the training that goes on, or a new one.
+
+    is_part means one epoch of a training without known end.
+    """
+    if not hidden_sizes(settings):
+        return identity(training.X.shape[1])
+    if start.state and "inputs" in start.state:
+        return Inputs(*start.state["inputs"])
+    return standardise(
+        training.X,
+        training.targets.s,
+        centred=settings.fit_intercept,
+        constant=1.0 if is_part else 0.0,
+    )
+
+
+def unfolded(start, inputs):
+    """The start, its layers for X transformed."""
+    if start.layers is None:
+        return start
+    return start._replace(layers=inputs.unfold(start.layers))
+
+
+# Bytes that the basis of the rows' space may take.
+_LARGEST_BASIS = 2**28
+
+
+def is_wide(settings, training):
+    """Whether the space of the rows is smaller, and the penalty allows to go there.
+
+    Dense rows only, and half as many as features: finding the space takes as long as
+    n_rows / n_classes passes over the data.
+    """
+    n_rows, n_features = training.X.shape
+    return (
+        not hidden_sizes(settings)
+        and settings.alpha > 0
+        and not is_sparse(settings)
+        and is_dense(training.X)
+        and 2 * n_rows <= n_features
+        and 8 * n_rows * n_features <= _LARGEST_BASIS
+    )
+
+
+def n_logits_of(settings, targets):
+    """Logits that a full-batch solver fits: one for two classes, against each other.
+
+    Not under a sparse penalty, whose gauge need not be the symmetric one.
+    """
+    n_classes = targets.classes.size
+    is_smooth = not (hidden_sizes(settings) or is_sparse(settings))
+    return 1 if is_smooth and n_classes == 2 else n_classes
+
+
+def network_of(settings, training, n_logits=None):
+    """The network of these settings for the data; as many logits as classes if None."""
+    n_units = (
+        training.X.shape[1],
+        *hidden_sizes(settings),
+        n_logits or training.targets.classes.size,
+    )
+    return Network(n_units, ACTIVATIONS[settings.activation], settings.fit_intercept)
+
+
+def null_model(training):
+    """The layer of the best model without features, which has a closed form."""
+    log_shares = np.log(training.targets.shares)
+    W = np.zeros((training.X.shape[1], log_shares.size))
+    return centre_classes(W, log_shares)
+
+
+def pack_layers(network, layers):
+    """Flat w, in double precision, of layers with a column for every class."""
+    *lower, last = layers
+    if network.n_units[-1] < last[1].size:
+        last = subtract_classes(*last)
+    return network.pack([*lower, last], np.float64)
+
+
+def layers_of(network, w):
+    """Layers of w, intercepts of zero where there are none."""
+    return [(W, np.zeros(W.shape[1]) if b is None else b) for W, b in network.unpack(w)]
+
+
+def penalty_of(settings, network):
+    """The penalty of these settings on the parameters of a network."""
+    if is_sparse(settings):
+        return _sparse_penalty(settings, network)
+    strength = settings.alpha * network.weight_mask()
+    if network.n_units[-1] == 1:
+        strength *= 0.5  # ||W||^2 of the two columns that one logit stands for
+    return L2Penalty(strength)
+
+
+def _sparse_penalty(settings, network):
+    n_features, n_classes = network.n_units
+    make = GroupPenalty if settings.grouped else ElasticNetPenalty
+    return make(
+        settings.alpha,
+        settings.l1_ratio,
+        n_classes=n_classes,
+        n_weights=n_features * n_classes,
+    )
+
+
+def blocks_of(sample, threads):
+    """Rows of a sample in blocks."""
+    return Blocks(sample.X, sample.targets.Y, sample.targets.s, threads)
+
+
+def objective_of(
+    settings, network, blocks, total_weight, make_preconditioner=Preconditioner
+):
+    """F of a network on blocks of data, with the penalty of these settings."""
+    make = SparseObjective if is_sparse(settings) else Objective
+    penalty = penalty_of(settings, network)
+    return make(network, blocks, penalty, total_weight, make_preconditioner)
+
+
+def validation_of(network, validation, threads):
+    """The objective of the validation data: its cost alone, without a penalty."""
+    if validation is None:
+        return None
+    return Objective(
+        network,
+        blocks_of(validation, threads),
+        L2Penalty(np.zeros(network.n_params)),
+        validation.targets.total_weight,
+    )
+
+
+def largest_alpha(settings, training):
+    """The least alpha at which all weights are zero, for l1_ratio > 0.
+
+    Where a path of alphas begins: above it lies the null model, from whose gradient it
+    follows. `settings.alpha` has no part in it.
+    """
+    training, _ = prepare(settings, training)
+    network = network_of(settings, training)
+    penalty = _sparse_penalty(settings, network)
+    with fit_threads() as threads:
+        objective = SparseObjective(
+            network,
+            blocks_of(training, threads),
+            penalty,
+            training.targets.total_weight,
+        )
+        _, grad = objective.value_and_grad(network.pack([null_model(training)]))
+    return penalty.alpha_max(grad)

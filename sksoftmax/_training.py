@@ -1,0 +1,116 @@
+"""Training on mini-batches, from checked data to a fitted network.
+
+`settings` as in `_posing`.
+"""
+
+import warnings
+
+import numpy as np
+
+from sksoftmax import _solvers
+from sksoftmax._backprop import BatchObjective
+from sksoftmax._batches import batch_rows
+from sksoftmax._callbacks import History
+from sksoftmax._penalty import L2Penalty
+from sksoftmax._posing import (
+    Fitted,
+    inputs_of,
+    layers_of,
+    network_of,
+    unfolded,
+    validation_of,
+)
+from sksoftmax._threads import fit_threads
+
+# The defaults of training, from `benchmarks/hidden_study.py`: 60 epochs, each of
+# 200 steps or more unless batches get smaller than 32 by that.
+_N_EPOCHS = 60
+_STEPS_OF_EPOCH = 200
+_SMALLEST_BATCH, _LARGEST_BATCH = 32, 200
+
+
+def run_minibatch(settings, training, validation, start, solver, is_part=False):
+    """Mini-batch solver; is_part means one epoch of a training without known end.
+
+    With hidden layers it works on standardised inputs, without them on X as it is, in
+    the precision of X.
+    """
+    network = network_of(settings, training)
+    dtype = training.X.dtype
+    inputs = inputs_of(settings, training, start, is_part)
+    start = unfolded(start, inputs)
+    if start.layers is not None:
+        w = network.pack(start.layers, dtype)
+    elif network.is_linear:
+        w = np.zeros(network.n_params, dtype)
+    else:
+        w = network.initial(np.random.default_rng(start.seed)).astype(dtype, copy=False)
+    scheme = _training(settings, solver, training.targets.s.size, is_part)
+    state = start.state
+    if not state or not _solvers.fits(state, scheme, w):
+        state = _solvers.start_state(scheme, w, start.seed)
+    n_epochs = _N_EPOCHS if settings.max_iter == "auto" else settings.max_iter
+    tol = 1e-4 if settings.tol == "auto" else settings.tol
+    null_value = training.targets.null_value(settings.fit_intercept)
+    patience = _solvers.Patience(
+        n_epochs=settings.n_iter_no_change,
+        target=tol * null_value,
+        restore_best=settings.early_stopping,
+        null_value=null_value,
+    )
+    if validation is not None and not network.is_linear:
+        validation = validation._replace(X=inputs.apply(validation.X, dtype))
+    with fit_threads() as threads:
+        history = History(validation_of(network, validation, threads), settings.verbose)
+        result = _solvers.minibatch(
+            _batch_objective(settings, network, training, inputs, dtype, threads),
+            w,
+            training=scheme,
+            patience=patience,
+            max_iter=1 if is_part else n_epochs,
+            state=state,
+            callback=history,
+        )
+    if not network.is_linear:
+        result.state["inputs"] = tuple(inputs)
+    layers = inputs.fold(layers_of(network, result.w.astype(np.float64)))
+    return Fitted(layers, result, history, solver, [], float(result.n_iter))
+
+
+def _batch_objective(settings, network, training, inputs, dtype, threads):
+    targets = training.targets
+    X = inputs.apply(training.X, dtype, ones=settings.fit_intercept)
+    s = targets.s * (targets.s.size / targets.total_weight)
+    penalty = L2Penalty((settings.alpha * network.weight_mask()).astype(dtype))
+    rows = batch_rows(X, targets.Y, s, dtype)
+    return BatchObjective(network, rows, penalty, threads)
+
+
+def _training(settings, solver, n_rows, is_part):
+    if solver == "adam":
+        optimizer = _solvers.Adam(settings.learning_rate_init)
+    else:
+        optimizer = _solvers.SGD(
+            settings.learning_rate_init,
+            settings.momentum,
+            settings.nesterovs_momentum,
+        )
+    batch_size = settings.batch_size
+    if batch_size == "auto":
+        batch_size = n_rows // _STEPS_OF_EPOCH
+        batch_size = min(max(batch_size, _SMALLEST_BATCH), _LARGEST_BATCH, n_rows)
+    elif batch_size > n_rows:
+        warnings.warn(
+            f"batch_size={batch_size} is larger than the number of samples; using"
+            f" batch_size={n_rows}.",
+            stacklevel=2,
+        )
+        batch_size = n_rows
+    endless = is_part and settings.learning_rate in ("cosine", "adaptive")
+    return _solvers.Training(
+        optimizer=optimizer,
+        batch_size=batch_size,
+        shuffle=settings.shuffle,
+        dropout=settings.dropout,
+        schedule="constant" if endless else settings.learning_rate,
+    )
