@@ -2,10 +2,12 @@
 
 from sksoftmax import exceptions, inference, optimizers
 from sksoftmax._classifier import SoftmaxRegressionClassifier
+from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._loss import cross_entropy, hardmax, log_softmax, softmax
 
 __all__ = [
     "SoftmaxRegressionClassifier",
+    "SoftmaxRegressionClassifierCV",
     "cross_entropy",
     "exceptions",
     "hardmax",

@@ -445,30 +445,5 @@ default="cosine"
             )
 
     def _keep(self, checked, classes, fitted, earlier_losses=()):
-        """Take over the outcome of a fit; until this call nothing has changed."""
-        result, history = fitted.result, fitted.history
-        names = getattr(checked, "feature_names_in_", None)
-        if names is not None:
-            self.feature_names_in_ = names
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
-        self.n_features_in_ = checked.n_features_in_
-        self.classes_ = classes
-        self.coefs_ = [W for W, _ in fitted.layers]
-        self.intercepts_ = [b for _, b in fitted.layers]
-        self.loss_ = result.value
-        self.loss_curve_ = [*earlier_losses, *history.loss_curve]
-        self.validation_loss_curve_ = history.validation_loss_curve
-        self.validation_score_curve_ = history.validation_score_curve
-        self.n_iter_ = len(earlier_losses) + result.n_iter
-        self.n_passes_ = fitted.n_passes
-        self.best_iter_ = _lowest(self.validation_loss_curve_ or self.loss_curve_)
-        self.optimality_ = result.optimality
-        self.converged_ = result.converged
-        self.solver_ = fitted.solver
+        super()._keep(checked, classes, fitted, earlier_losses)
         self._activation = self.activation
-
-
-def _lowest(curve):
-    """Number (from 1) of the lowest entry, 0 for an empty curve."""
-    return int(np.argmin(curve)) + 1 if curve else 0

@@ -107,6 +107,15 @@ class Curvature:
             least = np.append(least, 0.0)
         return np.outer(least, weights.sum(axis=0))
 
+    @property
+    def distances(self):
+        """Squared distances of the rows from the centre, one `PerBlock`.
+
+        In standard deviations, the mean over features: about one.
+        """
+        self._measure()
+        return self._distances
+
     def _measure(self):
         """Variances of the features and distances of rows from the centre, once."""
         if self._distances is not None:

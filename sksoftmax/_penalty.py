@@ -20,6 +20,8 @@ class L2Penalty:
         alpha where the penalty acts, 0 where it does not.
     """
 
+    is_sparse = False
+
     def __init__(self, strength):
         self.strength = strength
         edges = np.flatnonzero(np.diff(strength)) + 1
@@ -68,6 +70,8 @@ class SparsePenalty:
     n_weights : int
         Entries of W.
     """
+
+    is_sparse = True
 
     def __init__(self, alpha, l1_ratio, *, n_classes, n_weights):
         self.ridge = alpha * (1.0 - l1_ratio)

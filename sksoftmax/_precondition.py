@@ -295,7 +295,7 @@ class SharedBlock:
         i = np.arange(H.shape[0])
         mean = D[self._rows].mean(axis=1)
         H[i, i] = np.maximum(H[i, i], 0.1 * (mean - strength)) + strength
-        self._inverse = _scaled_inverse(H)
+        self._inverse = scaled_inverse(H)
         share = np.ones((i.size, D.shape[1]))
         np.divide(D[self._rows], mean[:, None], out=share, where=mean[:, None] > 0.0)
         self._share = np.sqrt(share)
@@ -325,7 +325,7 @@ class ClassBlocks:
             H[i, i] = np.maximum(H[i, i], floor[:, k])
             H /= objective.total_weight
             H[i, i] += strength
-            return _scaled_inverse(H)
+            return scaled_inverse(H)
 
         inverses = objective.blocks.threads.map(inverse, range(n_classes))
         self._inverses = np.stack(inverses)
@@ -357,7 +357,7 @@ class DenseFactor:
             _raise_diagonal(H, floor[:, :n_free].T.ravel())
         H /= objective.total_weight
         n_classes = objective.network.n_units[-1]
-        _add_centred_penalty(H, objective.penalty.strength, n_classes)
+        add_centred_penalty(H, objective.penalty.strength, n_classes)
         self._scale = _unit_scale(H.diagonal(), dead=0.0)
         H *= self._scale[:, None]
         H *= self._scale
@@ -397,7 +397,7 @@ class DenseFactor:
         return vectors @ solution
 
 
-def _add_centred_penalty(H, strength, n_classes):
+def add_centred_penalty(H, strength, n_classes):
     """Add strength times ||W - mean||^2 / 2 in the coordinates of H."""
     n_free = max(n_classes - 1, 1)
     strength = strength.reshape(-1, n_classes)[:, 0]
@@ -425,13 +425,16 @@ def _unit_scale(diagonal, dead):
     return np.where(positive, 1.0 / np.sqrt(np.where(positive, diagonal, 1.0)), dead)
 
 
-def _scaled_inverse(H):
-    """Inverse of H, formed with a unit diagonal and a small ridge."""
+def scaled_inverse(H, ridge=_RIDGE):
+    """Inverse of H, formed with a unit diagonal and a small ridge.
+
+    Rows of zeros get zeros; without a ridge H gets as little as it takes to be regular.
+    """
     scale = _unit_scale(H.diagonal(), dead=0.0)
     outer = np.outer(scale, scale)
     scaled = H * outer
     scaled[scale == 0.0, scale == 0.0] = 1.0
-    inverse, _ = dpotri(_cholesky(scaled, _RIDGE), lower=1, overwrite_c=1)
+    inverse, _ = dpotri(_cholesky(scaled, ridge), lower=1, overwrite_c=1)
     lower = np.tril(inverse)
     inverse = lower + lower.T
     inverse.ravel()[:: len(H) + 1] *= 0.5

@@ -28,6 +28,19 @@ class Sample(NamedTuple):
         """The rows of a mask."""
         return self._replace(X=take_rows(self.X, rows), targets=self.targets.take(rows))
 
+    def select(self, numbers):
+        """Rows chosen by their numbers, in that order, repeated ones repeated."""
+        targets = self.targets
+        return self._replace(
+            X=take_rows(self.X, numbers),
+            targets=replace(targets, Y=targets.Y[numbers], s=targets.s[numbers]),
+        )
+
+    def weigh_classes(self, class_weight):
+        """With the factors of class_weight, which "balanced" finds from these rows."""
+        factors = class_factors(self.targets, class_weight)
+        return self._replace(targets=weigh(self.targets, factors), factors=factors)
+
     def smooth(self, label_smoothing):
         """With smoothed targets."""
         return self._replace(targets=smooth(self.targets, label_smoothing))
@@ -43,12 +56,17 @@ def check_training(estimator, X, y, sample_weight, *, classes=None, reset=True):
     Number and names of the features are recorded on `estimator` if reset, else compared
     with those there; y is encoded against classes where they are given.
     """
+    sample = check_rows(estimator, X, y, sample_weight, classes=classes, reset=reset)
+    return sample.weigh_classes(estimator.class_weight)
+
+
+def check_rows(estimator, X, y, sample_weight, *, classes=None, reset=True):
+    """The same without class weights."""
     X = check_X(estimator, X, reset=reset)
     targets = encode(y, classes)
     check_consistent_length(X, targets.Y)
     targets = replace(targets, s=check_weights(sample_weight, X.shape[0]))
-    factors = class_factors(targets, estimator.class_weight)
-    return Sample(X, weigh(targets, factors), factors)
+    return Sample(X, targets, None)
 
 
 def check_validation(estimator, training, X_val, y_val, sample_weight_val):

@@ -4,7 +4,7 @@ import pytest
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 
 CONFIGURATIONS = [
     SoftmaxRegressionClassifier(),
@@ -14,6 +14,10 @@ CONFIGURATIONS = [
     SoftmaxRegressionClassifier(l1_ratio=1.0, grouped=True),
     SoftmaxRegressionClassifier((10,), solver="lbfgs"),
     SoftmaxRegressionClassifier((10,), solver="adam"),
+    SoftmaxRegressionClassifierCV(alphas=4),
+    SoftmaxRegressionClassifierCV(alphas=3, l1_ratios=[0.0, 1.0], cv=3),
+    SoftmaxRegressionClassifierCV(alphas=3, l1_ratios=0.5, cv="alo"),
+    SoftmaxRegressionClassifierCV(alphas=4, cv="alo", class_weight="balanced"),
 ]
 
 

@@ -1,0 +1,414 @@
+"""The estimator that chooses its penalty: paths of alphas, scored by rows left out."""
+
+import copy
+from numbers import Integral, Real
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import check_cv
+from sklearn.utils import metadata_routing
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from sksoftmax._classifier import SoftmaxRegressionClassifier
+from sksoftmax._model_choice import Scoring, check_folds, score_paths, warn_of
+from sksoftmax._path import alpha_grid
+from sksoftmax._prediction import FittedNetworkMixin
+from sksoftmax._sample import check_rows
+from sksoftmax._targets import encode, is_soft
+
+# Over the six decades of an L2 grid, each alpha is half of the one before.
+_N_ALPHAS = 20
+
+
+class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEstimator):
+    """Softmax regression that chooses its penalty by cross-validation or leave-one-out.
+
+    For each `l1_ratio` the models of all alphas are fitted one after the other, from
+    strong to weak penalty, each starting at the last one's optimum. They are scored on
+    rows that they have not seen: in folds, or by approximate leave-one-out, which needs
+    no other fits. The best one, fitted on all rows, is what the estimator then is. The
+    result is that of a `GridSearchCV` over `SoftmaxRegressionClassifier` with the same
+    folds, alphas and scoring.
+
+    Parameters
+    ----------
+    alphas : int, array-like of shape (n_alphas,) or None, default=None
+        Strengths of the penalty, >= 0, or their number; None stands for 20. Given a
+        number, they are a geometric progression. For l1_ratio > 0 it starts at the
+        least alpha at which all weights are zero and ends at 1e-4 of it (1e-2 if there
+        are fewer rows than features). For l1_ratio = 0 it starts at (1 - sum_k q_k^2)
+        sum_j var(x_j), q_k being the shares of the classes, above which the weights
+        have less than one effective degree of freedom, and ends at 1e-6 of it. Features
+        of very different size should be scaled, or alphas given.
+    l1_ratios : float or array-like of shape (n_l1_ratios,), default=(0.0,)
+        Values of `l1_ratio` to choose from, in [0, 1].
+    grouped : bool, default=False
+        As in `SoftmaxRegressionClassifier`, for l1_ratio > 0.
+    fit_intercept : bool, default=True
+        Whether there are intercepts.
+    class_weight : dict or "balanced", default=None
+        Factors on the weights of the rows in a fit, by class. They have no part in the
+        scores. "balanced" is of the rows that are fitted.
+    label_smoothing : float, default=0.0
+        Share, in [0, 1), by which targets move towards the uniform distribution in a
+        fit. It has no part in the scores.
+    cv : int, splitter, iterable or "alo", default=5
+        How rows are left out: the number of stratified folds, a cross-validation
+        splitter, (train, test) pairs of row numbers, or "alo", approximate
+        leave-one-out: each row is predicted by the model without it, to which one
+        Newton step from the model of all rows leads (Rad and Maleki 2020). A row is
+        left out with all of its weight. None stands for 5.
+    scoring : str or callable, default="neg_log_loss"
+        What is maximised: the name of a scorer or a scorer of scikit-learn, and for
+        cv="alo" either "neg_log_loss" or "accuracy". None stands for "accuracy". With
+        soft labels "neg_log_loss" is minus the mean cross-entropy; any scorer but these
+        two gets the likeliest class of each row.
+    max_iter : int, default=200
+        Iterations of each fit at most.
+    tol : float or "auto", default="auto"
+        Tolerance of each fit, as in `SoftmaxRegressionClassifier`.
+    verbose : int, default=0
+        Whether to print a line an iteration of the fits on all rows.
+
+    Attributes
+    ----------
+    alphas_ : ndarray of shape (n_l1_ratios, n_alphas)
+        The alphas of each l1_ratio, in descending order.
+    alpha_ : float
+        The chosen alpha.
+    alpha_1se_ : float
+        The largest alpha, for the chosen l1_ratio, whose mean score is within one
+        standard error of the best: a simpler model that is not distinguishably worse.
+    l1_ratios_ : ndarray of shape (n_l1_ratios,)
+        The values of l1_ratio.
+    l1_ratio_ : float
+        The chosen l1_ratio.
+    scores_ : ndarray of shape (n_l1_ratios, n_alphas, n_folds)
+        Score of each fold; the mean over rows is the one fold of cv="alo".
+    mean_scores_ : ndarray of shape (n_l1_ratios, n_alphas)
+        Means of `scores_`, whose largest decides; the larger alpha among equals.
+    score_errors_ : ndarray of shape (n_l1_ratios, n_alphas)
+        Standard errors of the means: over folds, their standard deviation divided by
+        the root of their number; for cv="alo" over the rows.
+    coefs_path_ : ndarray of shape (n_l1_ratios, n_alphas, n_classes, n_features)
+        Coefficients of all alphas, fitted on all rows.
+    intercepts_path_ : ndarray of shape (n_l1_ratios, n_alphas, n_classes)
+        Their intercepts.
+    classes_ : ndarray of shape (n_classes,)
+        Sorted classes.
+    coefs_, intercepts_ : list of one ndarray
+        Weights, shape (n_features, n_classes), and intercepts, shape (n_classes,).
+    coef_ : ndarray of shape (n_classes, n_features)
+        Coefficients, in the gauge that `SoftmaxRegressionClassifier` describes.
+    intercept_ : ndarray of shape (n_classes,)
+        Intercepts.
+    n_iter_, n_passes_, loss_, loss_curve_, best_iter_, optimality_, converged_, \
+solver_ : object
+        As in `SoftmaxRegressionClassifier`, of the fit at `alpha_`, which began at the
+        optimum of the next larger alpha.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had them.
+
+    See Also
+    --------
+    SoftmaxRegressionClassifier : The same model with a given penalty.
+    sklearn.linear_model.LogisticRegressionCV : Cross-validation over C.
+
+    References
+    ----------
+    Rad and Maleki (2020), A scalable estimate of the out-of-sample prediction error via
+    approximate leave-one-out cross-validation, J. R. Stat. Soc. B 82:965.
+
+    Friedman, Hastie and Tibshirani (2010), Regularization paths for generalized linear
+    models via coordinate descent, J. Stat. Softw. 33(1).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sksoftmax import SoftmaxRegressionClassifierCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = SoftmaxRegressionClassifierCV(cv="alo").fit(X, y)
+    >>> model.alphas_.shape, model.scores_.shape
+    ((1, 20), (1, 20, 1))
+    >>> bool(model.alpha_ <= model.alpha_1se_)
+    True
+    """
+
+    # `score` passes weights on to the scorer, which is asked in its stead.
+    __metadata_request__score: ClassVar[dict] = {
+        "sample_weight": metadata_routing.UNUSED
+    }
+
+    _parameter_constraints: ClassVar[dict] = {
+        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like", None],
+        "l1_ratios": [Interval(Real, 0, 1, closed="both"), "array-like"],
+        **{
+            name: SoftmaxRegressionClassifier._parameter_constraints[name]
+            for name in (
+                "grouped",
+                "fit_intercept",
+                "class_weight",
+                "label_smoothing",
+                "max_iter",
+                "tol",
+                "verbose",
+            )
+        },
+        "cv": ["cv_object", StrOptions({"alo"})],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+    }
+
+    _activation = "identity"  # there is no hidden layer
+
+    def __init__(
+        self,
+        alphas=None,
+        *,
+        l1_ratios=(0.0,),
+        grouped=False,
+        fit_intercept=True,
+        class_weight=None,
+        label_smoothing=0.0,
+        cv=5,
+        scoring="neg_log_loss",
+        max_iter=200,
+        tol="auto",
+        verbose=0,
+    ):
+        self.alphas = alphas
+        self.l1_ratios = l1_ratios
+        self.grouped = grouped
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.cv = cv
+        self.scoring = scoring
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **params,
+    ) -> Self:
+        """Fit the paths and keep the best model. If anything fails, nothing changes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data, float32 or float64; anything else is converted to float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels or soft labels, as in `SoftmaxRegressionClassifier.fit`. Folds are
+            stratified by the likeliest class.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0, in the fits and in the scores; with metadata routing, in the
+            scores only if the scorer requests them.
+        **params : dict
+            `groups` for the splitter; with metadata routing, whatever the splitter and
+            the scorer request.
+
+        Returns
+        -------
+        self : SoftmaxRegressionClassifierCV
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data cannot be used; the message names the culprit.
+        """
+        split_params, score_params = self._route_fit(sample_weight, params)
+        scoring = Scoring(self._scorer(), score_params)
+        if self._leaves_one_out and scoring.of_rows is None:
+            raise ValueError(
+                "cv='alo' needs scoring='neg_log_loss' or 'accuracy', which are means"
+                f" over rows; got scoring={self.scoring!r}."
+            )
+        checked = copy.copy(self)
+        sample = check_rows(checked, X, y, sample_weight)
+        grid = self._grid(sample)
+        folds = None
+        if not self._leaves_one_out:
+            present = sample.weigh_classes(self.class_weight).targets.present
+            folds = check_folds(self.cv, sample, present, split_params)
+        fits, scores, outcomes = score_paths(grid, sample, folds, scoring)
+        means = np.array([path.means for path in scores])
+        if np.isnan(means).any():
+            raise ValueError(f"scoring={self.scoring!r} returned NaN.")
+        best = np.unravel_index(means.argmax(), means.shape)
+        warn_of(self, outcomes)
+        self._keep(checked, sample.targets.classes, fits[best[0]][best[1]])
+        self._keep_paths(grid, fits, scores, best)
+        return self
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **score_params,
+    ) -> float:
+        """The score that `scoring` names, of these samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or for "neg_log_loss" and "accuracy" soft labels too.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+        **score_params : dict
+            What else the scorer requests, with metadata routing.
+
+        Returns
+        -------
+        score : float
+            The more the better.
+        """
+        check_is_fitted(self)
+        _raise_for_params(score_params, self, "score")
+        if sample_weight is not None:
+            score_params["sample_weight"] = sample_weight
+        if _routing_enabled():
+            score_params = process_routing(self, "score", **score_params).scorer.score
+        if not is_soft(y):
+            return self._scorer()(self, X, y, **score_params)
+        targets = encode(y, self.classes_)
+        scoring = Scoring(self._scorer(), score_params)
+        if scoring.of_rows is None:
+            return self._scorer()(self, X, targets.labels, **score_params)
+        return scoring.mean(self._logits(X), targets.Y)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Who gets which metadata: `fit` the weights, the splitter, the scorer.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            The routing information.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        if not self._leaves_one_out:
+            router.add(
+                splitter=check_cv(self.cv),
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        return router.add(
+            scorer=self._scorer(),
+            method_mapping=MethodMapping()
+            .add(caller="fit", callee="score")
+            .add(caller="score", callee="score"),
+        )
+
+    @property
+    def _leaves_one_out(self):
+        return isinstance(self.cv, str)
+
+    def _scorer(self):
+        return get_scorer(self.scoring or "accuracy")
+
+    def _route_fit(self, sample_weight, params):
+        """Parameters for the splitter and for the scorer."""
+        if _routing_enabled():
+            routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+            split = {} if self._leaves_one_out else routed.splitter.split
+            return split, routed.scorer.score
+        groups = params.get("groups")
+        _raise_for_params(
+            {k: v for k, v in params.items() if k != "groups"}, self, "fit"
+        )
+        if groups is not None and self._leaves_one_out:
+            raise ValueError(
+                "groups are for a splitter, but cv='alo' leaves out single rows."
+            )
+        score = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return {} if groups is None else {"groups": groups}, score
+
+    def _grid(self, sample):
+        """Settings and alphas of each path."""
+        l1_ratios = _checked_numbers("l1_ratios", self.l1_ratios, 0.0, 1.0)
+        alphas = _N_ALPHAS if self.alphas is None else self.alphas
+        by_number = isinstance(alphas, Integral)
+        if not by_number:
+            alphas = _checked_numbers("alphas", alphas, 0.0, np.inf)
+        training = sample.weigh_classes(self.class_weight)
+        n_present = np.count_nonzero(training.targets.present)
+        if n_present < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs at least two classes with weight to"
+                f" choose a penalty; y has {n_present} class."
+            )
+        grid = []
+        for l1_ratio in l1_ratios:
+            settings = self._settings(l1_ratio)
+            grid.append(
+                (
+                    settings,
+                    alpha_grid(settings, training, alphas)
+                    if by_number
+                    else np.sort(alphas)[::-1],
+                )
+            )
+        return grid
+
+    def _settings(self, l1_ratio):
+        return SoftmaxRegressionClassifier(
+            l1_ratio=float(l1_ratio),
+            grouped=self.grouped,
+            fit_intercept=self.fit_intercept,
+            class_weight=self.class_weight,
+            label_smoothing=self.label_smoothing,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            verbose=self.verbose,
+        )
+
+    def _keep_paths(self, grid, fits, scores, best):
+        """Take over what was found along the paths."""
+        l1_ratio, _ = best
+        self.l1_ratios_ = np.array([settings.l1_ratio for settings, _ in grid])
+        self.alphas_ = np.array([alphas for _, alphas in grid])
+        self.scores_ = np.array([path.folds for path in scores])
+        self.mean_scores_ = np.array([path.means for path in scores])
+        self.score_errors_ = np.array([path.errors for path in scores])
+        self.l1_ratio_ = float(self.l1_ratios_[l1_ratio])
+        self.alpha_ = float(self.alphas_[best])
+        enough = self.mean_scores_[best] - self.score_errors_[best]
+        simplest = np.argmax(self.mean_scores_[l1_ratio] >= enough)
+        self.alpha_1se_ = float(self.alphas_[l1_ratio, simplest])
+        layers = [[fitted.layers[0] for fitted in path] for path in fits]
+        self.coefs_path_ = np.array([[W.T for W, _ in path] for path in layers])
+        self.intercepts_path_ = np.array([[b for _, b in path] for path in layers])
+
+
+def _checked_numbers(name, values, low, high):
+    """Values as a 1-d float array; all must be in [low, high] and finite."""
+    try:
+        numbers = np.atleast_1d(np.asarray(values, dtype=float))
+    except (TypeError, ValueError):
+        numbers = np.array([np.nan])
+    inside = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
+    if numbers.ndim != 1 or not numbers.size or not inside.all():
+        span = f"[{low:g}, {high:g}]" if np.isfinite(high) else f">= {low:g}, finite"
+        raise ValueError(
+            f"{name} must hold at least one number, all of them {span}; got {values!r}."
+        )
+    return numbers
