@@ -104,7 +104,7 @@ def check_folds(cv, sample, present, split_params):
         lost = training.classes[present & ~training.present].tolist()
         if lost:
             raise ValueError(
-                f"cv={cv!r} leaves the training rows of fold {number} without samples"
+                f"cv leaves the training rows of fold {number} without samples"
                 f" of the classes {lost}; use fewer folds, or a splitter that is"
                 " stratified."
             )

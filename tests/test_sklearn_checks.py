@@ -16,7 +16,7 @@ CONFIGURATIONS = [
     SoftmaxRegressionClassifier((10,), solver="adam"),
     SoftmaxRegressionClassifierCV(alphas=4),
     SoftmaxRegressionClassifierCV(alphas=3, l1_ratios=[0.0, 1.0], cv=3),
-    SoftmaxRegressionClassifierCV(alphas=3, l1_ratios=0.5, cv="alo"),
+    SoftmaxRegressionClassifierCV(alphas=3, l1_ratios=1.0, cv="alo"),
     SoftmaxRegressionClassifierCV(alphas=4, cv="alo", class_weight="balanced"),
 ]
 
