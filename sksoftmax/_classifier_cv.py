@@ -49,8 +49,9 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         least alpha at which all weights are zero and ends at 1e-4 of it (1e-2 if there
         are fewer rows than features). For l1_ratio = 0 it starts at (1 - sum_k q_k^2)
         sum_j var(x_j), q_k being the shares of the classes, above which the weights
-        have less than one effective degree of freedom, and ends at 1e-6 of it. Features
-        of very different size should be scaled, or alphas given.
+        have less than one effective degree of freedom, and ends at 1e-6 of that, with
+        the median variance in the place of all if that is less: then features of small
+        units count as well.
     l1_ratios : float or array-like of shape (n_l1_ratios,), default=(0.0,)
         Values of `l1_ratio` to choose from, in [0, 1].
     grouped : bool, default=False
@@ -235,7 +236,7 @@ solver_ : object
             If a parameter or the data cannot be used; the message names the culprit.
         """
         split_params, score_params = self._route_fit(sample_weight, params)
-        scoring = Scoring(self._scorer(), score_params)
+        scoring = Scoring.by(self._scorer(), score_params)
         if self._leaves_one_out and scoring.of_rows is None:
             raise ValueError(
                 "cv='alo' needs scoring='neg_log_loss' or 'accuracy', which are means"
@@ -292,7 +293,7 @@ solver_ : object
         if not is_soft(y):
             return self._scorer()(self, X, y, **score_params)
         targets = encode(y, self.classes_)
-        scoring = Scoring(self._scorer(), score_params)
+        scoring = Scoring.by(self._scorer(), score_params)
         if scoring.of_rows is None:
             return self._scorer()(self, X, targets.labels, **score_params)
         return scoring.mean(self._logits(X), targets.Y)

@@ -41,18 +41,18 @@ class Scoring(NamedTuple):
 
     scorer: object  # scikit-learn's, (estimator, X, y, **params) -> float
     params: dict  # for it, of all rows
+    of_rows: object  # (Z, Y) -> score of each row, None where it is no mean over rows
 
-    @property
-    def of_rows(self):
-        """(Z, Y) -> score of each row, or None where there is none.
+    @classmethod
+    def by(cls, scorer, params):
+        """By a scorer, which is recognised by what it calls itself.
 
-        A scorer of scikit-learn is recognised by what it calls itself, whatever
-        metadata it requests.
+        So it is also where it requests metadata.
         """
         names = {repr(get_scorer(name)): name for name in _OF_ROWS}
-        name = names.get(repr(self.scorer))
-        weighed = set(self.params) <= {"sample_weight"}
-        return _OF_ROWS[name] if name is not None and weighed else None
+        name = names.get(repr(scorer))
+        known = name is not None and set(params) <= {"sample_weight"}
+        return cls(scorer, params, _OF_ROWS[name] if known else None)
 
     def weights(self, n_rows):
         """Weights of the rows in a mean, shape (n_rows,)."""

@@ -136,13 +136,16 @@ def test_the_grid_starts_where_the_first_weight_appears(wine, l1_ratio, grouped)
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_the_ridge_grid_starts_at_one_degree_of_freedom(rng, fit_intercept):
     X, y = rng.standard_normal((90, 3)) + 2.0, rng.integers(3, size=90)
+    X[:, 0] *= 1000.0
     s = rng.uniform(0.5, 2.0, 90)
     model = SoftmaxRegressionClassifierCV(2, fit_intercept=fit_intercept).fit(X, y, s)
     q = s @ np.eye(3)[y] / s.sum() if fit_intercept else np.full(3, 1 / 3)
     centred = X - (s @ X / s.sum() if fit_intercept else 0.0)
     curvature = np.kron(np.diag(q) - np.outer(q, q), centred.T @ (centred * s[:, None]))
     largest = np.trace(curvature / s.sum())
-    assert_allclose(model.alphas_, [[largest, 1e-6 * largest]])
+    of_features = np.diag(curvature / s.sum()).reshape(3, 3).sum(axis=0)
+    smallest = 1e-6 * 3 * np.median(of_features)
+    assert_allclose(model.alphas_, [[largest, smallest]])
     h = np.linalg.eigvalsh(curvature / s.sum())
     assert np.sum(h / (h + largest)) <= 1.0
     sparse = clone(model).fit(csr_array(X), y, s)
@@ -383,3 +386,11 @@ def test_folds_that_weigh_nothing_are_refused(wine):
     folds = [(np.arange(10, len(y)), np.arange(10))]
     with pytest.raises(ValueError, match="sample_weight is zero for all rows"):
         SoftmaxRegressionClassifierCV(3, cv=folds).fit(X, y, weights)
+
+
+def test_constant_features_have_a_grid_too():
+    X, y = np.ones((30, 2)), np.arange(30) % 3
+    for l1_ratio in (0.0, 1.0):
+        model = SoftmaxRegressionClassifierCV(3, l1_ratios=l1_ratio, cv=3).fit(X, y)
+        assert_allclose(model.predict_proba(X), 1 / 3)
+        assert_array_equal(model.alphas_.argsort(), [[2, 1, 0]])
