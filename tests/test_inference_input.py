@@ -10,7 +10,7 @@ from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax.inference import (
     likelihood_ratio_test,
     marginal_effects,
@@ -69,6 +69,25 @@ def test_an_l1_penalty_is_refused(grouped):
 def test_without_alpha_an_l1_ratio_is_no_obstacle(result):
     other = summary(fit(alpha=0.0, l1_ratio=0.5), X, y)
     assert_array_equal(other.se, result.se)
+
+
+def test_a_chosen_penalty_counts_as_given():
+    chosen = SoftmaxRegressionClassifierCV(cv="alo", tol=1e-12).fit(X, y)
+    given = fit(alpha=chosen.alpha_, tol=1e-12)
+    ours, theirs = summary(chosen, X, y), summary(given, X, y)
+    assert_allclose(ours.se, theirs.se, rtol=1e-6)
+    assert_allclose(ours.df, theirs.df, rtol=1e-6)
+    assert ours.alpha == chosen.alpha_
+    assert "have chosen alpha" in str(ours)
+    assert "have chosen alpha" not in str(theirs)
+    with pytest.raises(ValueError, match=r"has alpha=.*, must be 0"):
+        summary(chosen, X, y, interval="profile")
+
+
+def test_a_chosen_l1_penalty_is_refused():
+    chosen = SoftmaxRegressionClassifierCV(alphas=3, l1_ratios=0.5, cv="alo").fit(X, y)
+    with pytest.raises(ValueError, match=r"L1 penalty.*l1_ratio=0\.5"):
+        summary(chosen, X, y)
 
 
 def test_label_smoothing_is_refused():

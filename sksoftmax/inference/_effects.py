@@ -77,7 +77,7 @@ def marginal_effects(
 
     Parameters
     ----------
-    model : SoftmaxRegressionClassifier
+    model : SoftmaxRegressionClassifier or SoftmaxRegressionClassifierCV
         Fitted without hidden layers.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data that `model` was fitted on.

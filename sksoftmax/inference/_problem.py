@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._blocks import Blocks
 from sksoftmax._classifier import SoftmaxRegressionClassifier
-from sksoftmax._posing import is_sparse
+from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._sample import check_training
 from sksoftmax._targets import Targets, check_weights, is_soft
 from sksoftmax.inference._design import orthonormal_design, scaled_design
@@ -37,7 +37,9 @@ class Problem:
 
     Attributes
     ----------
-    model : SoftmaxRegressionClassifier
+    model : SoftmaxRegressionClassifier or SoftmaxRegressionClassifierCV
+    alpha : float
+        Strength of the penalty, given or chosen.
     terms : list of str
         Names of the features and, last, "intercept".
     X : {ndarray, CSR} of shape (n_rows, n_features)
@@ -63,7 +65,8 @@ class Problem:
         Of the Hessian with the penalty.
     """
 
-    model: SoftmaxRegressionClassifier
+    model: SoftmaxRegressionClassifier | SoftmaxRegressionClassifierCV
+    alpha: float
     terms: list
     X: object
     targets: Targets
@@ -76,6 +79,11 @@ class Problem:
     loss: float
     hessian: np.ndarray
     factor: Factor
+
+    @property
+    def alpha_is_chosen(self):
+        """Whether these data have chosen alpha."""
+        return isinstance(self.model, SoftmaxRegressionClassifierCV)
 
     @property
     def n(self):
@@ -101,7 +109,7 @@ def open_problem(model, X, y, sample_weight, weights, threads):
     ValueError, TypeError
         If the model has no likelihood inference, or these are not its data.
     """
-    _check_model(model)
+    alpha = _check_model(model)
     if weights not in WEIGHTS:
         raise ValueError(f"weights must be one of {WEIGHTS}, got {weights!r}.")
     sample = check_training(
@@ -118,20 +126,21 @@ def open_problem(model, X, y, sample_weight, weights, threads):
     blocks = Blocks(sample.X, targets.Y, targets.s, threads)
     theta = np.column_stack([model.coef_, model.intercept_]).astype(np.float64)
     theta = theta if model.fit_intercept else theta[:, :-1]
-    if model.alpha == 0:
+    if alpha == 0:
         check_not_perfect(model, blocks, targets)
         design = orthonormal_design(blocks, model.fit_intercept, terms)
     else:
         design = scaled_design(blocks, model.fit_intercept)
-    likelihood = Likelihood(blocks, design, n * model.alpha)
+    likelihood = Likelihood(blocks, design, n * alpha)
     gamma = design.coordinates(theta[:-1] - theta[-1])
     _, grad, H, penalised = likelihood.derivatives(gamma)
     factor, step = _newton_step(grad, penalised)
-    if model.alpha == 0:
+    if alpha == 0:
         check_not_separated(likelihood, gamma, H, step, targets.classes, terms)
     _check_optimum(model, factor, -0.5 * float(np.vdot(grad, step)))
     return Problem(
         model=model,
+        alpha=alpha,
         terms=terms,
         X=sample.X,
         targets=targets,
@@ -156,11 +165,13 @@ def term_names(model):
 
 
 def _check_model(model):
-    if not isinstance(model, SoftmaxRegressionClassifier):
+    """Whether there is inference for such a model; the alpha of its fit."""
+    kinds = SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
+    if not isinstance(model, kinds):
         raise TypeError(
-            "model must be a SoftmaxRegressionClassifier, got"
-            f" {type(model).__name__}. Of a pipeline pass the last step, with the X"
-            " that reaches it."
+            "model must be a SoftmaxRegressionClassifier or a"
+            f" SoftmaxRegressionClassifierCV, got {type(model).__name__}. Of a"
+            " pipeline pass the last step, with the X that reaches it."
         )
     check_is_fitted(model, "coefs_")
     if len(model.coefs_) > 1:
@@ -168,17 +179,26 @@ def _check_model(model):
             "Standard errors need a model without hidden layers; this one has"
             f" hidden_layer_sizes={model.hidden_layer_sizes!r}."
         )
-    if is_sparse(model):
+    alpha, l1_ratio = _penalty(model)
+    if alpha > 0 and l1_ratio > 0:
         raise ValueError(
             "Estimates with an L1 penalty have no standard errors: they are zero with"
-            f" positive probability; model has alpha={model.alpha},"
-            f" l1_ratio={model.l1_ratio}."
+            f" positive probability; model has alpha={alpha},"
+            f" l1_ratio={l1_ratio}."
         )
     if model.label_smoothing:
         raise ValueError(
             "With label_smoothing the coefficients do not maximise the likelihood of"
             f" y; model has label_smoothing={model.label_smoothing}, must be 0."
         )
+    return float(alpha)
+
+
+def _penalty(model):
+    """alpha and l1_ratio of the fit."""
+    if isinstance(model, SoftmaxRegressionClassifierCV):
+        return model.alpha_, model.l1_ratio_
+    return model.alpha, model.l1_ratio
 
 
 def _check_classes(targets):

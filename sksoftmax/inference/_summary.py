@@ -171,9 +171,9 @@ def summary(
 
     Parameters
     ----------
-    model : SoftmaxRegressionClassifier
+    model : SoftmaxRegressionClassifier or SoftmaxRegressionClassifierCV
         Fitted without hidden layers. With alpha > 0 standard errors come from the
-        penalised curvature, and the summary says so.
+        penalised curvature, and the summary says so. A chosen alpha counts as given.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data that `model` was fitted on.
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
@@ -243,7 +243,7 @@ def summary(
            [0.481, 6.485]])
     """
     check_level(confidence_level)
-    _check_interval(interval, cov_type, model)
+    _check_interval(interval, cov_type)
     with fit_threads() as threads:
         problem = open_problem(model, X, y, sample_weight, weights, threads)
         groups = check_groups(groups, cov_type, problem.kept.size)
@@ -270,7 +270,7 @@ def summary(
         notes=notes_of(problem, cov_type),
         base=base,
         cov_type=cov_type,
-        alpha=float(model.alpha),
+        alpha=problem.alpha,
         weighted=problem.weighted,
         n=problem.n,
         df=_degrees_of_freedom(problem),
@@ -282,31 +282,29 @@ def summary(
     )
 
 
-def _check_interval(interval, cov_type, model):
+def _check_interval(interval, cov_type):
     if interval not in INTERVALS:
         raise ValueError(f"interval must be one of {INTERVALS}, got {interval!r}.")
-    if interval == "wald":
-        return
-    if cov_type != "nonrobust":
+    if interval == "profile" and cov_type != "nonrobust":
         raise ValueError(
             "interval='profile' trusts the likelihood, not a robust covariance; got"
             f" cov_type={cov_type!r}."
         )
-    if getattr(model, "alpha", 0) > 0:
-        raise ValueError(
-            "interval='profile' needs a likelihood without penalty; model has"
-            f" alpha={model.alpha}, must be 0."
-        )
 
 
 def _degrees_of_freedom(problem):
-    if problem.model.alpha == 0:
+    if problem.alpha == 0:
         return float(problem.gamma.size)
     return float(np.vdot(problem.factor.inverse(), problem.hessian))
 
 
 def _profile_intervals(problem, estimates, level):
     """Ends for each coefficient, shape (n_rows, n_terms, 2)."""
+    if problem.alpha > 0:
+        raise ValueError(
+            "interval='profile' needs a likelihood without penalty; model has"
+            f" alpha={problem.alpha}, must be 0."
+        )
     G, M = estimates.G, estimates.M
     ends = [
         [profile_interval(problem, np.outer(row, column), level) for column in M]

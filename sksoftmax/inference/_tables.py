@@ -115,11 +115,16 @@ def check_level(confidence_level):
 def notes_of(problem, cov_type):
     """Sentences on what limits the use of the standard errors."""
     notes = []
-    if problem.model.alpha > 0:
+    if problem.alpha > 0:
         notes.append(
-            f"Estimates are penalised (alpha={problem.model.alpha:g}): they are shrunk"
+            f"Estimates are penalised (alpha={problem.alpha:g}): they are shrunk"
             " towards zero, standard errors come from the curvature of the penalised"
             " likelihood, and intervals and p-values are not frequentist."
+        )
+    if problem.alpha_is_chosen:
+        notes.append(
+            f"These data have chosen alpha={problem.alpha:g}; standard errors take it"
+            " as given."
         )
     if problem.weighted and cov_type == "nonrobust":
         notes.append(
