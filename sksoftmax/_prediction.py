@@ -120,12 +120,15 @@ class FittedNetworkMixin:
         return self._linear_layer("intercept_")[1]
 
     def _linear_layer(self, name):
-        if not hasattr(self, "coefs_") or len(self.coefs_) > 1:
-            state = "fitted" if hasattr(self, "coefs_") else "not fitted yet"
+        if not hasattr(self, "coefs_"):
             raise AttributeError(
-                f"{name} exists on a fitted {type(self).__name__} without hidden"
-                f" layers; this one is {state}, with hidden_layer_sizes="
-                f"{self.hidden_layer_sizes!r}."
+                f"{name} exists on a fitted {type(self).__name__}; this one is not"
+                " fitted yet."
+            )
+        if len(self.coefs_) > 1:
+            raise AttributeError(
+                f"{name} exists on a {type(self).__name__} without hidden layers; this"
+                f" one has hidden_layer_sizes={self.hidden_layer_sizes!r}."
             )
         layer = self.coefs_[0], self.intercepts_[0]
         # A sparse penalty fixes the gauge itself, and the mean is not it.

@@ -79,6 +79,11 @@ def test_the_answer_is_that_of_a_grid_search(wine, parameters):
     assert_allclose(model.scores_[:, :, :3], folds, rtol=1e-5)
 
 
+def test_before_fit_there_are_no_coefficients():
+    with pytest.raises(AttributeError, match=r"coef_ .* this one is not fitted yet"):
+        _ = SoftmaxRegressionClassifierCV().coef_
+
+
 def test_scores_are_of_fits_without_the_fold_and_the_model_of_all_rows(wine):
     X, y = wine
     folds = list(StratifiedKFold(5).split(X, y))
