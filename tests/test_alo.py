@@ -114,6 +114,21 @@ def test_every_penalty_leaves_rows_out(parameters):
     assert np.corrcoef(true, approximate)[0, 1] > 0.99
 
 
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_two_classes_leave_out_alike_with_one_logit_and_with_two_columns(
+    rng, fit_intercept
+):
+    # Under a trace of the L1 norm there is a column for each class, under none there
+    # is one logit for both.
+    X, y = some_cancer()
+    Y = np.column_stack([0.8 * (y == 0) + 0.1, 0.8 * (y == 1) + 0.1])
+    settings = SoftmaxRegressionClassifier(fit_intercept=fit_intercept, tol=1e-13)
+    s = rng.uniform(0.5, 2.0, len(y))
+    one = approximate_losses(settings, X, Y, s)
+    settings.l1_ratio = 1e-9
+    assert_allclose(one, approximate_losses(settings, X, Y, s), rtol=1e-5)
+
+
 def test_lasso_with_an_even_number_of_classes_leaves_rows_out(rng):
     # All classes of a feature may have weights then, along which nothing has curvature.
     X = rng.standard_normal((120, 3))

@@ -79,6 +79,18 @@ def test_the_answer_is_that_of_a_grid_search(wine, parameters):
     assert_allclose(model.scores_[:, :, :3], folds, rtol=1e-5)
 
 
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+def test_of_two_classes_too_the_answer_is_that_of_a_grid_search(wine, l1_ratio):
+    X, y = wine[0][:, :3], wine[1] == 1
+    model = SoftmaxRegressionClassifierCV(ALPHAS, l1_ratios=l1_ratio).fit(X, y)
+    search = grid_search(model).fit(X, y)
+    means = search.cv_results_["mean_test_score"]
+    assert_allclose(model.mean_scores_[0], means, rtol=1e-5)
+    best = search.best_estimator_
+    assert model.alpha_ == best.alpha
+    assert_allclose(model.coef_, best.coef_, atol=1e-3)
+
+
 def test_before_fit_there_are_no_coefficients():
     with pytest.raises(AttributeError, match=r"coef_ .* this one is not fitted yet"):
         _ = SoftmaxRegressionClassifierCV().coef_
