@@ -75,8 +75,8 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         cv="alo" either "neg_log_loss" or "accuracy". None stands for "accuracy". With
         soft labels "neg_log_loss" is minus the mean cross-entropy; any scorer but these
         two gets the likeliest class of each row.
-    max_iter : int, default=200
-        Iterations of each fit at most.
+    max_iter : int or "auto", default="auto"
+        Iterations of each fit at most; "auto" stands for 200.
     tol : float or "auto", default="auto"
         Tolerance of each fit, as in `SoftmaxRegressionClassifier`.
     verbose : int, default=0
@@ -185,7 +185,7 @@ solver_ : object
         label_smoothing=0.0,
         cv=5,
         scoring="neg_log_loss",
-        max_iter=200,
+        max_iter="auto",
         tol="auto",
         verbose=0,
     ):
