@@ -10,7 +10,7 @@ bin := $(VENV)/bin
 pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
-.PHONY: help demo test lint coverage bench-convex bench-hidden clean
+.PHONY: help demo test lint coverage bench-convex bench-hidden bench-path clean
 
 help:
 	@echo "make demo          the estimator on real data: a table and a picture"
@@ -19,6 +19,7 @@ help:
 	@echo "make coverage      the suite once more: which lines did it not run?"
 	@echo "make bench-convex  softmax regression against other packages"
 	@echo "make bench-hidden  hidden layers against other packages, and their defaults"
+	@echo "make bench-path    sparse fits and paths of penalties against other packages"
 	@echo "make clean         delete all that the other commands made"
 
 demo: $(VENV)/demo.stamp
@@ -42,6 +43,9 @@ bench-convex: $(VENV)/bench.stamp
 bench-hidden: $(VENV)/bench-hidden.stamp
 	$(bin)/python benchmarks/hidden.py
 	$(bin)/python benchmarks/hidden_study.py
+
+bench-path: $(VENV)/bench.stamp
+	$(bin)/python benchmarks/path.py
 
 clean:
 	rm -rf $(VENV) .venv-oldest build dist sksoftmax.egg-info .coverage
