@@ -14,7 +14,7 @@ CONFIGURATIONS = [
     SoftmaxRegressionClassifier(l1_ratio=1.0, grouped=True),
     SoftmaxRegressionClassifier((10,), solver="lbfgs"),
     SoftmaxRegressionClassifier((10,), solver="adam"),
-    SoftmaxRegressionClassifierCV(alphas=4),
+    SoftmaxRegressionClassifierCV(alphas=4, cv=3),
     SoftmaxRegressionClassifierCV(alphas=[0.1, 0.01], l1_ratios=[0.0, 1.0], cv=3),
     SoftmaxRegressionClassifierCV(alphas=4, cv="alo", class_weight="balanced"),
 ]
