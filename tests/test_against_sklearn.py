@@ -326,6 +326,11 @@ def test_requests_exist_for_every_weight():
         )
         model.set_partial_fit_request(classes=True, sample_weight=True)
         model.set_score_request(sample_weight=True)
+        requests = model.get_metadata_routing()
+    weights_and_data = {"sample_weight", "X_val", "y_val", "sample_weight_val"}
+    assert requests.fit.requests == dict.fromkeys(weights_and_data, True)
+    assert requests.partial_fit.requests == {"classes": True, "sample_weight": True}
+    assert requests.score.requests == {"sample_weight": True}
 
 
 def test_feature_names_come_from_a_data_frame(exact):
