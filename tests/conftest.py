@@ -33,6 +33,23 @@ def load_table():
 
 
 @pytest.fixture(scope="session")
+def hsbdemo(load_table):
+    """Programme choice by social class and writing score: X and labels."""
+    table = load_table("hsbdemo.csv")
+    ses = table["ses"]
+    X = np.column_stack([ses == "middle", ses == "high", table["write"].astype(float)])
+    return X, table["prog"]
+
+
+@pytest.fixture(scope="session")
+def anes96(load_table):
+    """Party identification in 1996, seven classes: X and y."""
+    table = {name: x.astype(float) for name, x in load_table("anes96.csv").items()}
+    names = ["logpopul", "selfLR", "age", "educ", "income"]
+    return np.column_stack([table[name] for name in names]), table["PID"].astype(int)
+
+
+@pytest.fixture(scope="session")
 def exact():
     """Make a classifier that stops far below the tolerances of the tests."""
     return partial(SoftmaxRegressionClassifier, tol=1e-14, max_iter=10_000)

@@ -17,18 +17,10 @@ from sksoftmax.inference import (
 
 
 @pytest.fixture(scope="module")
-def hsbdemo(load_table):
-    table = load_table("hsbdemo.csv")
-    ses = table["ses"]
-    X = np.column_stack([ses == "middle", ses == "high", table["write"].astype(float)])
-    return X, np.unique(table["prog"], return_inverse=True)[1]
-
-
-@pytest.fixture(scope="module")
-def anes96(load_table):
-    table = {name: x.astype(float) for name, x in load_table("anes96.csv").items()}
-    names = ["logpopul", "selfLR", "age", "educ", "income"]
-    return np.column_stack([table[name] for name in names]), table["PID"].astype(int)
+def hsbdemo(hsbdemo):
+    """With classes as numbers, which statsmodels takes."""
+    X, y = hsbdemo
+    return X, np.unique(y, return_inverse=True)[1]
 
 
 @pytest.fixture(scope="module")

@@ -36,21 +36,6 @@ def contrasts(model):
 
 
 @pytest.fixture(scope="module")
-def hsbdemo(load_table):
-    table = load_table("hsbdemo.csv")
-    ses = table["ses"]
-    X = np.column_stack([ses == "middle", ses == "high", table["write"].astype(float)])
-    return X, table["prog"]
-
-
-@pytest.fixture(scope="module")
-def anes96(load_table):
-    table = {name: x.astype(float) for name, x in load_table("anes96.csv").items()}
-    names = ["logpopul", "selfLR", "age", "educ", "income"]
-    return np.column_stack([table[name] for name in names]), table["PID"].astype(int)
-
-
-@pytest.fixture(scope="module")
 def glmnet3(load_table):
     table = load_table("glmnet3.csv.gz")
     X = np.column_stack([table[name] for name in ("x1", "x2", "x3", "x4")])
