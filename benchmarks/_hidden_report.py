@@ -5,6 +5,7 @@ from statistics import geometric_mean
 
 import matplotlib.pyplot as plt
 import numpy as np
+from _markdown import table
 from _measure import environment
 
 
@@ -92,7 +93,7 @@ def _table(epochs, dtype):
         for (net, precision, n_threads), times in epochs.items()
         if precision == dtype
     ]
-    return f"## Per epoch, {dtype}\n\n{_markdown(head, rows)}"
+    return f"## Per epoch, {dtype}\n\n{table(head, rows)}"
 
 
 def _targets(targets):
@@ -105,7 +106,7 @@ def _targets(targets):
     ]
     return (
         "## To a validation loss, float32\n\nThe target is MLPClassifier's lowest in 20"
-        f" epochs, and one percent.\n\n{_markdown(head, rows)}"
+        f" epochs, and one percent.\n\n{table(head, rows)}"
     )
 
 
@@ -120,7 +121,7 @@ def _steps(epochs):
         for (net, dtype, n_threads), times in epochs.items()
     ]
     head = ["network", "precision", "threads", "microseconds"]
-    return f"## A whole step of ours, arithmetic included\n\n{_markdown(head, rows)}"
+    return f"## A whole step of ours, arithmetic included\n\n{table(head, rows)}"
 
 
 def _sizes(sizes):
@@ -129,12 +130,7 @@ def _sizes(sizes):
         for net, (pickled, parameters) in sizes.items()
     ]
     head = ["network", "bytes of a pickle", "of the parameters", "beyond 1.2 times"]
-    return f"## Size\n\n{_markdown(head, rows)}"
-
-
-def _markdown(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"## Size\n\n{table(head, rows)}"
 
 
 def _draw(epochs, path):

@@ -147,7 +147,7 @@ def search_watched(oracle, solver, limit):
             gap = oracle.suboptimality(*weights_of(model))
             search.note = f"gives up at {gap:.0e}"
     except _EnoughError:
-        pass
+        pass  # how the watch ends a fit that has told all
     return search
 
 

@@ -3,6 +3,7 @@
 import math
 from statistics import geometric_mean
 
+from _markdown import table
 from _measure import environment
 from _opponents import LONGEST, SOLVERS, TARGETS
 from _profile import draw_profile
@@ -66,11 +67,7 @@ The profile shows, for each solver, on what share of the sets it reaches a gap o
 
 def _verdict(rows):
     """The summary over sets: of each set the harder number of threads counts."""
-    harder = {}
-    for row in rows:
-        kept = harder.get(row.name)
-        if kept is None or (row.ratio(FIRST) or 0) < (kept.ratio(FIRST) or 0):
-            harder[row.name] = row
+    harder = _harder(rows)
     ratios = {n: r.ratio(FIRST) for n, r in harder.items() if r.best(FIRST)}
     reached = {name: ratio for name, ratio in ratios.items() if ratio is not None}
     lines = ["## Summary", ""]
@@ -110,6 +107,16 @@ def _verdict(rows):
     return "\n".join(lines)
 
 
+def _harder(rows):
+    """The row of each set, by its name, at the number of threads that is harder."""
+    harder = {}
+    for row in rows:
+        kept = harder.get(row.name)
+        if kept is None or (row.ratio(FIRST) or 0) < (kept.ratio(FIRST) or 0):
+            harder[row.name] = row
+    return harder
+
+
 def _table(rows, n_threads):
     head = (
         "set",
@@ -145,7 +152,7 @@ def _table(rows, n_threads):
     ]
     title = f"## {n_threads} thread{'s' if n_threads > 1 else ''}"
     note = "~: far behind, scaled from the times of the search. Seconds throughout."
-    return f"{title}\n\n{_markdown(head, body)}\n\n{note}"
+    return f"{title}\n\n{table(head, body)}\n\n{note}"
 
 
 def _memory(rows):
@@ -161,7 +168,7 @@ def _memory(rows):
         if row.peak_memory is not None
     ]
     head = ("set", "ours, MB", "4 arrays of (n, K) + 256 MB", "best opponent, MB")
-    return "## Peak memory of a fit, on top of the data\n\n" + _markdown(head, body)
+    return "## Peak memory of a fit, on top of the data\n\n" + table(head, body)
 
 
 def _passes(passes):
@@ -182,7 +189,7 @@ def _passes(passes):
     return (
         "## One pass against the limit of the machine\n\nA pass gives value and"
         " gradient; its limit is the larger of bytes / bandwidth and operations / GEMM"
-        " peak.\n\n" + _markdown(head, body)
+        " peak.\n\n" + table(head, body)
     )
 
 
@@ -204,7 +211,7 @@ def _growths(growths):
         )
         last = one
     head = ("doubles", "n x p x K", "ours", "times the size before", "passes")
-    return "## Cost as the data double\n\n" + _markdown(head, body)
+    return "## Cost as the data double\n\n" + table(head, body)
 
 
 def _notes(rows):
@@ -220,13 +227,8 @@ def _notes(rows):
         "## Solvers that did not reach a target\n\nThe search ends for a solver after"
         f" {LONGEST:.0f} s or 30 times the best so far, whichever is less, but not"
         " before 10 s (sag, saga: 3 times the best and 0.1 s), at the gap given.\n\n"
-        + _markdown(("set", "solver", "why"), body)
+        + table(("set", "solver", "why"), body)
     )
-
-
-def _markdown(head, body):
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _seconds(x):

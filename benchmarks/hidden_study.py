@@ -18,6 +18,7 @@ from statistics import geometric_mean
 import numpy as np
 import pandas as pd
 from _datasets import TEST_DATA, problem
+from _markdown import table
 from _measure import environment, pinned
 from joblib import Parallel, delayed
 from sklearn.metrics import log_loss
@@ -192,17 +193,15 @@ def _judgement(judged, chosen):
         *("table", "MLPClassifier log-loss", "difference", "accuracy", "difference"),
         *("times faster", "chosen elsewhere", "difference"),
     ]
-    rows = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
+    rows = []
     for name, scores in judged.items():
         theirs, ours = scores["MLPClassifier"], scores["defaults"]
         other = scores["chosen elsewhere"]
-        rows.append(
-            f"| {name} | {theirs[:, 0].mean():.4f} | {_difference(theirs, ours, 0)}"
-            f" | {theirs[:, 1].mean():.4f} | {_difference(theirs, ours, 1)}"
-            f" | {theirs[:, 2].mean() / ours[:, 2].mean():.1f}"
-            f" | {chosen[name]} | {_difference(theirs, other, 0)} |"
-        )
-    return "\n".join(rows)
+        loss, accuracy, seconds = theirs.mean(axis=0)
+        row = [name, f"{loss:.4f}", _difference(theirs, ours, 0), f"{accuracy:.4f}"]
+        row += [_difference(theirs, ours, 1), f"{seconds / ours[:, 2].mean():.1f}"]
+        rows.append([*row, chosen[name], _difference(theirs, other, 0)])
+    return table(head, rows)
 
 
 def _difference(a, b, column):
@@ -212,20 +211,15 @@ def _difference(a, b, column):
 
 
 def _grid_table(grid):
-    rows = [
-        f"| setting | {' | '.join(TABLES)} | mean | seconds |",
-        "| --- " * (len(TABLES) + 3) + "|",
-    ]
+    rows = []
     for setting in GRID:
         cells = [f"{_relative(grid, setting, [name]):+.4f}" for name in TABLES]
         seconds = geometric_mean(
             grid[name, setting][2] / grid[name, "MLPClassifier"][2] for name in TABLES
         )
         mean = _relative(grid, setting, TABLES)
-        rows.append(
-            f"| {setting} | {' | '.join(cells)} | {mean:+.4f} | {seconds:.2f} |"
-        )
-    return "\n".join(rows)
+        rows.append([setting, *cells, f"{mean:+.4f}", f"{seconds:.2f}"])
+    return table(["setting", *TABLES, "mean", "seconds"], rows)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from statistics import geometric_mean, median
 
 import numpy as np
 from _datasets import problem
+from _markdown import table
 from _measure import environment, pinned
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
@@ -243,9 +244,7 @@ def _true_losses(X, y, alphas, i):
 
 
 def _table(title, note, rows):
-    head = list(rows[0])
-    lines = [head, ["---"] * len(head), *([row[key] for key in head] for row in rows)]
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    body = table(list(rows[0]), [list(row.values()) for row in rows])
     ratios = [float(row["ratio"].lstrip("> ")) for row in rows if "ratio" in row]
     mean = ""
     if ratios:
