@@ -5,7 +5,7 @@ importance); their product is the weight that it had in the fit. Only counts mak
 """
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import LinAlgError
@@ -112,16 +112,9 @@ def open_problem(model, X, y, sample_weight, weights, threads):
     alpha = _check_model(model)
     if weights not in WEIGHTS:
         raise ValueError(f"weights must be one of {WEIGHTS}, got {weights!r}.")
-    sample = check_training(
-        copy.copy(model), X, y, sample_weight, classes=model.classes_, reset=False
-    )
-    _check_classes(sample.targets)
-    kept = sample.targets.s > 0
-    sample = sample.take(kept)
-    counts, importance = _counts(sample.targets.s, sample_weight, kept, weights)
-    n = counts.sum()
-    s = counts * importance
-    targets = Targets(sample.targets.classes, sample.targets.Y, s * (n / s.sum()))
+    sample, counts, kept = _observations(model, X, y, sample_weight, weights)
+    targets, n = sample.targets, counts.sum()
+    importance = targets.s / counts
     terms = term_names(model)
     blocks = Blocks(sample.X, targets.Y, targets.s, threads)
     theta = np.column_stack([model.coef_, model.intercept_]).astype(np.float64)
@@ -154,6 +147,22 @@ def open_problem(model, X, y, sample_weight, weights, threads):
         hessian=H,
         factor=factor,
     )
+
+
+def _observations(model, X, y, sample_weight, weights):
+    """The rows with weight, weights scaled to sum to n; counts; and which rows."""
+    sample = check_training(
+        copy.copy(model), X, y, sample_weight, classes=model.classes_, reset=False
+    )
+    _check_classes(sample.targets)
+    kept = sample.targets.s > 0
+    sample = sample.take(kept)
+    targets = sample.targets
+    counts = np.ones(targets.s.size)
+    if weights == "frequency":
+        counts = check_weights(sample_weight, kept.size)[kept]
+    s = targets.s * (counts.sum() / targets.s.sum())
+    return sample._replace(targets=replace(targets, s=s)), counts, kept
 
 
 def term_names(model):
@@ -213,14 +222,6 @@ def _check_classes(targets):
         f"The classes {targets.classes[~targets.present].tolist()} have no weight in y,"
         " so their coefficients have no finite estimate. Fit the model without them."
     )
-
-
-def _counts(s, sample_weight, kept, weights):
-    """Counts and importance of the rows with weight; class weights are importance."""
-    counts = np.ones(s.size)
-    if weights == "frequency":
-        counts = check_weights(sample_weight, kept.size)[kept]
-    return counts, s / counts
 
 
 def _newton_step(grad, H):
