@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sksoftmax._solvers._result import Result
-from sksoftmax._solvers._schedule import CUT, LOWEST_RATE, SCHEDULES
+from sksoftmax._solvers._schedule import CUT, LOWEST_RATE, PLANNED, SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,22 @@ class Patience:
         if len(watched) - since <= self.n_epochs:
             return np.inf
         return max(min(watched[: -self.n_epochs]) - min(watched[-self.n_epochs :]), 0.0)
+
+    def has_learned(self, watched):
+        """Whether the last epoch has about what the null model has, or less."""
+        return bool(watched) and watched[-1] <= 1.1 * self.null_value
+
+    def has_leapt(self, watched):
+        """Whether steps were too long: a plateau may be one far up.
+
+        To end higher than the first epoch did is none, if the training loss is watched;
+        and where nothing was learned, a first epoch far above the null model tells.
+        """
+        if not watched:
+            return False
+        rose = not self.restore_best and watched[-1] > watched[0]
+        far = watched[0] > 10.0 * self.null_value
+        return rose or (far and not self.has_learned(watched))
 
 
 def start_state(training, w, seed):
@@ -91,7 +107,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     batches = objective.batches(
         w, batch_size=training.batch_size, dropout=training.dropout
     )
-    planned = training.schedule == "cosine"
+    planned = training.schedule in PLANNED
     watched, best = [], (np.inf, start, np.nan)
     rate, since = 1.0, 0
     for n_iter in range(1, max_iter + 1):
@@ -114,13 +130,9 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         if training.schedule != "adaptive" or lowered <= LOWEST_RATE:
             break
         rate, since = rate / CUT, len(watched)
-    # To end higher than the first epoch did is no plateau either, and a first epoch far
-    # above what the null model has was one of leaps.
-    learned = bool(watched) and watched[-1] <= 1.1 * patience.null_value
-    leapt = bool(watched) and watched[0] > 10.0 * patience.null_value and not learned
-    rose = bool(watched) and not patience.restore_best and watched[-1] > watched[0]
-    diverged = diverged or rose or leapt
-    if planned and not learned:  # by rates that fall to zero all becomes a plateau
+    diverged = diverged or patience.has_leapt(watched)
+    learned = patience.has_learned(watched)
+    if planned and not learned:  # rates that fall to zero make a plateau of anything
         improvement = np.inf
     if patience.restore_best or diverged:
         _, now, value = best

@@ -16,6 +16,9 @@ SCHEDULES = {
     "adaptive": lambda step, share: 1.0,
 }
 
+# Those that lead to an end, after which there is nothing left to wait for.
+PLANNED = {"cosine"}
+
 # What "adaptive" divides the rate by when nothing improves, and the rate at which it
 # stops: scikit-learn's.
 CUT = 5.0
