@@ -5,10 +5,13 @@ centred: intercepts multiply the columns of X minus their means. There the model
 conditioned where features are far from zero, and weights are the same.
 """
 
+from itertools import islice
+
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sksoftmax._data import dense_with_ones, slice_rows, take_columns
+from sksoftmax._solvers import conjugate_gradients
 
 # Relative to the diagonal: makes a matrix regular along directions that change no
 # probability (all classes of a feature together) and between equal columns.
@@ -126,28 +129,12 @@ class FreeModel(_Model):
             Hv[weights] += penalty.curvature_times(u, v[weights])
             return Hv
 
-        return _conjugate_gradients(product, rhs, inverse)
-
-
-def _conjugate_gradients(product, rhs, inverse):
-    d, residual = np.zeros_like(rhs), rhs.copy()
-    z = inverse * residual
-    conjugate, rest = z, float(residual @ z)
-    enough = 1e-4 * rest
-    for _ in range(200):
-        if not rest > enough:
-            break
-        Hv = product(conjugate)
-        curvature = float(conjugate @ Hv)
-        if not curvature > 0.0:
-            break
-        length = rest / curvature
-        d += length * conjugate
-        residual -= length * Hv
-        z = inverse * residual
-        rest, last = float(residual @ z), rest
-        conjugate = z + rest / last * conjugate
-    return d
+        steps = conjugate_gradients(product, rhs, lambda r: inverse * r)
+        solution, _, start = next(steps)
+        for _, _, rest in islice(steps, 200):
+            if rest <= 1e-4 * start:
+                break
+        return solution
 
 
 # Entries of a chunk of weighted rows: 4 MB, so that it stays in the cache.

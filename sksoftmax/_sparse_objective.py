@@ -14,6 +14,7 @@ from sksoftmax._curvature import Curvature
 from sksoftmax._data import squares
 from sksoftmax._objective import Objective
 from sksoftmax._quadratic import DenseModel, FreeModel
+from sksoftmax._solvers import Iterate
 
 # Intercepts are optimal where the mean of p - y is under this: a few roundings of it.
 _NO_GRADIENT = 1e-15
@@ -71,20 +72,20 @@ class SparseObjective(Objective):
         return Curvature(self)
 
     def at_best_intercepts(self, w):
-        """W with the intercepts that make F least, and F, its gradient and `Hessian`.
+        """The `Iterate` at w with the intercepts that make F least.
 
         Their gradient is zero up to rounding, as the duality gap needs it. Newton's
         method finds them from the probabilities at w alone; X is read for the gradient
         there, a second time, where they were not optimal before.
         """
-        value, grad, hessian = self.value_grad_hessp(w)
-        b = self.network.unpack(grad)[0][1]
+        here = Iterate.at(self, w)
+        b = self.network.unpack(here.grad)[0][1]
         if b is None or np.abs(b).max() <= _NO_GRADIENT:
-            return w, value, grad, hessian
-        shift = self._best_shift(hessian.states, b.size)
+            return here
+        shift = self._best_shift(here.hessian.states, b.size)
         w = w.copy()
         self.network.unpack(w)[0][1][:] += shift
-        return w, *self.value_grad_hessp(w)
+        return Iterate.at(self, w)
 
     def _best_shift(self, states, n_classes):
         """What to add to the intercepts, found by Newton's method."""
@@ -108,17 +109,17 @@ class SparseObjective(Objective):
                 break
         return shift
 
-    def gap(self, w, value, grad, hessian):
-        """Duality gap at w with optimal intercepts, in nats; bounds F(w) - min F."""
-        ((W, b),) = self.network.unpack(w)
+    def gap(self, here):
+        """Duality gap, nats, at an `Iterate` with optimal intercepts."""
+        ((W, b),) = self.network.unpack(here.w)
         logits = 1.0 + float(self.scale @ np.abs(W).max(axis=1))
         if b is not None:
             logits += float(np.abs(b).max())
         return self.penalty.gap(
-            w,
-            grad - self.penalty.grad(w),
-            partial(self._entropy, hessian.states),
-            value,
+            here.w,
+            here.grad - self.penalty.grad(here.w),
+            partial(self._entropy, here.hessian.states),
+            here.value,
             _ROUNDING * logits * self.scale,
         )
 

@@ -5,6 +5,7 @@ callback): an exact one for smooth objectives, a sparse one for sparse penalties
 a mini-batch solver is an optimizer in the hands of `minibatch`. Both return a `Result`.
 """
 
+from sksoftmax._solvers._cg import conjugate_gradients
 from sksoftmax._solvers._lbfgs import lbfgs
 from sksoftmax._solvers._minibatch import (
     Patience,
@@ -15,7 +16,7 @@ from sksoftmax._solvers._minibatch import (
 )
 from sksoftmax._solvers._newton import newton
 from sksoftmax._solvers._prox_newton import prox_newton
-from sksoftmax._solvers._result import Result
+from sksoftmax._solvers._result import Iterate, Result
 from sksoftmax._solvers._schedule import SCHEDULES
 from sksoftmax.optimizers import SGD, Adam
 
@@ -27,9 +28,11 @@ __all__ = [
     "SGD",
     "SPARSE",
     "Adam",
+    "Iterate",
     "Patience",
     "Result",
     "Training",
+    "conjugate_gradients",
     "fits",
     "minibatch",
     "resolve",

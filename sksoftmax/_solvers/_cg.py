@@ -6,6 +6,45 @@ import numpy as np
 from scipy.linalg import eigvalsh_tridiagonal
 
 
+def conjugate_gradients(product, rhs, solve):
+    """Preconditioned conjugate gradients on A x = rhs from x = 0, step by step.
+
+    Parameters
+    ----------
+    product : callable
+        v -> A v, A positive semi-definite.
+    rhs : ndarray of shape (n,)
+    solve : callable
+        r -> M^-1 r.
+
+    Yields
+    ------
+    x : ndarray of shape (n,)
+        The solution so far, always the same array; zero at first.
+    length : float
+        Of the step that led there, 0 at first.
+    rest : float
+        r.M^-1.r of the residual r. The generator ends by itself where a direction has
+        no curvature; else it goes on for ever.
+    """
+    x, residual = np.zeros_like(rhs), rhs.copy()
+    conjugate = z = solve(residual)
+    rest = float(residual @ z)
+    yield x, 0.0, rest
+    while True:
+        Av = product(conjugate)
+        curvature = float(conjugate @ Av)
+        if not curvature > 0.0:
+            return
+        length = rest / curvature
+        x += length * conjugate
+        residual -= length * Av
+        z = solve(residual)
+        rest, before = float(residual @ z), rest
+        yield x, length, rest
+        conjugate = z + rest / before * conjugate
+
+
 class NewtonStep(NamedTuple):
     """An approximate solution d of H d = -g and what it says about F."""
 
@@ -50,37 +89,29 @@ def solve_newton_system(hessian, grad, precondition, *, goal, scale, shrinkage):
     -------
     NewtonStep
     """
-    residual = -grad
-    z = precondition.solve(residual)
-    rest = start = float(residual @ z)
     if precondition.is_exact:
-        return NewtonStep(z, 0.5 * max(rest, 0.0))
-    direction, conjugate, decrement = np.zeros_like(grad), z, 0.0
-    lengths, ratios = [], []
+        step = precondition.solve(-grad)
+        return NewtonStep(step, 0.5 * max(-float(grad @ step), 0.0))
+    decrement, lengths, rests = 0.0, [], []
     enough = 0.1 * goal * precondition.lowest
     floor = shrinkage**2
-    while rest > enough and len(lengths) < precondition.max_products:
-        product = hessian(conjugate)
-        curvature = float(conjugate @ product)
-        if not curvature > 0.0:
+    steps = conjugate_gradients(hessian, -grad, precondition.solve)
+    for x, length, rest in steps:
+        direction = x
+        if rests:
+            lengths.append(length)
+            decrement += length * rests[-1]
+        rests.append(rest)
+        exact = rest <= enough or len(lengths) >= precondition.max_products
+        eta = min(_COARSEST**2, max(decrement / scale, floor))
+        if exact or (lengths and rest <= eta * rests[0]):
             break
-        length = rest / curvature
-        direction += length * conjugate
-        residual -= length * product
-        decrement += length * rest
-        z = precondition.solve(residual)
-        rest, before = float(residual @ z), rest
-        lengths.append(length)
-        ratios.append(rest / before)
-        if rest <= min(_COARSEST**2, max(decrement / scale, floor)) * start:
-            break
-        conjugate = z + ratios[-1] * conjugate
     precondition.n_products += len(lengths)
     if lengths:
-        lowest = _lowest_ritz_value(lengths, ratios)
+        lowest = _lowest_ritz_value(lengths, np.divide(rests[1:], rests[:-1]))
         precondition.lowest = min(precondition.lowest, lowest)
     else:
-        direction = z  # M is good enough, and so is its step
+        direction = precondition.solve(-grad)  # good enough, and so is its step
     # The bound on the rest is only as good as the eigenvalue: it counts twice.
     rest = max(rest, 0.0) / precondition.lowest
     return NewtonStep(direction, 0.5 * decrement + rest)

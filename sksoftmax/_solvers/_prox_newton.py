@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from sksoftmax._solvers._model import minimise_model
-from sksoftmax._solvers._result import Result, optimality_target
+from sksoftmax._solvers._result import Iterate, Result, optimality_target
 
 
 def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
@@ -39,23 +39,23 @@ def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
         w = _follow(sample, w, goal)
     n_iter, best, patience = 0, (np.inf, np.inf), _PATIENCE
     while True:
-        w = objective.centre(w)
-        w, value, grad, hessian = objective.at_best_intercepts(w)
-        gap = objective.gap(w, value, grad, hessian)
-        goal = optimality_target(tol, null_value, value)
-        better = gap < 0.5 * best[0] or value < best[1] * (1.0 - 1e-12)
+        here = objective.at_best_intercepts(objective.centre(w))
+        gap = objective.gap(here)
+        goal = optimality_target(tol, null_value, here.value)
+        better = gap < 0.5 * best[0] or here.value < best[1] * (1.0 - 1e-12)
         patience = _PATIENCE if better else patience - 1
-        best = min(gap, best[0]), min(value, best[1])
+        best = min(gap, best[0]), min(here.value, best[1])
         if gap <= goal or n_iter >= max_iter or patience == 0:
             break
         # The gap falls with the root of what is left of F, so this brings a tenth.
         within = 0.01 * gap * min(gap / null_value, 1.0)
         report = partial(_report, callback, w.size)
-        w, n_iter = _work(objective, w, grad, within, range(n_iter, max_iter), report)
+        iterations = range(n_iter, max_iter)
+        w, n_iter = _work(objective, here.w, here.grad, within, iterations, report)
     if n_iter == 0:
         n_iter = 1
-        callback(n_iter, w, value)
-    return Result(w, value, gap, goal, n_iter)
+        callback(n_iter, here.w, here.value)
+    return Result(here.w, here.value, gap, goal, n_iter)
 
 
 # Passes over all features, in a row, that may bring nothing before a fit is given up.
@@ -103,21 +103,20 @@ def _descend(part, w, goal, iterations, report):
 
     Returns w and the number of the last iteration.
     """
-    value, grad, hessian = part.value_grad_hessp(w)
+    now = Iterate.at(part, w)
     number = iterations.start
     for number in range(iterations.start + 1, iterations.stop + 1):
-        entries = _active_entries(part, w, grad)
-        model = part.model(hessian, entries)
+        entries = _active_entries(part, now.w, now.grad)
+        model = part.model(now.hessian, entries)
         direction, promise = minimise_model(
-            model, part.penalty, model.enter(grad), w[entries]
+            model, part.penalty, model.enter(now.grad), now.w[entries]
         )
-        lower = _step_down(part, w, value, model.leave(direction), promise)
-        if lower is not None:
-            w, (value, grad, hessian) = lower
-        report(number, v=w, value=value)
-        if lower is None or promise <= max(goal, _LAST * abs(value)):
+        lower = _step_down(part, now, model.leave(direction), promise)
+        now = lower or now
+        report(number, v=now.w, value=now.value)
+        if lower is None or promise <= max(goal, _LAST * abs(now.value)):
             break
-    return w, number
+    return now.w, number
 
 
 # A step that promises this part of F is the last: what it leaves is about the square.
@@ -127,28 +126,20 @@ _LAST = 1e-12
 _ROUNDING = 1e-16
 
 
-def _step_down(part, w, value, direction, promise):
-    """The next w with F, gradient and Hessian there, or None if none is lower."""
-    phi = None
-    for power in range(40):
+def _step_down(part, now, direction, promise):
+    """The next iterate, or None if none is lower."""
+    rounding = 100.0 * _ROUNDING * abs(now.value)
+    new = Iterate.at(part, now.w + direction)
+    if new.value <= now.value - 1e-4 * promise:
+        return new
+    if promise < rounding:  # F no longer tells: the model does
+        return new if new.value <= now.value + rounding else None
+    phi = part.along(now.w, direction)
+    for power in range(1, 40):
         t = 0.5**power
-        new = w + t * direction
-        if power == 0:
-            at_new = part.value_grad_hessp(new)
-            lower = at_new[0]
-        else:
-            phi = phi or part.along(w, direction)
-            lower = phi(t)[0]
-        if lower <= value - 1e-4 * t * promise:
-            break
-        if promise < 100.0 * _ROUNDING * abs(value):
-            # F no longer tells: the model does.
-            if lower > value + 100.0 * _ROUNDING * abs(value):
-                return None
-            break
-    else:
-        return None
-    return new, (part.value_grad_hessp(new) if power else at_new)
+        if phi(t)[0] <= now.value - 1e-4 * t * promise:
+            return Iterate.at(part, now.w + t * direction)
+    return None
 
 
 # Features that enter the working set at once: half as many again as have weights, but
