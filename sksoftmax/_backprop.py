@@ -13,10 +13,10 @@ from sksoftmax._loss import batch_loss_grad
 from sksoftmax._threads import Threads
 
 # Operations of a step from which the rows of a batch are divided into two parts, which
-# may run side by side: a millisecond's worth in double precision at 50 GFLOP/s, beside
-# which the 40 microseconds of handing the parts to threads are little. On one thread
-# two parts take 4 % longer than one (784-128-64-10, batches of 200).
-_WORTH_PARTS = 5e7
+# may run side by side. Two threads then take 0.77 (54-256-256-256-7) and 0.85
+# (784-512-256-10) of one thread's time in single precision, but 1.05 of it at 1e8
+# operations (784-128-64-10); on one thread two parts cost up to 6 %.
+_WORTH_PARTS = 1.5e8
 
 
 class BatchObjective:
