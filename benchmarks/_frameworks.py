@@ -140,7 +140,10 @@ class Torch:
             layers += [torch.nn.Linear(m, n, dtype=self.dtype), torch.nn.ReLU()]
         model = torch.nn.Sequential(*layers[:-1])
         optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-        return (torch.compile(model) if self.compiled else model), optimizer
+        if self.compiled:
+            torch.compiler.reset()  # or it gives up after eight networks
+            model = torch.compile(model)
+        return model, optimizer
 
     def train(self, X, y, n_epochs):
         model, optimizer = (

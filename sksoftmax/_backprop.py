@@ -13,10 +13,10 @@ from sksoftmax._loss import batch_loss_grad
 from sksoftmax._threads import Threads
 
 # Operations of a step from which the rows of a batch are divided into two parts, which
-# may run side by side. Two threads then take 0.77 (54-256-256-256-7) and 0.85
-# (784-512-256-10) of one thread's time in single precision, but 1.05 of it at 1e8
-# operations (784-128-64-10); on one thread two parts cost up to 6 %.
-_WORTH_PARTS = 1.5e8
+# may run side by side. Two threads then take 0.68 (54-256-256-256-7), 0.76
+# (784-512-256-10) and 0.92 (784-128-64-10, at 1.3e8) of one thread's time in single
+# precision, but 2 to 3 times as long below 1e7; on one thread two parts cost up to 5 %.
+_WORTH_PARTS = 1e8
 
 
 class BatchObjective:

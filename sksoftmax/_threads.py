@@ -7,7 +7,7 @@ While threads of ours work on blocks of rows, BLAS itself runs on one.
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 
@@ -93,11 +93,19 @@ class Threads:
 
     def map(self, fn, tasks):
         """[fn(task) for task in tasks]."""
-        if self.n_threads == 1 or len(tasks) == 1:
+        if self.n_threads == 1 or len(tasks) <= 1:
             return [fn(task) for task in tasks]
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.n_threads)
-        return list(self._pool.map(fn, tasks))
+        if len(tasks) > self.n_threads:
+            return list(self._pool.map(fn, tasks))
+        # One fewer to wake up: this thread takes a task itself.
+        others = [self._pool.submit(fn, task) for task in tasks[1:]]
+        try:
+            first = fn(tasks[0])
+        finally:
+            wait(others)
+        return [first, *(other.result() for other in others)]
 
     def close(self):
         """End the threads of the pool."""
