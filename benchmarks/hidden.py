@@ -27,9 +27,10 @@ from _frameworks import (
 from _hidden_report import write_report
 from _measure import n_cores, pinned
 
-# Seconds per epoch are (seconds of the longer - of the shorter training) / difference:
-# what a training costs once, as validation, cancels.
-SHORT, LONG, ROUNDS = 1, 4, 5
+# Seconds per epoch are (median of the longer - of the shorter trainings) / difference:
+# what a training costs once, as validation, cancels. The longer is long enough that the
+# noise of the shorter does not tell.
+SHORT, LONG, ROUNDS = 1, 9, 5
 
 # Epochs within which MLPClassifier sets the validation loss that all have to reach.
 EPOCHS_TO_TARGET = 20
@@ -79,11 +80,15 @@ def seconds_per_epoch(contestants, net, dtype):
     runs = defaultdict(list)
     for _ in range(ROUNDS):
         for model in models:
-            short, long = (
-                _seconds(model.train, X, y, n_epochs) for n_epochs in (SHORT, LONG)
-            )
-            runs[model.name].append((long - short) / (LONG - SHORT))
-    return {name: statistics.median(seconds) for name, seconds in runs.items()}
+            for n_epochs in (SHORT, LONG):
+                seconds = _seconds(model.train, X, y, n_epochs)
+                runs[model.name, n_epochs].append(seconds)
+    medians = {key: statistics.median(seconds) for key, seconds in runs.items()}
+    return {
+        model.name: (medians[model.name, LONG] - medians[model.name, SHORT])
+        / (LONG - SHORT)
+        for model in models
+    }
 
 
 def seconds_to_target(contestants, net):
