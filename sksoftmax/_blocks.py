@@ -1,7 +1,9 @@
-"""Blocks of rows and the two ways to use them: apply to each, and add up.
+"""Blocks of rows and the ways to use them: apply to each, and add up.
 
-An objective never sees the data set, only `map` and `sum`; another home for the data
-(a file, a cluster) is another class with these verbs.
+An objective never sees the data set, only verbs: `map`, whose results stay where the
+rows are, `collect`, whose results are wanted here, `sum`, both at once in `map_sum`,
+and `thinned`. Another home for the data (a file, a cluster) is another class with
+these verbs.
 """
 
 from itertools import chain, pairwise
@@ -27,6 +29,11 @@ class Block(NamedTuple):
     X: object  # (n_rows, n_features), dense or CSR
     sY: np.ndarray  # (n_rows, n_classes), targets times weights
     s: np.ndarray  # (n_rows,), sample weights
+
+
+def make_block(number, X, Y, s):
+    """A `Block` of rows whose targets are not multiplied by their weights yet."""
+    return Block(number, X, np.asfortranarray(Y * s[:, None]), s)
 
 
 class PerBlock(list):
@@ -61,6 +68,8 @@ class Blocks:
     s : ndarray of shape (n_rows,)
     threads : Threads
         Runs groups of blocks side by side.
+    first : int
+        Number of the first block, where these are part of more.
 
     Attributes
     ----------
@@ -69,24 +78,19 @@ class Blocks:
         a call whose function has no use for X says so by reads_X=False.
     """
 
-    def __init__(self, X, Y, s, threads):
+    # Bytes of results that `map` keeps before it would rather compute them again.
+    largest_kept = np.inf
+
+    def __init__(self, X, Y, s, threads, first=0):
         self.X, self._Y, self._s = X, Y, s
         self.rows_read = 0
         self._parts = []  # samples of rows, choices of columns
-        work = s.size * Y.shape[1] * (stored_per_row(X) + 40)
-        self.threads = threads if work >= _WORTH_THREADS else Threads()
+        self.threads = threads_worth(threads, X, Y.shape[1])
         self._blocks = [
-            Block(
-                number,
-                slice_rows(X, a, b),
-                np.asfortranarray(Y[a:b] * s[a:b, None]),
-                s[a:b],
-            )
-            for number, (a, b) in enumerate(_block_edges(X, Y.shape[1]))
+            make_block(number, slice_rows(X, a, b), Y[a:b], s[a:b])
+            for number, (a, b) in enumerate(block_edges(X, Y.shape[1]), start=first)
         ]
-        n_groups = min(_N_GROUPS, len(self._blocks))
-        edges = np.linspace(0, len(self._blocks), n_groups + 1).astype(int)
-        self._groups = [range(a, b) for a, b in pairwise(edges)]
+        self._groups = groups_of(range(len(self._blocks)))
 
     @property
     def n_rows(self):
@@ -111,9 +115,19 @@ class Blocks:
         return origin + sums / weight
 
     @property
+    def is_dense(self):
+        """Whether X is an array rather than a CSR matrix."""
+        return is_dense(self.X)
+
+    @property
     def stored_per_row(self):
         """Mean number of stored entries in a row of X."""
         return stored_per_row(self.X)
+
+    @property
+    def largest_sample(self):
+        """Rows of the largest sample that `thinned` is worth being asked for."""
+        return self.n_rows // 4
 
     def map(self, fn, *args, reads_X=True):
         """fn(block, *args) for every block, as a `PerBlock`.
@@ -127,6 +141,10 @@ class Blocks:
 
         return PerBlock(chain.from_iterable(self.threads.map(run, self._groups)))
 
+    def collect(self, fn, *args, reads_X=True):
+        """fn(block, *args) for every block, as a list in this process: small things."""
+        return list(self.map(fn, *args, reads_X=reads_X))
+
     def sum(self, fn, *args, reads_X=True):
         """Sum of fn(block, *args) over the blocks, in block order.
 
@@ -135,9 +153,9 @@ class Blocks:
         self._count(reads_X)
 
         def run(group):
-            return _add_up(self._each(group, fn, args))
+            return add_up(self._each(group, fn, args))
 
-        return _add_up(self.threads.map(run, self._groups))
+        return add_up(self.threads.map(run, self._groups))
 
     def map_sum(self, fn, *args, reads_X=True):
         """Both in one sweep, for an fn that returns (term, value)."""
@@ -151,10 +169,10 @@ class Blocks:
                     values.append(value)
                     yield term
 
-            return _add_up(terms()), values
+            return add_up(terms()), values
 
         totals, values = zip(*self.threads.map(run, self._groups), strict=True)
-        return _add_up(totals), PerBlock(chain.from_iterable(values))
+        return add_up(totals), PerBlock(chain.from_iterable(values))
 
     def thinned(self, n_rows):
         """Blocks of about n_rows random rows, weighted to stand for all.
@@ -162,13 +180,9 @@ class Blocks:
         Every class keeps its share of the rows, and rare classes more than that: up to
         a tenth of an equal share, at weights that make up for it.
         """
-        counts = self.sum(_count_classes, reads_X=False)
-        wanted = np.maximum(n_rows / self.n_rows, 0.1 * n_rows / counts.size / counts)
-        parts = self.map(_draw_rows, np.minimum(wanted, 1.0), reads_X=False)
-        X, Y, s = zip(*parts, strict=True)
-        sample = Blocks(
-            stack_rows(X), np.concatenate(Y), np.concatenate(s), self.threads
-        )
+        rates = sampling_rates(self.sum(count_classes, reads_X=False), n_rows)
+        parts = self.collect(draw_rows, rates, reads_X=False)
+        sample = Blocks(*stacked_parts(parts), self.threads)
         self._parts.append(sample)
         return sample
 
@@ -200,15 +214,43 @@ class Blocks:
             yield fn(self._blocks[i], *own)
 
 
+def threads_worth(threads, X, n_classes):
+    """The threads, or a single one where X is too small to share."""
+    work = X.shape[0] * n_classes * (stored_per_row(X) + 40)
+    return threads if work >= _WORTH_THREADS else Threads()
+
+
+def groups_of(numbers):
+    """A range of block numbers as at most 16 ranges of about the same length."""
+    edges = np.linspace(0, len(numbers), min(_N_GROUPS, len(numbers)) + 1).astype(int)
+    return [numbers[a:b] for a, b in pairwise(edges)]
+
+
+def sampling_rates(counts, n_rows):
+    """Probability for a row of each class to be in a sample of about n_rows.
+
+    counts holds the rows of each class.
+    """
+    rates = np.maximum(n_rows / counts.sum(), 0.1 * n_rows / counts.size / counts)
+    return np.minimum(rates, 1.0)
+
+
+def stacked_parts(parts):
+    """X, Y and s of what `draw_rows` returns for several blocks."""
+    X, Y, s = zip(*parts, strict=True)
+    return stack_rows(X), np.concatenate(Y), np.concatenate(s)
+
+
 def _block_differences(block, origin):
     return weighted_sums(block.X - origin, block.s), block.s.sum()
 
 
-def _count_classes(block):
+def count_classes(block):
+    """Rows of each class; a soft row counts for several, in parts."""
     return (block.sY / block.s[:, None]).sum(axis=0)
 
 
-def _draw_rows(block, rates):
+def draw_rows(block, rates):
     """Rows of a block, each kept with the mean rate of its classes."""
     Y = block.sY / block.s[:, None]
     rate = Y @ rates
@@ -216,7 +258,8 @@ def _draw_rows(block, rates):
     return block.X[rows], Y[rows], block.s[rows] / rate[rows]
 
 
-def _block_edges(X, n_classes):
+def block_edges(X, n_classes):
+    """First and last row of each block, from the shape of the data alone."""
     n_rows = X.shape[0]
     row_bytes = 8.0 * (stored_per_row(X) + 3 * n_classes)
     # The gradient of a block is as large as w: where w is larger than a block, larger
@@ -226,7 +269,7 @@ def _block_edges(X, n_classes):
     return [(start, min(start + rows, n_rows)) for start in range(0, n_rows, rows)]
 
 
-def _add_up(terms):
+def add_up(terms):
     """Sum of numbers, arrays or tuples of them; no term is overwritten."""
     terms = iter(terms)
     first = next(terms)

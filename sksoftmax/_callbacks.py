@@ -15,11 +15,13 @@ class History:
     def __init__(self, validation, verbose):
         self.validation = validation
         self.verbose = verbose
+        self.w = None  # the last iterate
         self.loss_curve = []
         self.validation_loss_curve = []
         self.validation_score_curve = []
 
     def __call__(self, n_iter, w, value):
+        self.w = w
         self.loss_curve.append(value)
         line = f"iteration {n_iter:4d}   loss {value:.8f}"
         watched = value

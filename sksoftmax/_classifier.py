@@ -14,9 +14,10 @@ from sklearn.utils.metaestimators import available_if
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._fitting import fit_epoch, fit_network, warn_unless_converged
-from sksoftmax._posing import Start, hidden_sizes, is_sparse
+from sksoftmax._posing import Start, hidden_sizes, is_sparse, reads_in_passes
 from sksoftmax._prediction import FittedNetworkMixin
-from sksoftmax._sample import check_training, check_validation
+from sksoftmax._sample import check_training
+from sksoftmax._sources import check_training_source, check_validation_source
 from sksoftmax._targets import is_soft
 
 
@@ -303,9 +304,10 @@ default="cosine"
     def fit(
         self,
         X: ArrayLike,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
+        classes: ArrayLike | None = None,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
@@ -314,14 +316,20 @@ default="cosine"
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or batches
             Training data, float32 or float64; anything else is converted to float64.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            For an exact solver without hidden layers they may be larger than memory: a
+            `numpy.memmap`, which is read in slices of rows, or batches, with y=None: a
+            sequence of ``(X, y)`` or ``(X, y, sample_weight)``, or a function that
+            returns a new iterator over them each time it is called.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels of any sortable type, or soft labels: rows of at least two
             probabilities that sum to 1. The columns of a data frame name the classes;
-            else they are 0, 1, ...
+            else they are 0, 1, ... None only where X has batches.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0. A row of weight 0 is as if it were not there.
+        classes : array-like of shape (n_classes,), default=None
+            All labels, those that y lacks included; None for the labels in y.
         X_val, y_val, sample_weight_val : array-like, default=None
             Validation data, for `validation_loss_curve_` and early stopping.
 
@@ -333,22 +341,33 @@ default="cosine"
         Raises
         ------
         ValueError, TypeError
-            If a parameter or the data cannot be used; the message names the culprit.
+            If a parameter or the data cannot be used; the message names the culprit,
+            and the batch, counted from 0.
+        KeyboardInterrupt
+            As it comes. With `warm_start` the last iterate of an exact solver is kept
+            then, and the next fit goes on from there.
         """
         checked = copy.copy(self)
-        training = check_training(checked, X, y, sample_weight)
+        classes = None if classes is None else np.unique(classes)
+        in_passes = reads_in_passes(self)
+        training = check_training_source(
+            checked, (X, y, sample_weight), classes=classes, in_passes=in_passes
+        )
         classes = training.targets.classes
-        validation = check_validation(
-            checked, training, X_val, y_val, sample_weight_val
+        validation = check_validation_source(
+            checked, training, (X_val, y_val, sample_weight_val), in_passes=in_passes
         )
         start = Start(seed=check_random_state(self.random_state).randint(2**31 - 1))
         if self.warm_start and hasattr(self, "coefs_"):
             self._check_continues(checked, classes)
             start = self._current(start.seed)
         fitted = fit_network(self, training, validation, start)
-        warn_unless_converged(self, fitted)
+        if not fitted.result.interrupted:
+            warn_unless_converged(self, fitted)
         self._keep(checked, classes, fitted)
         self._state = fitted.result.state if self.warm_start else {}
+        if fitted.result.interrupted:
+            raise KeyboardInterrupt
         return self
 
     @available_if(_trains_by_minibatches)

@@ -67,12 +67,12 @@ class Curvature:
         """
         rows_of = partial(_rows, centre=self.centre, columns=columns, ones=self._ones)
         if n_rows is None:
-            parts = self._blocks.map(_block_all, hessian.states, rows_of)
+            parts = self._blocks.collect(_block_all, hessian.states, rows_of)
         else:
             self._measure()
             masses = self._blocks.sum(_block_masses, hessian.states, reads_X=False)
             inverse = 1.0 / np.maximum(masses, np.finfo(float).tiny)
-            scores = self._blocks.map(
+            total, scores = self._blocks.map_sum(
                 _block_scores,
                 hessian.states,
                 inverse,
@@ -80,13 +80,12 @@ class Curvature:
                 4.0 * self._blocks.n_rows / n_rows,
                 reads_X=False,
             )
-            factor = n_rows / sum(float(score.sum()) for score in scores)
             self._n_draws += 1
-            parts = self._blocks.map(
+            parts = self._blocks.collect(
                 _block_draw,
                 hessian.states,
                 scores,
-                factor,
+                n_rows / total,
                 self._n_draws,
                 rows_of,
                 reads_X=False,  # but for few rows
@@ -167,13 +166,14 @@ def _block_masses(block, state):
 
 
 def _block_scores(block, state, inverse, distances, farthest):
-    """Share of the curvature times distance.
+    """Share of the curvature times distance, in all and of each row.
 
     Beyond `farthest` a row is certain to be drawn, and more would take from the others.
     """
     _, sP = state
     distances = np.minimum(distances, farthest)
-    return (sharpness(sP, block.s) @ inverse) * (1.0 + distances)
+    scores = (sharpness(sP, block.s) @ inverse) * (1.0 + distances)
+    return float(scores.sum()), scores
 
 
 def _rows(X, *, centre, columns, ones):

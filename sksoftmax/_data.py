@@ -4,6 +4,8 @@ This is the only room that looks at the type of X. Dense arrays stay as they are
 memory order and precision; sparse input becomes CSR.
 """
 
+from mmap import mmap
+
 import numpy as np
 from scipy.sparse import csr_matrix, hstack, issparse, vstack
 from sklearn.utils.validation import validate_data
@@ -21,6 +23,52 @@ def check_X(estimator, X, *, reset):
     Names and number of features go to `estimator` (or are compared with it).
     """
     return validate_data(estimator, X, reset=reset, **_FORMS)
+
+
+def convert_X(X):
+    """X in the form that `check_X` gives, without looking at its entries again."""
+    if issparse(X):
+        X = X.tocsr()
+    elif not isinstance(X, np.ndarray):
+        X = np.asarray(X)
+    return X if X.dtype in _FORMS["dtype"] else X.astype(np.float64)
+
+
+def is_memory_mapped(X):
+    """Whether X is a table in a file that is read where it is used."""
+    if issparse(X):
+        owner = getattr(X, "data", None)
+        while isinstance(owner, np.ndarray) and owner.base is not None:
+            owner = owner.base  # scipy hides the array that was passed behind a view
+        return isinstance(owner, mmap) and X.format == "csr"
+    return isinstance(X, np.memmap) and X.ndim == 2 and X.shape[0] > 0
+
+
+def are_batches(X):
+    """Whether X is made of batches: something to call or iterate over, not a table."""
+    if callable(X):
+        return True
+    if any(hasattr(X, name) for name in ("__array__", "__dataframe__", "shape")):
+        return False
+    if isinstance(X, list | tuple):
+        return bool(X) and all(
+            isinstance(batch, tuple) and hasattr(batch[0], "shape") for batch in X
+        )
+    return hasattr(X, "__iter__") and not isinstance(X, str | bytes | dict | set)
+
+
+def is_exhaustible(X):
+    """Whether X can be gone through only once."""
+    return hasattr(X, "__next__")
+
+
+def n_bytes(value):
+    """Bytes of the arrays in a value, which may be in tuples and lists."""
+    if isinstance(value, tuple | list):
+        return sum(map(n_bytes, value))
+    if issparse(value):
+        return n_bytes([value.data, value.indices, value.indptr])
+    return getattr(value, "nbytes", 0)
 
 
 def is_dense(X):

@@ -14,7 +14,6 @@ from sksoftmax._callbacks import History
 from sksoftmax._network import centre_classes, insert_absent_classes, split_logit
 from sksoftmax._posing import (
     Fitted,
-    blocks_of,
     hidden_sizes,
     inputs_of,
     is_sparse,
@@ -61,7 +60,7 @@ def fit_network(settings, training, validation, start):
             f"dropout={settings.dropout} needs a mini-batch solver, got"
             f" solver={settings.solver!r}."
         )
-    training = training.take(training.targets.s > 0)
+    training = training.with_weight()
     if settings.early_stopping and not exact and validation is None:
         # A training that goes on holds out the same rows of the same data.
         seed = (start.state or {}).get("seed", start.seed)
@@ -79,7 +78,7 @@ def fit_network(settings, training, validation, start):
     else:
         run = _run_exact if exact else run_minibatch
     fitted = run(settings, training, validation, start, solver)
-    return finish(settings, fitted, present, training.X.dtype)
+    return finish(settings, fitted, present, training.dtype)
 
 
 def finish(settings, fitted, present, dtype):
@@ -103,8 +102,7 @@ def fit_epoch(settings, training, start):
             " early_stopping=False, got early_stopping=True."
         )
     solver = "adam" if settings.solver == "auto" else settings.solver
-    training = training.take(training.targets.s > 0)
-    training = training.smooth(settings.label_smoothing)
+    training = training.with_weight().smooth(settings.label_smoothing)
     fitted = run_minibatch(settings, training, None, start, solver, is_part=True)
     return _in_dtype(fitted, training.X.dtype)
 
@@ -162,7 +160,8 @@ def _run_exact(settings, training, validation, start, solver):
         run = partial(_run_full_batch, settings, threads=threads)
         if hidden_sizes(settings):
             return _on_inputs(settings, training, validation, start, run)
-        if not is_wide(settings, training):
+        in_memory = training.is_in_memory and getattr(validation, "is_in_memory", True)
+        if not (in_memory and is_wide(settings, training)):
             return run(training, validation, start)
         space = RowSpace(training.X)
         training = training._replace(X=space.coordinates)
@@ -199,9 +198,10 @@ def _run_full_batch(settings, training, validation, start, *, threads):
     else:
         w = pack_layers(network, layers)
     history = History(validation_of(network, validation, threads), settings.verbose)
-    blocks = blocks_of(training, threads)
+    blocks = training.blocks(threads)
     objective = objective_of(settings, network, blocks, targets.total_weight)
-    return solve(settings, objective, targets, w, history)
+    fitted = solve(settings, objective, targets, w, history)
+    return fitted._replace(n_passes=blocks.n_passes)  # those of a survey included
 
 
 def solve(settings, objective, targets, w, history):
@@ -210,14 +210,19 @@ def solve(settings, objective, targets, w, history):
     solver, tol = resolve_solver(settings), settings.tol
     if tol == "auto":
         tol = 1e-8 if network.is_linear else 1e-4
-    result = _solvers.FULL_BATCH[solver](
-        objective,
-        w,
-        tol=tol,
-        null_value=targets.null_value(settings.fit_intercept),
-        max_iter=200 if settings.max_iter == "auto" else settings.max_iter,
-        callback=history,
-    )
+    try:
+        result = _solvers.FULL_BATCH[solver](
+            objective,
+            w,
+            tol=tol,
+            null_value=targets.null_value(settings.fit_intercept),
+            max_iter=200 if settings.max_iter == "auto" else settings.max_iter,
+            callback=history,
+        )
+    except KeyboardInterrupt:
+        if not (settings.warm_start and history.loss_curve):
+            raise
+        result = _solvers.interrupted(history.w, history.loss_curve)
     separated = targets.classes[_separated_classes(settings, objective, result)]
     layers = layers_of(network, result.w)
     if network.is_linear:

@@ -113,6 +113,15 @@ class Network:
             W[:] = rng.uniform(-1.0, 1.0, size=(m, n)) * np.sqrt(6.0 / (m + n))
         return w
 
+    def kept(self, tape):
+        """What of a tape X and w do not tell: nothing without hidden layers."""
+        return tape.inputs[1:], tape.slopes
+
+    def restored(self, kept, X, w):
+        """The tape of which `kept` was kept."""
+        inputs, slopes = kept
+        return Tape([W for W, _ in self.unpack(w)], [X, *inputs], slopes)
+
     def logits(self, X, layers):
         """Z of the layers [(W_1, b_1), ...], shape (n_rows, n_classes)."""
         return self._forward(X, layers, None)

@@ -66,7 +66,7 @@ class Objective:
         """
         if self.penalty.strength.any() or value > 1e-5 * null_value:
             return False
-        smallest = min(self.blocks.map(_block_smallest_weight, reads_X=False))
+        smallest = min(self.blocks.collect(_block_smallest_weight, reads_X=False))
         return self.network.is_linear and value * self.total_weight < 0.69 * smallest
 
     def separates(self, d):
@@ -76,7 +76,8 @@ class Objective:
         rises: quasi-complete separation (Albert and Anderson 1984, Biometrika 71:1). A
         class counts where all its rows gain on all others.
         """
-        sizes, leads = zip(*self.blocks.map(_block_leads, self.network, d), strict=True)
+        leads = self.blocks.collect(_block_leads, self.network, d)
+        sizes, leads = zip(*leads, strict=True)
         largest, lead = max(sizes), np.min(leads, axis=0)
         if not (lead >= -1e-4 * largest).all():
             return np.zeros(lead.size, dtype=bool)
@@ -104,7 +105,7 @@ class Objective:
         network = self.network
         n_free = network.n_params * network.n_free_logits // network.n_units[-1]
         n_rows = max(10 * n_free, 2000)
-        while 4 * n_rows <= self.blocks.n_rows:
+        while n_rows <= self.blocks.largest_sample:
             blocks = self.blocks.thinned(n_rows)
             weight = float(blocks.sum(_block_weight, reads_X=False))
             sample = type(self)(
@@ -133,7 +134,7 @@ class Objective:
         """F(w), its gradient, and the `Hessian` at w."""
         (total, grad), states = self.blocks.map_sum(_block_state, self.network, w)
         value, grad = self._add_penalty(w, total, grad)
-        return value, grad, Hessian(self, states)
+        return value, grad, Hessian(self, w, states)
 
     def along(self, w, d):
         """phi(t) -> (F(w + t d), its slope in t).
@@ -169,14 +170,16 @@ class Objective:
 
 
 class Hessian:
-    """The Hessian at some w as a function of v, and what it is made of.
+    """The Hessian at w as a function of v, and what it is made of.
 
     Calling it multiplies a flat v, where that pays in single precision. `states` holds
-    per block the tape of the network and sP, the weighted probabilities.
+    per block what the network keeps of its tape and sP, the weighted probabilities. X
+    is not in there: it may be larger than memory.
     """
 
-    def __init__(self, objective, states):
+    def __init__(self, objective, w, states):
         self.objective = objective
+        self.w = w
         self.states = states
         self._single_states = None
 
@@ -185,7 +188,7 @@ class Hessian:
         single = objective.single_copy()
         if single is None:
             product = objective.blocks.sum(
-                _block_hessp, objective.network, self.states, v
+                _block_hessp, objective.network, self.w, self.states, v
             )
         else:
             if self._single_states is None:
@@ -220,11 +223,12 @@ def _block_value_and_grad(block, network, w):
 def _block_state(block, network, w):
     Z, tape = network.linearize(block.X, w)
     value, dZ, sP = loss_grad(Z, block.sY, block.s)
-    return (value, network.vjp(tape, dZ)), (tape, sP)
+    return (value, network.vjp(tape, dZ)), (network.kept(tape), sP)
 
 
-def _block_hessp(block, network, state, v):
-    tape, sP = state
+def _block_hessp(block, network, w, state, v):
+    kept, sP = state
+    tape = network.restored(kept, block.X, w)
     return network.vjp(tape, loss_hessp(sP, block.s, network.jvp(tape, v)))
 
 
@@ -240,7 +244,7 @@ def _line_value_and_slope(block, line, t):
 
 
 def _block_smallest_weight(block):
-    return float(block.s.min())
+    return float(block.s.min(initial=np.inf))
 
 
 def _block_leads(block, network, d):
@@ -256,4 +260,4 @@ def _block_leads(block, network, d):
     least = np.full(Z.shape[1], np.inf)
     np.minimum.at(least, own, lead)
     Z[rows, own] = 0.0
-    return float(np.abs(lead).max()), least
+    return float(np.abs(lead).max(initial=0.0)), least

@@ -10,7 +10,6 @@ from sksoftmax._callbacks import History
 from sksoftmax._data import is_dense, squares, weighted_sums
 from sksoftmax._fitting import finish, solve
 from sksoftmax._posing import (
-    blocks_of,
     is_sparse,
     is_wide,
     largest_alpha,
@@ -124,7 +123,7 @@ class _Objectives:
 
     def __init__(self, settings, network, training, threads):
         self._settings, self._network = settings, network
-        self._blocks = blocks_of(training, threads)
+        self._blocks = training.blocks(threads)
         self._total_weight = training.targets.total_weight
         self._last = {}  # by whether the penalty is sparse
         self._preconditioner = None

@@ -10,7 +10,6 @@ import numpy as np
 
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._blocks import Blocks
 from sksoftmax._callbacks import History
 from sksoftmax._data import is_dense
 from sksoftmax._network import Network, centre_classes, subtract_classes
@@ -67,9 +66,15 @@ def resolve_solver(settings):
     )
 
 
+def reads_in_passes(settings):
+    """Whether all that the solver does with X is to pass over all of its rows."""
+    solver = resolve_solver(settings)
+    return solver in _solvers.EXACT and not hidden_sizes(settings)
+
+
 def prepare(settings, training):
     """The rows and classes with weight, targets smoothed, and a mask of the classes."""
-    training = training.take(training.targets.s > 0).smooth(settings.label_smoothing)
+    training = training.with_weight().smooth(settings.label_smoothing)
     present = training.targets.present
     return training.restrict(present), present
 
@@ -80,7 +85,7 @@ def inputs_of(settings, training, start, is_part=False):
     is_part means one epoch of a training without known end.
     """
     if not hidden_sizes(settings):
-        return identity(training.X.shape[1])
+        return identity(training.n_features)
     if start.state and "inputs" in start.state:
         return Inputs(*start.state["inputs"])
     return standardise(
@@ -132,7 +137,7 @@ def n_logits_of(settings, targets):
 def network_of(settings, training, n_logits=None):
     """The network of these settings for the data; as many logits as classes if None."""
     n_units = (
-        training.X.shape[1],
+        training.n_features,
         *hidden_sizes(settings),
         n_logits or training.targets.classes.size,
     )
@@ -142,7 +147,7 @@ def network_of(settings, training, n_logits=None):
 def null_model(training):
     """The layer of the best model without features, which has a closed form."""
     log_shares = np.log(training.targets.shares)
-    W = np.zeros((training.X.shape[1], log_shares.size))
+    W = np.zeros((training.n_features, log_shares.size))
     return centre_classes(W, log_shares)
 
 
@@ -180,11 +185,6 @@ def _sparse_penalty(settings, network):
     )
 
 
-def blocks_of(sample, threads):
-    """Rows of a sample in blocks."""
-    return Blocks(sample.X, sample.targets.Y, sample.targets.s, threads)
-
-
 def objective_of(
     settings, network, blocks, total_weight, make_preconditioner=Preconditioner
 ):
@@ -200,7 +200,7 @@ def validation_of(network, validation, threads):
         return None
     return Objective(
         network,
-        blocks_of(validation, threads),
+        validation.blocks(threads),
         L2Penalty(np.zeros(network.n_params)),
         validation.targets.total_weight,
     )
@@ -218,7 +218,7 @@ def largest_alpha(settings, training):
     with fit_threads() as threads:
         objective = SparseObjective(
             network,
-            blocks_of(training, threads),
+            training.blocks(threads),
             penalty,
             training.targets.total_weight,
         )

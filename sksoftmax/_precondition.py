@@ -19,7 +19,6 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
 from sksoftmax._curvature import Curvature, dense_hessian_of_rows, sharpness
-from sksoftmax._data import is_dense
 
 # Nanoseconds on one core (2.6 GHz, AVX-512), where only ratios matter. Measured on
 # digits, letter and tables of 5,000 to 300,000 rows, where the sums below were within a
@@ -213,7 +212,7 @@ def _ladder(objective):
     if not objective.network.is_linear:
         return [Rung(Identity, n, 0.0)], _CALL
     q = objective.network.n_params // n_classes
-    flop = _FLOP if is_dense(objective.blocks.X) else _SPARSE_FLOP
+    flop = _FLOP if objective.blocks.is_dense else _SPARSE_FLOP
     product = _CALL + n * n_classes * (4.0 * stored * flop + _ENTRY)
     diagonal = _CALL + n * (n_classes * (2.0 * stored * flop + 2.0) + 1.2 * stored)
     draw = 2.0 * _CALL + n * n_classes * _ENTRY

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
+from sksoftmax._blocks import Blocks
 from sksoftmax._data import check_X, take_rows
 from sksoftmax._targets import (
     Targets,
@@ -23,6 +24,26 @@ class Sample(NamedTuple):
     X: object  # (n_samples, n_features), dense or CSR
     targets: Targets
     factors: np.ndarray | None  # (n_classes,)
+
+    is_in_memory = True
+
+    @property
+    def n_features(self):
+        """Number of columns of X."""
+        return self.X.shape[1]
+
+    @property
+    def dtype(self):
+        """Of X."""
+        return self.X.dtype
+
+    def with_weight(self):
+        """The rows that have weight."""
+        return self.take(self.targets.s > 0)
+
+    def blocks(self, threads):
+        """The rows in blocks."""
+        return Blocks(self.X, self.targets.Y, self.targets.s, threads)
 
     def take(self, rows):
         """The rows of a mask."""

@@ -72,7 +72,7 @@ def is_worth_copying(objective):
     return (
         network.is_linear
         and entries * network.n_units[-1] >= _WORTH_COPYING
-        and 4.0 * entries <= _LARGEST_COPY
+        and 4.0 * entries <= min(_LARGEST_COPY, blocks.largest_kept)
     )
 
 

@@ -13,8 +13,48 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d
 
 
+class _Masses:
+    """What follows from the weight `mass` on each class, and `total_weight`."""
+
+    @property
+    def shares(self):
+        """Weighted share of each class, shape (n_classes,)."""
+        return self.mass / self.total_weight
+
+    @property
+    def present(self):
+        """Whether any weight is on a class, shape (n_classes,)."""
+        return self.mass > 0
+
+    def null_value(self, fit_intercept):
+        """J of the best model without features, in nats."""
+        if fit_intercept:
+            return float(entr(self.shares).sum())
+        return float(np.log(self.classes.size))
+
+
 @dataclass(frozen=True)
-class Targets:
+class Tally(_Masses):
+    """Targets that are not in memory, as far as they are known at once.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+    mass : ndarray of shape (n_classes,)
+        Weight of each class.
+    """
+
+    classes: np.ndarray
+    mass: np.ndarray
+
+    @property
+    def total_weight(self):
+        """S, the sum of the weights."""
+        return float(self.mass.sum())
+
+
+@dataclass(frozen=True)
+class Targets(_Masses):
     """Targets as the objective wants them.
 
     Attributes
@@ -36,20 +76,9 @@ class Targets:
         return float(self.s.sum())
 
     @property
-    def shares(self):
-        """Weighted share of each class, shape (n_classes,)."""
-        return self.s @ self.Y / self.total_weight
-
-    @property
-    def present(self):
-        """Whether any weight is on a class, shape (n_classes,)."""
-        return self.s @ self.Y > 0
-
-    def null_value(self, fit_intercept):
-        """J of the best model without features, in nats."""
-        if fit_intercept:
-            return float(entr(self.shares).sum())
-        return float(np.log(self.classes.size))
+    def mass(self):
+        """Weight of each class, shape (n_classes,)."""
+        return self.s @ self.Y
 
     @property
     def labels(self):
@@ -102,6 +131,27 @@ def encode(y, classes=None, *, name="y"):
     else:
         classes, Y = _encode_labels(y, classes, name)
     return Targets(classes, Y, np.ones(Y.shape[0]))
+
+
+def encode_again(y, classes):
+    """Targets of a y that `encode` has found to be right, or the error if it is not.
+
+    y is what `label_array` returned, or some of its rows.
+    """
+    if y.ndim == 2:
+        return Targets(classes, y, np.ones(y.shape[0]))
+    codes = np.searchsorted(classes, y)
+    np.minimum(codes, classes.size - 1, out=codes)
+    if not np.array_equal(classes[codes], y):
+        return encode(y, classes)
+    Y = np.zeros((codes.size, classes.size))
+    Y[np.arange(codes.size), codes] = 1.0
+    return Targets(classes, Y, np.ones(codes.size))
+
+
+def label_array(y, classes):
+    """y as an array for `encode_again`."""
+    return encode(y, classes).Y if is_soft(y) else column_or_1d(y)
 
 
 def hard_labels(y, classes):
@@ -172,8 +222,11 @@ def _encode_labels(y, classes, name):
     return found, Y
 
 
-def check_weights(sample_weight, n_samples, *, name="sample_weight"):
-    """Sample weights as floats, shape (n_samples,): finite, >= 0 and not all zero."""
+def check_weights(sample_weight, n_samples, *, name="sample_weight", is_part=False):
+    """Sample weights as floats, shape (n_samples,): finite, >= 0 and not all zero.
+
+    Those of a part of the samples may all be zero.
+    """
     if sample_weight is None:
         return np.ones(n_samples)
     if isinstance(sample_weight, Real):
@@ -188,7 +241,7 @@ def check_weights(sample_weight, n_samples, *, name="sample_weight"):
         )
     if (s < 0).any():
         raise ValueError(f"{name} must be >= 0, got {s.min()}.")
-    if not s.any():
+    if not (is_part or s.any()):
         raise ValueError(f"{name} must not be zero for all samples.")
     return s
 
@@ -198,7 +251,7 @@ def class_factors(targets, class_weight):
     if class_weight is None:
         return None
     if isinstance(class_weight, str):  # "balanced"
-        mass = targets.s @ targets.Y
+        mass = targets.mass
         balanced = targets.total_weight / np.count_nonzero(mass)
         return np.divide(balanced, mass, out=np.ones_like(mass), where=mass > 0)
     names = targets.classes.tolist()
@@ -216,7 +269,7 @@ def class_factors(targets, class_weight):
     return factors
 
 
-def weigh(targets, factors):
+def weigh(targets, factors, *, is_part=False):
     """Targets with class factors multiplied in.
 
     A soft row counts as its classes stacked, class k with weight y_ik: factors c turn
@@ -227,7 +280,7 @@ def weigh(targets, factors):
     Y = targets.Y * factors
     sums = Y.sum(axis=1)
     s = targets.s * sums
-    if not s.any():
+    if not (is_part or s.any()):
         raise ValueError("class_weight leaves no sample with a positive weight.")
     Y = np.divide(Y, sums[:, None], out=targets.Y.copy(), where=sums[:, None] > 0)
     return replace(targets, Y=Y, s=s)

@@ -275,7 +275,7 @@ def test_heavy_features_share_a_block_where_there_are_too_many(rng, build, monke
 @pytest.mark.parametrize("store", ["dense", "sparse"])
 def test_costs_ascend_along_the_ladder(n_rows, n_features, n_classes, store):
     class FakeBlocks:
-        X = scipy.sparse.csr_array((1, 1)) if store == "sparse" else np.zeros((1, 1))
+        is_dense = store == "dense"
         stored_per_row = n_features if store == "dense" else 2 + n_features // 100
 
     FakeBlocks.n_rows = n_rows

@@ -16,7 +16,7 @@ from sksoftmax._solvers._minibatch import (
 )
 from sksoftmax._solvers._newton import newton
 from sksoftmax._solvers._prox_newton import prox_newton
-from sksoftmax._solvers._result import Iterate, Result
+from sksoftmax._solvers._result import Iterate, Result, interrupted
 from sksoftmax._solvers._schedule import SCHEDULES
 from sksoftmax.optimizers import SGD, Adam
 
@@ -34,6 +34,7 @@ __all__ = [
     "Training",
     "conjugate_gradients",
     "fits",
+    "interrupted",
     "minibatch",
     "resolve",
     "start_state",

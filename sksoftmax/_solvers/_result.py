@@ -36,6 +36,7 @@ class Result:
     target: float  # what it was compared with, nats
     n_iter: int
     diverged: bool = False  # the value left the finite numbers
+    interrupted: bool = False  # by the user
     separated: bool = False  # F has no minimum, only the infimum 0
     completed: bool = False  # a schedule that leads to an end has come to it
     step: np.ndarray | None = None  # the last step of a Newton method
@@ -48,6 +49,11 @@ class Result:
             (self.optimality <= self.target or self.completed)
             and not (self.diverged or self.separated)
         )
+
+
+def interrupted(w, loss_curve):
+    """The result of a solver that the user stopped after its last whole iteration."""
+    return Result(w, loss_curve[-1], np.inf, 0.0, len(loss_curve), interrupted=True)
 
 
 def optimality_target(tol, null_value, value):

@@ -1,0 +1,268 @@
+"""Training data that are read again in each pass: checked once, encoded as they come.
+
+Whatever the source is, a memory-mapped table, a sequence of batches or a function that
+makes an iterator of them, it becomes a function that opens a pass: an iterator of
+(X, y, sample_weight), the same each time. The first pass checks everything and counts
+classes and weights; later ones make targets of y again, block by block.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+from sksoftmax._data import (
+    convert_X,
+    is_exhaustible,
+    slice_rows,
+    stored_per_row,
+    take_rows,
+)
+from sksoftmax._stream_blocks import Layout, StreamedBlocks
+from sksoftmax._survey import Survey, look
+from sksoftmax._targets import (
+    Tally,
+    check_weights,
+    encode_again,
+    is_soft,
+    label_array,
+    smooth,
+    weigh,
+)
+
+# A batch of a memory-mapped table: enough blocks for a few threads, and little memory.
+_BATCH_BYTES = 2**25
+
+
+class Recipe(NamedTuple):
+    """What becomes of labels and weights before the objective sees them."""
+
+    classes: np.ndarray
+    factors: np.ndarray | None = None  # of class_weight
+    label_smoothing: float = 0.0
+    present: np.ndarray | None = None  # mask of the classes with weight
+
+    def targets(self, y, s):
+        """Targets of labels y and sample weights s."""
+        targets = weigh(
+            replace(encode_again(y, self.classes), s=s), self.factors, is_part=True
+        )
+        targets = smooth(targets, self.label_smoothing)
+        return targets if self.present is None else targets.restrict(self.present)
+
+    def totals(self, totals):
+        """Sums over rows by class, before the recipe, as they are after it."""
+        if self.factors is not None:
+            totals = totals * self.factors
+        share = self.label_smoothing
+        totals = (1.0 - share) * totals + share * totals.sum() / totals.size
+        return totals if self.present is None else totals[self.present]
+
+
+class Batch(NamedTuple):
+    """Rows as they were read, which `rows` makes ready for the objective."""
+
+    number: int
+    X: object
+    y: np.ndarray
+    s: np.ndarray
+    recipe: Recipe
+
+    def rows(self, start, stop):
+        """X, Y and s of the rows from start to stop that have weight."""
+        X = slice_rows(self.X, start, stop)
+        with named(self.number):
+            targets = self.recipe.targets(self.y[start:stop], self.s[start:stop])
+        kept = targets.s > 0
+        targets = targets.take(kept)
+        return take_rows(X, kept), targets.Y, targets.s
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Data that are not in memory; offers to a fit what a `Sample` does.
+
+    Attributes
+    ----------
+    open : callable
+        Opens a pass: an iterator of (X, y, sample_weight).
+    recipe : Recipe
+    counts : ndarray of shape (n_classes,)
+        Rows of each class, before the recipe.
+    mass : ndarray of shape (n_classes,)
+        Weight of each class, before the recipe.
+    n_rows : tuple of int
+        Rows of each batch.
+    layout : Layout
+    dtype : dtype
+        Of X.
+    """
+
+    open: object
+    recipe: Recipe
+    counts: np.ndarray
+    mass: np.ndarray
+    n_rows: tuple
+    layout: Layout
+    dtype: np.dtype
+
+    is_in_memory = False
+
+    @property
+    def n_features(self):
+        """Number of columns of X."""
+        return self.layout.n_features
+
+    @property
+    def targets(self):
+        """Classes and their weights, all that is known without a pass."""
+        classes, present = self.recipe.classes, self.recipe.present
+        classes = classes if present is None else classes[present]
+        return Tally(classes, self.recipe.totals(self.mass))
+
+    @property
+    def factors(self):
+        """Factors of the classes, or None."""
+        return self.recipe.factors
+
+    def with_weight(self):
+        """The rows with weight; others are left out as they are read."""
+        return self
+
+    def smooth(self, label_smoothing):
+        """With smoothed targets."""
+        return self._with(label_smoothing=label_smoothing)
+
+    def restrict(self, present):
+        """In the columns of a mask of classes."""
+        return self if present.all() else self._with(present=present)
+
+    def blocks(self, threads):
+        """The rows, to be read in each pass."""
+        layout = self.layout._replace(counts=self.recipe.totals(self.counts))
+        return StreamedBlocks(self._batches, layout, threads)
+
+    def _with(self, **changes):
+        return replace(self, recipe=self.recipe._replace(**changes))
+
+    def _batches(self):
+        """One more pass, which has to be like the first."""
+        number = -1
+        for number, (X, y, sample_weight) in enumerate(self.open()):
+            with named(number):
+                X = convert_X(X)
+                expected = self.n_rows[number] if number < len(self.n_rows) else 0
+                if X.shape != (expected, self.n_features):
+                    raise ValueError(
+                        f"X has the shape {X.shape}, and had"
+                        f" {(expected, self.n_features)} in the first pass. {_REPEAT}"
+                    )
+                y = label_array(y, self.recipe.classes)
+                s = check_weights(sample_weight, expected, is_part=True)
+            yield Batch(number, X, y, s, self.recipe)
+        if number + 1 < len(self.n_rows):
+            raise ValueError(
+                f"There were {number + 1} batches, and {len(self.n_rows)} in the first"
+                f" pass. {_REPEAT}"
+            )
+
+
+_REPEAT = (
+    "Every pass must give the same batches again: pass a list, or a function that"
+    " returns a new iterator each time it is called."
+)
+
+
+@contextmanager
+def named(number):
+    """Let errors say in which batch they happened; the first batch is number 0."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"batch {number}: {error}") from error
+
+
+def open_batches(batches):
+    """The function that opens a pass over what a user passed as batches."""
+    if is_exhaustible(batches):
+        raise ValueError(
+            f"The batches come from {type(batches).__name__!r}, which is exhausted"
+            f" after one pass; a fit needs several. {_REPEAT}"
+        )
+    return partial(_open, batches)
+
+
+def _open(batches):
+    iterator = batches() if callable(batches) else iter(batches)
+    for number, batch in enumerate(iterator):
+        if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+            raise TypeError(
+                f"batch {number}: a batch must be (X, y) or (X, y, sample_weight), got"
+                f" {type(batch).__name__!r}."
+            )
+        yield (*batch, None)[:3]
+
+
+def open_mapped(X, y, sample_weight):
+    """The function that opens a pass over a memory-mapped table in slices of rows."""
+    y = y if is_soft(y) else column_or_1d(y, warn=True)
+    if not np.isscalar(sample_weight) and sample_weight is not None:
+        sample_weight = np.asarray(sample_weight)
+    check_consistent_length(X, y)
+    if np.ndim(sample_weight):
+        check_consistent_length(X, sample_weight)
+    row = max(stored_per_row(X), 1) * X.dtype.itemsize
+    return partial(_slices, X, y, sample_weight, max(int(_BATCH_BYTES / row), 1))
+
+
+def _slices(X, y, sample_weight, step):
+    rows_of_y = getattr(y, "iloc", y)
+    for start in range(0, X.shape[0], step):
+        rows = slice(start, start + step)
+        s = sample_weight[rows] if np.ndim(sample_weight) else sample_weight
+        yield slice_rows(X, start, start + step), rows_of_y[rows], s
+
+
+def check_stream(estimator, open_pass, *, classes=None, like=None, is_lazy=False):
+    """The first pass: a `Stream`, with the features recorded on `estimator`.
+
+    Parameters
+    ----------
+    estimator : SoftmaxRegressionClassifier
+    open_pass : callable
+        Returns an iterator of (X, y, sample_weight), the same each time.
+    classes : ndarray of shape (n_classes,), optional
+        All labels; without them, those that are found.
+    like : Sample or Stream, optional
+        The training data, where these are for validation.
+    is_lazy : bool
+        Whether passing through batches reads X only where it is used.
+
+    Returns
+    -------
+    Stream
+    """
+    if like is not None:
+        classes = like.targets.classes
+    survey = Survey(classes)
+    for number, batch in enumerate(open_pass()):
+        with named(number):
+            survey.add(
+                look(estimator, *batch, classes, reset=number == 0 and like is None)
+            )
+    tally = survey.tally()
+    layout = survey.layout(is_lazy)
+    factors = survey.factors(estimator.class_weight) if like is None else like.factors
+    return Stream(
+        open_pass,
+        Recipe(tally.classes, factors),
+        survey.counts,
+        tally.mass,
+        tuple(survey.n_rows),
+        layout,
+        survey.dtype,
+    )
