@@ -82,7 +82,7 @@ class Blocks:
     largest_kept = np.inf
 
     def __init__(self, X, Y, s, threads, first=0):
-        self.X, self._Y, self._s = X, Y, s
+        self.X, self._Y, self._s, self._first = X, Y, s, first
         self.rows_read = 0
         self._parts = []  # samples of rows, choices of columns
         self.threads = threads_worth(threads, X, Y.shape[1])
@@ -91,6 +91,10 @@ class Blocks:
             for number, (a, b) in enumerate(block_edges(X, Y.shape[1]), start=first)
         ]
         self._groups = groups_of(range(len(self._blocks)))
+
+    def __reduce__(self):
+        # Blocks are views of X, which a pickle of their own would repeat.
+        return Blocks, (self.X, self._Y, self._s, Threads(), self._first)
 
     @property
     def n_rows(self):
@@ -266,7 +270,8 @@ def block_edges(X, n_classes):
     # blocks keep adding gradients up a small part of the work.
     block_bytes = max(_BLOCK_BYTES, 32 * X.shape[1] * n_classes)
     rows = max(64, int(block_bytes / row_bytes))
-    return [(start, min(start + rows, n_rows)) for start in range(0, n_rows, rows)]
+    starts = range(0, max(n_rows, 1), rows)
+    return [(start, min(start + rows, n_rows)) for start in starts]
 
 
 def add_up(terms):

@@ -44,11 +44,33 @@ def is_memory_mapped(X):
     return isinstance(X, np.memmap) and X.ndim == 2 and X.shape[0] > 0
 
 
+def is_dask(X):
+    """Whether X is a dask collection; asked without importing dask."""
+    return type(X).__module__.split(".")[0] in ("dask", "dask_expr")
+
+
+def is_dask_frame(X):
+    """Whether a dask collection has columns with names, or is one of them."""
+    return not hasattr(X, "chunks")
+
+
+def n_rows(X):
+    """Number of rows of an array, a matrix or a data frame."""
+    return X.shape[0]
+
+
+def join_columns(parts):
+    """Several X beside each other."""
+    if issparse(parts[0]):
+        return hstack(parts, format="csr")
+    return np.concatenate(parts, axis=1)
+
+
 def are_batches(X):
     """Whether X is made of batches: something to call or iterate over, not a table."""
     if callable(X):
         return True
-    if any(hasattr(X, name) for name in ("__array__", "__dataframe__", "shape")):
+    if any(hasattr(X, name) for name in ("__array__", "__dask_graph__", "shape")):
         return False
     if isinstance(X, list | tuple):
         return bool(X) and all(

@@ -6,7 +6,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._data import check_X
+from sksoftmax._dask_sample import in_memory, map_rows
+from sksoftmax._data import check_X, is_dask
 from sksoftmax._loss import log_softmax, softmax
 from sksoftmax._network import Network, centre_classes
 from sksoftmax._targets import hard_labels
@@ -15,7 +16,8 @@ from sksoftmax._targets import hard_labels
 class FittedNetworkMixin:
     """Predictions from the attributes coefs_, intercepts_, classes_ and _activation.
 
-    Goes before ClassifierMixin, whose `score` it extends to soft labels.
+    Goes before ClassifierMixin, whose `score` it extends to soft labels. Of dask arrays
+    and data frames, predictions are dask arrays: lazy, block by block.
     """
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
@@ -31,8 +33,7 @@ class FittedNetworkMixin:
         Z : ndarray of shape (n_samples,) or (n_samples, n_classes)
             Logits z_k; for two classes the difference z_1 - z_0.
         """
-        Z = self._logits(X)
-        return Z[:, 1] - Z[:, 0] if Z.shape[1] == 2 else Z
+        return self._answer(X, _margins)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Likeliest class of samples.
@@ -47,8 +48,7 @@ class FittedNetworkMixin:
         labels : ndarray of shape (n_samples,)
             Entries of `classes_`; the first among equals.
         """
-        Z = self._logits(X)
-        return self.classes_[Z.argmax(axis=1)]
+        return self._answer(X, self._likeliest)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Probabilities of the classes.
@@ -63,7 +63,7 @@ class FittedNetworkMixin:
         P : ndarray of shape (n_samples, n_classes)
             Probabilities, columns in the order of `classes_`.
         """
-        return softmax(self._logits(X))
+        return self._answer(X, softmax)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Natural logarithms of the probabilities, finite also where they underflow.
@@ -78,7 +78,7 @@ class FittedNetworkMixin:
         log_P : ndarray of shape (n_samples, n_classes)
             Log-probabilities, columns in the order of `classes_`.
         """
-        return log_softmax(self._logits(X))
+        return self._answer(X, log_softmax)
 
     def score(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -100,7 +100,24 @@ class FittedNetworkMixin:
             Weighted share of the samples that are predicted right.
         """
         check_is_fitted(self)
-        return super().score(X, hard_labels(y, self.classes_), sample_weight)
+        y, sample_weight = in_memory(y), in_memory(sample_weight)
+        y = hard_labels(y, self.classes_)
+        if is_dask(X):
+            right = np.asarray(y) == in_memory(self.predict(X))
+            return float(np.average(right, weights=sample_weight))
+        return super().score(X, y, sample_weight)
+
+    def _answer(self, X, of_logits):
+        """A function of the logits of X; of dask data, lazily and block by block."""
+        if not is_dask(X):
+            return of_logits(self._logits(X))
+        check_is_fitted(self)
+        W = self.coefs_[-1]
+        empty = of_logits(np.zeros((0, W.shape[1]), W.dtype))
+        return map_rows(_answer_block, X, empty, self, of_logits)
+
+    def _likeliest(self, Z):
+        return self.classes_[Z.argmax(axis=1)]
 
     def _logits(self, X):
         check_is_fitted(self)
@@ -166,3 +183,11 @@ class FittedNetworkMixin:
 def _lowest(curve):
     """Number (from 1) of the lowest entry, 0 for an empty curve."""
     return int(np.argmin(curve)) + 1 if curve else 0
+
+
+def _margins(Z):
+    return Z[:, 1] - Z[:, 0] if Z.shape[1] == 2 else Z
+
+
+def _answer_block(X, model, of_logits):
+    return of_logits(model._logits(X))

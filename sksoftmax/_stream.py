@@ -53,6 +53,11 @@ class Recipe(NamedTuple):
         targets = smooth(targets, self.label_smoothing)
         return targets if self.present is None else targets.restrict(self.present)
 
+    @property
+    def kept_classes(self):
+        """The classes that the objective sees."""
+        return self.classes if self.present is None else self.classes[self.present]
+
     def totals(self, totals):
         """Sums over rows by class, before the recipe, as they are after it."""
         if self.factors is not None:
@@ -70,11 +75,24 @@ class Batch(NamedTuple):
     y: np.ndarray
     s: np.ndarray
     recipe: Recipe
+    kind: str = "batch"  # what error messages call it
+
+    @classmethod
+    def made(cls, number, data, recipe, kind):
+        """From X, y and sample_weight as users have them, checked before."""
+        X, y, sample_weight = data
+        X = convert_X(X)
+        if X.shape[0] == 0:
+            nothing = np.zeros((0, recipe.classes.size))
+            return cls(number, X, nothing, np.zeros(0), recipe, kind)
+        y = label_array(y, recipe.classes)
+        s = check_weights(sample_weight, X.shape[0], is_part=True)
+        return cls(number, X, y, s, recipe, kind)
 
     def rows(self, start, stop):
         """X, Y and s of the rows from start to stop that have weight."""
         X = slice_rows(self.X, start, stop)
-        with named(self.number):
+        with named(self.number, self.kind):
             targets = self.recipe.targets(self.y[start:stop], self.s[start:stop])
         kept = targets.s > 0
         targets = targets.take(kept)
@@ -99,6 +117,8 @@ class Stream:
     layout : Layout
     dtype : dtype
         Of X.
+    kind : str
+        What error messages call a batch.
     """
 
     open: object
@@ -108,6 +128,7 @@ class Stream:
     n_rows: tuple
     layout: Layout
     dtype: np.dtype
+    kind: str
 
     is_in_memory = False
 
@@ -119,9 +140,7 @@ class Stream:
     @property
     def targets(self):
         """Classes and their weights, all that is known without a pass."""
-        classes, present = self.recipe.classes, self.recipe.present
-        classes = classes if present is None else classes[present]
-        return Tally(classes, self.recipe.totals(self.mass))
+        return Tally(self.recipe.kept_classes, self.recipe.totals(self.mass))
 
     @property
     def factors(self):
@@ -151,18 +170,18 @@ class Stream:
     def _batches(self):
         """One more pass, which has to be like the first."""
         number = -1
-        for number, (X, y, sample_weight) in enumerate(self.open()):
-            with named(number):
-                X = convert_X(X)
-                expected = self.n_rows[number] if number < len(self.n_rows) else 0
-                if X.shape != (expected, self.n_features):
+        for number, data in enumerate(self.open()):
+            with named(number, self.kind):
+                expected = 0, self.n_features
+                if number < len(self.n_rows):
+                    expected = self.n_rows[number], self.n_features
+                if data[0].shape != expected:
                     raise ValueError(
-                        f"X has the shape {X.shape}, and had"
-                        f" {(expected, self.n_features)} in the first pass. {_REPEAT}"
+                        f"X has the shape {data[0].shape}, and had {expected} in the"
+                        f" first pass. {_REPEAT}"
                     )
-                y = label_array(y, self.recipe.classes)
-                s = check_weights(sample_weight, expected, is_part=True)
-            yield Batch(number, X, y, s, self.recipe)
+                batch = Batch.made(number, data, self.recipe, self.kind)
+            yield batch
         if number + 1 < len(self.n_rows):
             raise ValueError(
                 f"There were {number + 1} batches, and {len(self.n_rows)} in the first"
@@ -177,23 +196,31 @@ _REPEAT = (
 
 
 @contextmanager
-def named(number):
-    """Let errors say in which batch they happened; the first batch is number 0."""
+def named(number, part="batch"):
+    """Let errors say in which part they happened; the first is number 0."""
     try:
         yield
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"batch {number}: {error}") from error
+        raise kind(f"{part} {number}: {error}") from error
 
 
-def open_batches(batches):
-    """The function that opens a pass over what a user passed as batches."""
+class Source(NamedTuple):
+    """Where batches come from."""
+
+    open: object  # () -> iterator of (X, y, sample_weight), the same each time
+    kind: str = "batch"  # what error messages call a batch
+    is_lazy: bool = False  # whether passing through reads X only where it is used
+
+
+def source_of_batches(batches):
+    """The source that a user passed as batches."""
     if is_exhaustible(batches):
         raise ValueError(
             f"The batches come from {type(batches).__name__!r}, which is exhausted"
             f" after one pass; a fit needs several. {_REPEAT}"
         )
-    return partial(_open, batches)
+    return Source(partial(_open, batches))
 
 
 def _open(batches):
@@ -207,8 +234,8 @@ def _open(batches):
         yield (*batch, None)[:3]
 
 
-def open_mapped(X, y, sample_weight):
-    """The function that opens a pass over a memory-mapped table in slices of rows."""
+def source_of_slices(X, y, sample_weight):
+    """The source of a memory-mapped table, in slices of rows."""
     y = y if is_soft(y) else column_or_1d(y, warn=True)
     if not np.isscalar(sample_weight) and sample_weight is not None:
         sample_weight = np.asarray(sample_weight)
@@ -216,7 +243,8 @@ def open_mapped(X, y, sample_weight):
     if np.ndim(sample_weight):
         check_consistent_length(X, sample_weight)
     row = max(stored_per_row(X), 1) * X.dtype.itemsize
-    return partial(_slices, X, y, sample_weight, max(int(_BATCH_BYTES / row), 1))
+    step = max(int(_BATCH_BYTES / row), 1)
+    return Source(partial(_slices, X, y, sample_weight, step), is_lazy=True)
 
 
 def _slices(X, y, sample_weight, step):
@@ -227,20 +255,17 @@ def _slices(X, y, sample_weight, step):
         yield slice_rows(X, start, start + step), rows_of_y[rows], s
 
 
-def check_stream(estimator, open_pass, *, classes=None, like=None, is_lazy=False):
+def check_stream(estimator, source, *, classes=None, like=None):
     """The first pass: a `Stream`, with the features recorded on `estimator`.
 
     Parameters
     ----------
     estimator : SoftmaxRegressionClassifier
-    open_pass : callable
-        Returns an iterator of (X, y, sample_weight), the same each time.
+    source : Source
     classes : ndarray of shape (n_classes,), optional
         All labels; without them, those that are found.
     like : Sample or Stream, optional
         The training data, where these are for validation.
-    is_lazy : bool
-        Whether passing through batches reads X only where it is used.
 
     Returns
     -------
@@ -249,20 +274,20 @@ def check_stream(estimator, open_pass, *, classes=None, like=None, is_lazy=False
     if like is not None:
         classes = like.targets.classes
     survey = Survey(classes)
-    for number, batch in enumerate(open_pass()):
-        with named(number):
-            survey.add(
-                look(estimator, *batch, classes, reset=number == 0 and like is None)
-            )
+    for number, batch in enumerate(source.open()):
+        with named(number, source.kind):
+            reset = like is None and survey.is_empty
+            survey.add(look(estimator, *batch, classes, reset=reset))
     tally = survey.tally()
-    layout = survey.layout(is_lazy)
+    layout = survey.layout(source.is_lazy)
     factors = survey.factors(estimator.class_weight) if like is None else like.factors
     return Stream(
-        open_pass,
+        source.open,
         Recipe(tally.classes, factors),
         survey.counts,
         tally.mass,
         tuple(survey.n_rows),
         layout,
         survey.dtype,
+        source.kind,
     )

@@ -67,17 +67,14 @@ class _Second(NamedTuple):
         return self.fn(*args)[1]
 
 
-class StreamedBlocks:
-    """Blocks of rows that are read again in each pass, with the verbs of `Blocks`.
+class SurveyedBlocks:
+    """What is known of blocks of rows that are elsewhere, and samples of them.
 
     Parameters
     ----------
-    batches : callable
-        Returns an iterator over the batches, the same each time. A batch has `X` and
-        `rows(start, stop)`, which gives X, Y and s of those of its rows that have
-        weight.
     layout : Layout
     threads : Threads
+        For what is done with samples, here.
 
     Attributes
     ----------
@@ -85,9 +82,9 @@ class StreamedBlocks:
         Times that the rows were read, that for the layout included.
     """
 
-    def __init__(self, batches, layout, threads):
+    def __init__(self, layout, threads):
         self.threads = threads
-        self._batches, self._layout = batches, layout
+        self._layout = layout
         self._n_reads = 1
         self._sample = None
 
@@ -135,6 +132,38 @@ class StreamedBlocks:
         It was found in the first pass, in which class weights are not known.
         """
         return self._layout.centre.copy()
+
+    def thinned(self, n_rows):
+        """Blocks of about n_rows random rows, in memory, weighted to stand for all.
+
+        Reading everything for each sample would cost too much, so a large one is drawn
+        once and smaller ones from that.
+        """
+        if self._sample is None:
+            rates = sampling_rates(self._layout.counts, self.largest_sample)
+            parts = self.collect(draw_rows, rates)
+            self._sample = Blocks(*stacked_parts(parts), self.threads)
+        if 2 * n_rows > self._sample.n_rows:
+            return self._sample
+        return self._sample.thinned(n_rows)
+
+
+class StreamedBlocks(SurveyedBlocks):
+    """Blocks of rows that are read again in each pass, with the verbs of `Blocks`.
+
+    Parameters
+    ----------
+    batches : callable
+        Returns an iterator over the batches, the same each time. A batch has `X` and
+        `rows(start, stop)`, which gives X, Y and s of those of its rows that have
+        weight.
+    layout : Layout
+    threads : Threads
+    """
+
+    def __init__(self, batches, layout, threads):
+        super().__init__(layout, threads)
+        self._batches = batches
 
     def map(self, fn, *args, reads_X=True):
         """fn(block, *args) for every block, as `PerBlock` or `Deferred`."""
@@ -193,20 +222,6 @@ class StreamedBlocks:
         if values.result is None:
             return total, Deferred(_Second(fn), args)
         return total, values.result
-
-    def thinned(self, n_rows):
-        """Blocks of about n_rows random rows, in memory, weighted to stand for all.
-
-        Reading everything for each sample would cost too much, so a large one is drawn
-        once and smaller ones from that.
-        """
-        if self._sample is None:
-            rates = sampling_rates(self._layout.counts, self.largest_sample)
-            parts = self.collect(draw_rows, rates)
-            self._sample = Blocks(*stacked_parts(parts), self.threads)
-        if 2 * n_rows > self._sample.n_rows:
-            return self._sample
-        return self._sample.thinned(n_rows)
 
     def _count(self, args, reads_X):
         deferred = any(isinstance(arg, Deferred) for arg in args)

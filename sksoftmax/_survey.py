@@ -5,7 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
-from sksoftmax._data import check_X, is_dense, n_bytes, stored_per_row, weighted_sums
+from sksoftmax._data import (
+    check_X,
+    is_dense,
+    n_bytes,
+    n_rows,
+    stored_per_row,
+    weighted_sums,
+)
 from sksoftmax._stream_blocks import Layout
 from sksoftmax._targets import Tally, check_weights, class_factors, encode, is_soft
 
@@ -27,11 +34,13 @@ class Findings(NamedTuple):
 
 
 def look(estimator, X, y, sample_weight, classes=None, *, reset):
-    """Check one part of the data and say what it is: `Findings`.
+    """Check one part of the data and say what it is: `Findings`, None of no rows.
 
     Number and names of the features are recorded on `estimator` if reset, else compared
     with those there; y is encoded against classes where they are given.
     """
+    if n_rows(X) == 0:
+        return None
     X = check_X(estimator, X, reset=reset)
     targets = encode(y, classes)
     check_consistent_length(X, targets.Y)
@@ -75,15 +84,24 @@ class Survey:
     ----------
     classes : ndarray of shape (n_classes,), optional
         All labels; without them, those of the parts.
+
+    Attributes
+    ----------
+    n_rows : list of int
+        Rows of each part.
     """
 
     def __init__(self, classes=None):
         self._classes = classes
         self._parts = []
+        self.n_rows = []
         self._centre = self._shift = None
 
     def add(self, part):
         """Take in the findings about one part, if it can be part of the same data."""
+        self.n_rows.append(0 if part is None else part.n_rows)
+        if part is None:
+            return
         if self._parts:
             first = self._parts[0]
             if part.n_features != first.n_features:
@@ -113,9 +131,9 @@ class Survey:
         self._parts.append(part._replace(centre=None))
 
     @property
-    def n_rows(self):
-        """Rows of each part."""
-        return [part.n_rows for part in self._parts]
+    def is_empty(self):
+        """Whether there were no rows so far."""
+        return not self._parts
 
     @property
     def dtype(self):
