@@ -1,11 +1,14 @@
 """Blocks of rows on the workers of a dask cluster.
 
-The data are parts, each of which stays on a worker as the `Blocks` of its rows. A verb
-sends its function and plain arguments, has each worker use the same verb on its parts,
-and adds up what comes back in a tree. Only w and vectors of its size travel; what `map`
-returns stays beside its part. All of it is tasks that dask can run again, so a worker
-that dies costs time and nothing else; sums are formed in the order of the parts, so
-what is run again has the same bits.
+The data are shards, each of which stays on a worker as the `Blocks` of some consecutive
+parts of the user's collection. A verb sends its function and plain arguments, has each
+worker use the same verb on its shards, and adds up what comes back in a tree. Only w
+and vectors of its size travel; what `map` returns stays beside its shard. All of it is
+tasks that dask can run again, so a worker that dies costs time and nothing else.
+
+Sums have the same bits whatever the cluster is. Terms are added in pairs of neighbours,
+pairs of pairs and so on, and a shard has a power of two of parts, so all that a cluster
+decides is where the lower levels of one and the same tree end.
 """
 
 from asyncio import CancelledError
@@ -13,17 +16,44 @@ from concurrent.futures import CancelledError as FutureCancelledError
 from contextlib import contextmanager
 from itertools import chain
 from operator import itemgetter
+from typing import NamedTuple
 
 from sksoftmax._blocks import PerBlock, add_up
+from sksoftmax._data import n_bytes
 from sksoftmax._stream_blocks import SurveyedBlocks
 from sksoftmax._threads import fit_threads
 
-# Sums of at most so many are formed by one task: two levels do for 256 parts.
-_FAN_IN = 16
+# Sums of at most so many are formed by one task, or at last here: a power of two, as
+# the tree demands.
+_FAN_IN = 8
+
+# Shards for each thread of the cluster: with two, a thread that is late has half a
+# shard less to do. A task costs about a millisecond of the scheduler's time.
+_SHARDS_PER_THREAD = 2
+
+# Bytes of arguments that are sent with each task; more are sent once, and fetched.
+_SMALL = 2**20
 
 
-class PerPart(list):
-    """One future per part, of the `PerBlock` of its blocks: what `map` returns."""
+class PerShard(list):
+    """One future per shard, of what `map` returned for its parts."""
+
+
+class Call(NamedTuple):
+    """A verb, its function and arguments, and which of those come per shard."""
+
+    verb: str
+    fn: object
+    args: list
+    places: list
+
+
+def shard_size(n_parts, n_threads):
+    """Parts of a shard: a power of two that leaves enough shards for the threads."""
+    size = 1
+    while -(-n_parts // size) > _SHARDS_PER_THREAD * max(n_threads, 1):
+        size *= 2
+    return size
 
 
 class DaskBlocks(SurveyedBlocks):
@@ -32,80 +62,92 @@ class DaskBlocks(SurveyedBlocks):
     Parameters
     ----------
     client : distributed.Client
-    parts : list of Future
-        Of a (number, `Blocks`) each.
+    shards : list of Future
+        Of a list of (number of a part, its `Blocks`) each.
     layout : Layout
     threads : Threads
         For what is done with samples, here.
     """
 
-    def __init__(self, client, parts, layout, threads):
+    def __init__(self, client, shards, layout, threads):
         super().__init__(layout, threads)
-        self._client, self._parts = client, parts
+        self._client, self._shards = client, shards
 
     def map(self, fn, *args, reads_X=True):
         """fn(block, *args) for every block; what it returns stays on the workers."""
-        return PerPart(self._on_parts("map", fn, args, reads_X))
+        return PerShard(self._on_shards("map", fn, args, reads_X))
 
     def collect(self, fn, *args, reads_X=True):
         """fn(block, *args) for every block, as a list in this process."""
         with understood(self._client):
-            parts = self._on_parts("collect", fn, args, reads_X)
-            return list(chain.from_iterable(self._client.gather(parts)))
+            shards = self._on_shards("collect", fn, args, reads_X)
+            parts = chain.from_iterable(self._client.gather(shards))
+            return list(chain.from_iterable(parts))
 
     def sum(self, fn, *args, reads_X=True):
         """Sum of fn(block, *args) over the blocks, in block order."""
-        return self._total(self._on_parts("sum", fn, args, reads_X))
+        return self._total(self._on_shards("sum", fn, args, reads_X))
 
     def map_sum(self, fn, *args, reads_X=True):
         """Both in one sweep, for an fn that returns (term, value)."""
-        pairs = self._on_parts("map_sum", fn, args, reads_X)
+        pairs = self._on_shards("map_sum", fn, args, reads_X)
         with understood(self._client):
             totals = self._client.map(itemgetter(0), pairs, pure=False)
             values = self._client.map(itemgetter(1), pairs, pure=False)
-        return self._total(totals), PerPart(values)
+        return self._total(totals), PerShard(values)
 
-    def _on_parts(self, verb, fn, args, reads_X):
-        """Futures of the verb on each part."""
+    def _on_shards(self, verb, fn, args, reads_X):
+        """Futures of the verb on each shard."""
         self._n_reads += reads_X
-        own = [arg for arg in args if isinstance(arg, PerPart)]
-        plain = [None if isinstance(arg, PerPart) else arg for arg in args]
-        places = [i for i, arg in enumerate(args) if isinstance(arg, PerPart)]
+        own = [arg for arg in args if isinstance(arg, PerShard)]
+        plain = [None if isinstance(arg, PerShard) else arg for arg in args]
+        places = [i for i, arg in enumerate(args) if isinstance(arg, PerShard)]
+        call = Call(verb, fn, plain, places)
         with understood(self._client):
-            # One task has the arguments, for they may be large and parts many. It is no
-            # scattered data, which a dying worker would take along.
-            call = self._client.submit(Call, verb, fn, plain, places, pure=False)
-            return self._client.map(_run, self._parts, *own, call=call, pure=False)
+            if n_bytes(plain) * len(self._shards) > _SMALL:
+                # One task has them, not scattered data, which a dying worker would take
+                # along.
+                call = self._client.submit(Call, *call, pure=False)
+            return self._client.map(_run, self._shards, *own, call=call, pure=False)
 
     def _total(self, terms):
         with understood(self._client):
-            while len(terms) > 1:
+            while len(terms) > _FAN_IN:
                 groups = [
                     terms[start : start + _FAN_IN]
                     for start in range(0, len(terms), _FAN_IN)
                 ]
-                terms = self._client.map(add_up, groups, pure=False)
-            return terms[0].result()
+                terms = self._client.map(add_pairs, groups, pure=False)
+            return add_pairs(self._client.gather(terms))
 
 
-class Call:
-    """A verb with its function and arguments, as it is sent to the parts."""
+def add_pairs(terms):
+    """Sum of numbers, arrays or tuples of them, pair by pair, pairs of pairs and so on.
 
-    def __init__(self, verb, fn, args, places):
-        self.verb, self.fn, self.args, self.places = verb, fn, args, places
-
-    def on(self, blocks, own):
-        """Result of the verb on some blocks; own are their arguments."""
-        args = list(self.args)
-        for place, values in zip(self.places, own, strict=True):
-            args[place] = PerBlock(values)  # which dask may have sent as a list
-        return getattr(blocks, self.verb)(self.fn, *args)
+    Of a list that is cut into pieces of a power of two it is the sum of their sums, bit
+    for bit.
+    """
+    while len(terms) > 1:
+        terms = [add_up(terms[i : i + 2]) for i in range(0, len(terms), 2)]
+    return terms[0]
 
 
-def _run(part, *own, call):
-    number, blocks = part
-    with fit_threads(), noted(number):
-        return call.on(blocks, own)
+def _run(shard, *own, call):
+    """The verb on every part of a shard; own holds what those parts have each."""
+    results = []
+    with fit_threads():
+        for i, (number, blocks) in enumerate(shard):
+            args = list(call.args)
+            for place, values in zip(call.places, own, strict=True):
+                args[place] = PerBlock(values[i])  # dask may have sent it as a list
+            with noted(number):
+                results.append(getattr(blocks, call.verb)(call.fn, *args))
+    if call.verb == "sum":
+        return add_pairs(results)
+    if call.verb == "map_sum":
+        totals, values = zip(*results, strict=True)
+        return add_pairs(totals), list(values)
+    return results
 
 
 @contextmanager

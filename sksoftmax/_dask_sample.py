@@ -9,11 +9,12 @@ import copy
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
 from sksoftmax._blocks import Blocks
-from sksoftmax._dask_blocks import DaskBlocks, noted, understood
+from sksoftmax._dask_blocks import DaskBlocks, noted, shard_size, understood
 from sksoftmax._data import is_dask, is_dask_frame, join_columns, n_rows
 from sksoftmax._stream import Batch, Recipe, Source, check_stream, named
 from sksoftmax._stream_blocks import Layout
@@ -32,8 +33,8 @@ class DaskSample:
     Attributes
     ----------
     client : distributed.Client
-    parts : list of Future
-        Of (X, y, sample_weight), as they came from the user.
+    shards : list of Future
+        Of a list of (number, (X, y, sample_weight)), as they came from the user.
     recipe : Recipe
     counts, mass : ndarray of shape (n_classes,)
         Rows and weight of each class, before the recipe.
@@ -43,7 +44,7 @@ class DaskSample:
     """
 
     client: object
-    parts: list
+    shards: list
     recipe: Recipe
     counts: np.ndarray
     mass: np.ndarray
@@ -86,11 +87,10 @@ class DaskSample:
         """The rows, in blocks that stay on the workers."""
         layout = self.layout._replace(counts=self.recipe.totals(self.counts))
         with understood(self.client):
-            numbers = range(len(self.parts))
-            parts = self.client.map(
-                _make_blocks, self.parts, numbers, recipe=self.recipe, pure=False
+            shards = self.client.map(
+                _make_blocks, self.shards, recipe=self.recipe, pure=False
             )
-        return DaskBlocks(self.client, parts, layout, threads)
+        return DaskBlocks(self.client, shards, layout, threads)
 
 
 def check_dask(estimator, data, *, classes=None, like=None):
@@ -114,21 +114,20 @@ def check_dask(estimator, data, *, classes=None, like=None):
         return check_stream(estimator, source, classes=classes, like=like)
     if like is not None:
         classes = like.targets.classes
+    survey = Survey(classes)
     with understood(client):
-        parts = client.compute(parts)
+        shards = _load(client, parts)
         looks = client.map(
             _look,
-            parts,
-            range(len(parts)),
+            shards,
             estimator=copy.copy(estimator),
             classes=classes,
             reset=like is None,
             pure=False,
         )
-        survey = Survey(classes)
-        for number, future in enumerate(looks):
-            with noted(number):
-                findings, features = future.result()
+        for number, (findings, features) in enumerate(
+            chain.from_iterable(client.gather(looks))
+        ):
             if survey.is_empty:
                 vars(estimator).update(features)
             with named(number, "block"):
@@ -137,7 +136,7 @@ def check_dask(estimator, data, *, classes=None, like=None):
     factors = survey.factors(estimator.class_weight) if like is None else like.factors
     recipe = Recipe(tally.classes, factors)
     return DaskSample(
-        client, parts, recipe, survey.counts, tally.mass, survey.layout(), survey.dtype
+        client, shards, recipe, survey.counts, tally.mass, survey.layout(), survey.dtype
     )
 
 
@@ -274,17 +273,42 @@ def _current_client():
         return None
 
 
-def _look(part, number, *, estimator, classes, reset):
-    """Findings about a part, and what the estimator would record of its features."""
-    estimator = copy.copy(estimator)
-    with named(number, "block"):
-        findings = look(estimator, *part, classes, reset=reset)
-    names = ("n_features_in_", "feature_names_in_")
-    return findings, {k: v for k, v in vars(estimator).items() if k in names}
+def _load(client, parts):
+    """Futures of shards; the parts of one are loaded and kept together."""
+    import dask
+
+    n_threads = sum(client.nthreads().values())
+    size = shard_size(len(parts), n_threads)
+    numbered = list(enumerate(parts))
+    groups = [numbered[i : i + size] for i in range(0, len(parts), size)]
+    shards = client.compute([dask.delayed(list)(group) for group in groups])
+    for shard, group in zip(shards, groups, strict=True):
+        if shard.exception() is not None:
+            for number, part in group:  # which one was it?
+                with noted(number):
+                    client.compute(part).result()
+            shard.result()
+    return shards
 
 
-def _make_blocks(part, number, *, recipe):
-    """Number and `Blocks` of the rows of a part."""
-    batch = Batch.made(number, part, recipe, "block")
-    rows = batch.rows(0, batch.X.shape[0])
-    return number, Blocks(*rows, Threads(), first=number * _BLOCKS_OF_A_PART)
+def _look(shard, *, estimator, classes, reset):
+    """Findings about each part, and what the estimator would record of its features."""
+    results = []
+    for number, part in shard:
+        own = copy.copy(estimator)
+        with named(number, "block"):
+            findings = look(own, *part, classes, reset=reset)
+        names = ("n_features_in_", "feature_names_in_")
+        results.append((findings, {k: v for k, v in vars(own).items() if k in names}))
+    return results
+
+
+def _make_blocks(shard, *, recipe):
+    """Number and `Blocks` of the rows of each part."""
+    results = []
+    for number, part in shard:
+        batch = Batch.made(number, part, recipe, "block")
+        rows = batch.rows(0, batch.X.shape[0])
+        blocks = Blocks(*rows, Threads(), first=number * _BLOCKS_OF_A_PART)
+        results.append((number, blocks))
+    return results

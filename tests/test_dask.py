@@ -185,16 +185,34 @@ def test_validation_data_may_be_dask_arrays(data, exact, scheduler):
 
 def test_many_parts_are_added_up_in_a_tree(data, exact, threaded_client, monkeypatch):
     monkeypatch.setattr(_dask_blocks, "_FAN_IN", 2)
+    monkeypatch.setattr(_dask_blocks, "_SHARDS_PER_THREAD", 100)
     with threaded_client.as_current():
         model = exact().fit(*chunked(*data, rows=300))
     assert_same_model(model, exact().fit(*data))
 
 
-def test_the_bits_are_the_same_each_time(data, threaded_client):
+@pytest.mark.parametrize("shards_per_thread", [1, 2, 100])
+def test_the_bits_do_not_depend_on_the_cluster(
+    data, threaded_client, monkeypatch, shards_per_thread
+):
     arrays = chunked(*data, rows=300)
     with threaded_client.as_current():
-        first, second = (SoftmaxRegressionClassifier().fit(*arrays) for _ in range(2))
-    assert_array_equal(second.coef_, first.coef_)
+        expected = SoftmaxRegressionClassifier().fit(*arrays)
+        monkeypatch.setattr(_dask_blocks, "_SHARDS_PER_THREAD", shards_per_thread)
+        model = SoftmaxRegressionClassifier().fit(*arrays)
+    assert_array_equal(model.coef_, expected.coef_)
+
+
+@pytest.mark.parametrize("n_terms", [1, 2, 5, 11, 16])
+@pytest.mark.parametrize("size", [1, 2, 4, 8])
+def test_sums_of_pairs_have_the_bits_of_sums_of_their_pieces(rng, n_terms, size):
+    terms = list(rng.normal(size=(n_terms, 4)) * 10.0 ** rng.integers(-8, 8, (1, 4)))
+    pieces = [terms[i : i + size] for i in range(0, n_terms, size)]
+    add_pairs = _dask_blocks.add_pairs
+    assert_array_equal(
+        add_pairs([add_pairs(piece) for piece in pieces]), add_pairs(terms)
+    )
+    assert_allclose(add_pairs(terms), np.sum(terms, axis=0), rtol=1e-10, atol=1e-20)
 
 
 # Predictions
