@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoftmax._data import (
+    in_double,
     is_dense,
     slice_rows,
     stack_rows,
@@ -29,6 +30,14 @@ class Block(NamedTuple):
     X: object  # (n_rows, n_features), dense or CSR
     sY: np.ndarray  # (n_rows, n_classes), targets times weights
     s: np.ndarray  # (n_rows,), sample weights
+
+    def in_double(self):
+        """With X in double precision, for functions that read all of it.
+
+        Converting once, in the cache, instead of in each product of mixed precision
+        takes a third (2 classes) to 0.6 (6 classes) of the time of the products.
+        """
+        return self._replace(X=in_double(self.X))
 
 
 def make_block(number, X, Y, s):
@@ -141,7 +150,7 @@ class Blocks:
         self._count(reads_X)
 
         def run(group):
-            return list(self._each(group, fn, args))
+            return list(self._each(group, fn, args, reads_X))
 
         return PerBlock(chain.from_iterable(self.threads.map(run, self._groups)))
 
@@ -157,7 +166,7 @@ class Blocks:
         self._count(reads_X)
 
         def run(group):
-            return add_up(self._each(group, fn, args))
+            return add_up(self._each(group, fn, args, reads_X))
 
         return add_up(self.threads.map(run, self._groups))
 
@@ -169,7 +178,7 @@ class Blocks:
             values = []
 
             def terms():
-                for term, value in self._each(group, fn, args):
+                for term, value in self._each(group, fn, args, reads_X):
                     values.append(value)
                     yield term
 
@@ -212,10 +221,11 @@ class Blocks:
     def _count(self, reads_X):
         self.rows_read += self.n_rows * reads_X
 
-    def _each(self, group, fn, args):
+    def _each(self, group, fn, args, reads_X):
         for i in group:
             own = (arg[i] if isinstance(arg, PerBlock) else arg for arg in args)
-            yield fn(self._blocks[i], *own)
+            block = self._blocks[i]
+            yield fn(block.in_double() if reads_X else block, *own)
 
 
 def threads_worth(threads, X, n_classes):

@@ -110,6 +110,11 @@ def take_columns(X, columns):
     return X[:, columns]
 
 
+def in_double(X):
+    """X in double precision where it is an array; a CSR matrix stays as it is."""
+    return X if issparse(X) else X.astype(np.float64, copy=False)
+
+
 def slice_rows(X, start, stop):
     """Rows start to stop of X as a view, also of a CSR matrix."""
     if not issparse(X):

@@ -172,8 +172,8 @@ class StreamedBlocks(SurveyedBlocks):
             return [fn(block, *_own(block, args)) for block in blocks]
 
         values = _Kept()
-        self._count(args, reads_X)
-        for part in self._sweep(run):
+        reads_X = self._count(args, reads_X)
+        for part in self._sweep(run, reads_X):
             if not values.take(part):
                 return Deferred(fn, args)
         return values.result
@@ -184,8 +184,8 @@ class StreamedBlocks(SurveyedBlocks):
         def run(blocks):
             return [fn(block, *_own(block, args)) for block in blocks]
 
-        self._count(args, reads_X)
-        return list(chain.from_iterable(self._sweep(run)))
+        reads_X = self._count(args, reads_X)
+        return list(chain.from_iterable(self._sweep(run, reads_X)))
 
     def sum(self, fn, *args, reads_X=True):
         """Sum of fn(block, *args) over the blocks, in block order."""
@@ -193,8 +193,8 @@ class StreamedBlocks(SurveyedBlocks):
         def run(blocks):
             return add_up(fn(block, *_own(block, args)) for block in blocks)
 
-        self._count(args, reads_X)
-        return add_up(self._sweep(run))
+        reads_X = self._count(args, reads_X)
+        return add_up(self._sweep(run, reads_X))
 
     def map_sum(self, fn, *args, reads_X=True):
         """Both in one sweep, for an fn that returns (term, value)."""
@@ -213,28 +213,35 @@ class StreamedBlocks(SurveyedBlocks):
             return add_up(terms()), kept
 
         def totals():
-            for total, kept in self._sweep(run):
+            for total, kept in self._sweep(run, reads_X):
                 values.take(kept)
                 yield total
 
-        self._count(args, reads_X)
+        reads_X = self._count(args, reads_X)
         total = add_up(totals())
         if values.result is None:
             return total, Deferred(_Second(fn), args)
         return total, values.result
 
     def _count(self, args, reads_X):
-        deferred = any(isinstance(arg, Deferred) for arg in args)
-        self._n_reads += reads_X or deferred or not self._layout.is_lazy
+        """Count a pass, if it is one; whether the function itself will read X."""
+        reads_X = reads_X or any(isinstance(arg, Deferred) for arg in args)
+        self._n_reads += reads_X or not self._layout.is_lazy
+        return reads_X
 
-    def _sweep(self, run):
+    def _sweep(self, run, reads_X):
         """run(blocks) for groups of consecutive blocks, in order."""
+
+        def block(number, rows):
+            made = make_block(number, *rows)
+            return made.in_double() if reads_X else made
+
         first = 0
         for batch in self._batches():
             edges = block_edges(batch.X, self.n_classes)
 
             def run_group(group, batch=batch, edges=edges, first=first):
-                return run(make_block(first + i, *batch.rows(*edges[i])) for i in group)
+                return run(block(first + i, batch.rows(*edges[i])) for i in group)
 
             threads = threads_worth(self.threads, batch.X, self.n_classes)
             yield from threads.map(run_group, groups_of(range(len(edges))))
