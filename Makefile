@@ -10,7 +10,7 @@ bin := $(VENV)/bin
 pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
-.PHONY: help demo test lint coverage bench-convex bench-hidden bench-path clean
+.PHONY: help demo test lint coverage bench-convex bench-hidden bench-path bench-scale clean
 
 help:
 	@echo "make demo          the estimator on real data: a table and a picture"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench-convex  softmax regression against other packages"
 	@echo "make bench-hidden  hidden layers against other packages, and their defaults"
 	@echo "make bench-path    sparse fits and paths of penalties against other packages"
+	@echo "make bench-scale   files, batches and dask against memory"
 	@echo "make clean         delete all that the other commands made"
 
 demo: $(VENV)/demo.stamp
@@ -46,6 +47,9 @@ bench-hidden: $(VENV)/bench-hidden.stamp
 
 bench-path: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/path.py
+
+bench-scale: $(VENV)/bench.stamp
+	$(bin)/python benchmarks/scale.py
 
 clean:
 	rm -rf $(VENV) .venv-oldest build dist sksoftmax.egg-info .coverage

@@ -10,9 +10,12 @@ class History:
         Whose value at each iterate is recorded and watched, if given.
     verbose : int
         Whether to print a line an iteration.
+    blocks : Blocks, optional
+        Whose passes over the data are printed too: on large data they are the cost.
     """
 
-    def __init__(self, validation, verbose):
+    def __init__(self, validation, verbose, blocks=None):
+        self.blocks = blocks
         self.validation = validation
         self.verbose = verbose
         self.w = None  # the last iterate
@@ -31,5 +34,7 @@ class History:
             self.validation_score_curve.append(accuracy)
             line += f"   validation loss {watched:.8f}   accuracy {accuracy:.4f}"
         if self.verbose:
+            if self.blocks is not None:
+                line += f"   passes {self.blocks.n_passes:.1f}"
             print(line)
         return watched

@@ -197,8 +197,9 @@ def _run_full_batch(settings, training, validation, start, *, threads):
         w = network.initial(np.random.default_rng(start.seed))
     else:
         w = pack_layers(network, layers)
-    history = History(validation_of(network, validation, threads), settings.verbose)
     blocks = training.blocks(threads)
+    watched = validation_of(network, validation, threads)
+    history = History(watched, settings.verbose, blocks)
     objective = objective_of(settings, network, blocks, targets.total_weight)
     fitted = solve(settings, objective, targets, w, history)
     return fitted._replace(n_passes=blocks.n_passes)  # those of a survey included

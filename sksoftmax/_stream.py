@@ -20,6 +20,7 @@ from sksoftmax._data import (
     slice_rows,
     stored_per_row,
     take_rows,
+    without_file,
 )
 from sksoftmax._stream_blocks import Layout, StreamedBlocks
 from sksoftmax._survey import Survey, look
@@ -242,6 +243,7 @@ def source_of_slices(X, y, sample_weight):
     check_consistent_length(X, y)
     if np.ndim(sample_weight):
         check_consistent_length(X, sample_weight)
+    X = without_file(X)
     row = max(stored_per_row(X), 1) * X.dtype.itemsize
     step = max(int(_BATCH_BYTES / row), 1)
     return Source(partial(_slices, X, y, sample_weight, step), is_lazy=True)

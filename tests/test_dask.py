@@ -1,7 +1,9 @@
 """dask collections, with and without a cluster: the fit in memory is the oracle."""
 
 import os
+import runpy
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -213,6 +215,15 @@ def test_sums_of_pairs_have_the_bits_of_sums_of_their_pieces(rng, n_terms, size)
         add_pairs([add_pairs(piece) for piece in pieces]), add_pairs(terms)
     )
     assert_allclose(add_pairs(terms), np.sum(terms, axis=0), rtol=1e-10, atol=1e-20)
+
+
+def test_the_example_runs(capsys):
+    path = Path(__file__).parents[1] / "examples" / "cluster.py"
+    runpy.run_path(str(path), run_name="__main__")
+    passes, gap, best = capsys.readouterr().out.splitlines()
+    assert float(passes.split()[-1]) > 0.98
+    assert float(gap.split()[2]) < 1e-6
+    assert float(best.split()[-1]) > 0.9
 
 
 # Predictions
