@@ -187,8 +187,11 @@ class Blocks:
         totals, values = zip(*self.threads.map(run, self._groups), strict=True)
         return add_up(totals), PerBlock(chain.from_iterable(values))
 
-    def thinned(self, n_rows):
+    def thinned(self, n_rows, largest=None):
         """Blocks of about n_rows random rows, weighted to stand for all.
+
+        largest is the size of the largest sample that will be asked for; in memory,
+        where a draw costs little, it does not matter.
 
         Every class keeps its share of the rows, and rare classes more than that: up to
         a tenth of an equal share, at weights that make up for it.

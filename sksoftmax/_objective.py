@@ -104,15 +104,18 @@ class Objective:
             return
         network = self.network
         n_free = network.n_params * network.n_free_logits // network.n_units[-1]
-        n_rows = max(10 * n_free, 2000)
-        while n_rows <= self.blocks.largest_sample:
-            blocks = self.blocks.thinned(n_rows)
+        sizes = [max(10 * n_free, 2000)]
+        while 8 * sizes[-1] <= self.blocks.largest_sample:
+            sizes.append(8 * sizes[-1])
+        if sizes[-1] > self.blocks.largest_sample:
+            return
+        for n_rows in sizes:
+            blocks = self.blocks.thinned(n_rows, largest=sizes[-1])
             weight = float(blocks.sum(_block_weight, reads_X=False))
             sample = type(self)(
                 self.network, blocks, self.penalty, weight, self._make_preconditioner
             )
             yield sample, 0.05 * n_free / n_rows
-            n_rows *= 8
 
     def value(self, w):
         """F(w), in nats."""

@@ -133,14 +133,14 @@ class SurveyedBlocks:
         """
         return self._layout.centre.copy()
 
-    def thinned(self, n_rows):
+    def thinned(self, n_rows, largest):
         """Blocks of about n_rows random rows, in memory, weighted to stand for all.
 
-        Reading everything for each sample would cost too much, so a large one is drawn
-        once and smaller ones from that.
+        Reading everything for each sample would cost too much, so the largest is drawn
+        at first and smaller ones from that.
         """
         if self._sample is None:
-            rates = sampling_rates(self._layout.counts, self.largest_sample)
+            rates = sampling_rates(self._layout.counts, largest)
             parts = self.collect(draw_rows, rates)
             self._sample = Blocks(*stacked_parts(parts), self.threads)
         if 2 * n_rows > self._sample.n_rows:
