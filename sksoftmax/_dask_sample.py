@@ -125,8 +125,9 @@ def check_dask(estimator, data, *, classes=None, like=None):
             reset=like is None,
             pure=False,
         )
+        # One after the other, so that of several errors the first block's is raised.
         for number, (findings, features) in enumerate(
-            chain.from_iterable(client.gather(looks))
+            chain.from_iterable(shard.result() for shard in looks)
         ):
             if survey.is_empty:
                 vars(estimator).update(features)
