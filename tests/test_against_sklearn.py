@@ -318,17 +318,21 @@ def test_a_pipeline_transforms_the_validation_data_it_routes():
     assert_array_equal(routed, model.validation_loss_curve_)
 
 
-def test_requests_exist_for_every_weight():
+def test_requests_exist_for_every_argument_that_can_be_routed():
     with config_context(enable_metadata_routing=True):
         model = SoftmaxRegressionClassifier((2,))
         model.set_fit_request(
-            sample_weight=True, X_val=True, y_val=True, sample_weight_val=True
+            sample_weight=True,
+            classes=True,
+            X_val=True,
+            y_val=True,
+            sample_weight_val=True,
         )
         model.set_partial_fit_request(classes=True, sample_weight=True)
         model.set_score_request(sample_weight=True)
         requests = model.get_metadata_routing()
-    weights_and_data = {"sample_weight", "X_val", "y_val", "sample_weight_val"}
-    assert requests.fit.requests == dict.fromkeys(weights_and_data, True)
+    asked = {"sample_weight", "classes", "X_val", "y_val", "sample_weight_val"}
+    assert requests.fit.requests == dict.fromkeys(asked, True)
     assert requests.partial_fit.requests == {"classes": True, "sample_weight": True}
     assert requests.score.requests == {"sample_weight": True}
 
