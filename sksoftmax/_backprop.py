@@ -41,7 +41,7 @@ class BatchObjective:
         self.threads = threads or Threads()
         self.rows = rows
         self.penalty = penalty
-        self.n_rows = rows.targets.shape[1]
+        self.n_rows = rows.n_rows
 
     def batches(self, w, *, batch_size, dropout):
         """The `Batches` of a training that changes w in place."""
@@ -88,15 +88,14 @@ class Batches:
 
         J is the mean loss of the batch in nats, without the penalty.
         """
-        n_rows, size = self.n_rows, self.batch_size
-        order = rng.permutation(n_rows) if shuffle else np.arange(n_rows)
-        add_penalty = self.objective.penalty.add_grad
+        size, add_penalty = self.batch_size, self.objective.penalty.add_grad
         rngs = [rng] if self._n_parts == 1 else rng.spawn(self._n_parts)
-        for start in range(0, n_rows, size):
-            rows = order[start : start + size]
-            value = self._run(self._passes[rows.size], rows, rngs)
-            add_penalty(self.w, self.grad)
-            yield value / rows.size, rows.size
+        for order in self.objective.rows.orders(rng, shuffle=shuffle, batch_size=size):
+            for start in range(0, order.size, size):
+                rows = order[start : start + size]
+                value = self._run(self._passes[rows.size], rows, rngs)
+                add_penalty(self.w, self.grad)
+                yield value / rows.size, rows.size
 
     def _run(self, parts, rows, rngs):
         """Sum of the losses of a batch; `grad` is set."""

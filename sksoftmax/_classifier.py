@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._fitting import fit_epoch, fit_network, warn_unless_converged
-from sksoftmax._posing import Start, hidden_sizes, is_sparse, reads_in_passes
+from sksoftmax._posing import Start, hidden_sizes, is_sparse, reading_of
 from sksoftmax._prediction import FittedNetworkMixin
 from sksoftmax._sample import check_training
 from sksoftmax._sources import check_training_source, check_validation_source
@@ -318,10 +318,10 @@ default="cosine"
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), or batches
             Training data, float32 or float64; anything else is converted to float64.
-            For an exact solver without hidden layers they may be larger than memory: a
-            `numpy.memmap`, which is read in slices of rows, or batches, with y=None: a
-            sequence of ``(X, y)`` or ``(X, y, sample_weight)``, or a function that
-            returns a new iterator over them each time it is called.
+            For exact solvers without hidden layers and for mini-batch solvers they may
+            be larger than memory: a `numpy.memmap`, which is read in slices of rows, or
+            batches, with y=None: a sequence of ``(X, y)`` or ``(X, y, sample_weight)``,
+            or a function that returns a new iterator over them each time it is called.
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels of any sortable type, or soft labels: rows of at least two
             probabilities that sum to 1. The columns of a data frame name the classes;
@@ -349,13 +349,13 @@ default="cosine"
         """
         checked = copy.copy(self)
         classes = None if classes is None else np.unique(classes)
-        in_passes = reads_in_passes(self)
+        reading = reading_of(self)
         training = check_training_source(
-            checked, (X, y, sample_weight), classes=classes, in_passes=in_passes
+            checked, (X, y, sample_weight), classes=classes, reading=reading
         )
         classes = training.targets.classes
         validation = check_validation_source(
-            checked, training, (X_val, y_val, sample_weight_val), in_passes=in_passes
+            checked, training, (X_val, y_val, sample_weight_val), reading=reading
         )
         start = Start(seed=check_random_state(self.random_state).randint(2**31 - 1))
         if self.warm_start and hasattr(self, "coefs_"):

@@ -93,7 +93,7 @@ class DaskSample:
         return DaskBlocks(self.client, shards, layout, threads)
 
 
-def check_dask(estimator, data, *, classes=None, like=None):
+def check_dask(estimator, data, *, classes=None, like=None, pinned=True):
     """Data of which X is a dask collection, as a `DaskSample` or `Stream`.
 
     Parameters
@@ -106,11 +106,15 @@ def check_dask(estimator, data, *, classes=None, like=None):
         All labels; without them, those that are found.
     like : Sample, Stream or DaskSample, optional
         The training data, where these are for validation.
+    pinned : bool
+        Whether the rows stay on the workers of a cluster. If not, parts are made when
+        they are read, and come here.
     """
     parts = aligned_parts(*data)
     client = _current_client()
-    if client is None:
-        source = Source(partial(_open, parts), "block")
+    if client is None or not pinned:
+        shuffled = partial(_open_shuffled, parts)
+        source = Source(partial(_open, parts), "block", shuffled=shuffled)
         return check_stream(estimator, source, classes=classes, like=like)
     if like is not None:
         classes = like.targets.classes
@@ -262,6 +266,10 @@ def _open(parts):
         with noted(number):
             (rows,) = dask.compute(part)
         yield rows
+
+
+def _open_shuffled(parts, rng):
+    return _open([parts[number] for number in rng.permutation(len(parts))])
 
 
 def _current_client():

@@ -22,6 +22,11 @@ def check_X(estimator, X, *, reset):
 
     Names and number of features go to `estimator` (or are compared with it).
     """
+    if is_dask(X):  # which validation would silently read into memory
+        raise TypeError(
+            f"X is a dask collection, which {type(estimator).__name__} cannot use here:"
+            " pass X.compute()."
+        )
     return validate_data(estimator, X, reset=reset, **_FORMS)
 
 
@@ -133,6 +138,11 @@ def slice_rows(X, start, stop):
     return part
 
 
+def no_rows(n_features, dtype, *, is_dense):
+    """An X without rows."""
+    return (np.zeros if is_dense else csr_matrix)((0, n_features), dtype=dtype)
+
+
 def stack_rows(parts):
     """Several X on top of each other."""
     return vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
@@ -219,13 +229,16 @@ def column_moments(X, s):
 
 
 def scale_of_stored(X, s):
-    """Weighted root mean square of each column's entries that are not zero; CSR."""
+    """Root mean square of each column's entries that are not zero, and their weight.
+
+    Of a CSR matrix, rows weighted by s.
+    """
     largest = np.abs(X).max(axis=0).toarray().ravel().astype(np.float64)
     unit = np.where(largest > 0, largest, 1.0)
     U = csr_matrix((X.data / unit[X.indices], X.indices, X.indptr), shape=X.shape)
     squares = U.multiply(U).T @ s
     weights = (U != 0).astype(np.float64).T @ s
-    return unit * np.sqrt(squares / np.where(weights > 0, weights, 1.0))
+    return unit * np.sqrt(squares / np.where(weights > 0, weights, 1.0)), weights
 
 
 def rescaled(X, centre, factor, dtype, *, ones):

@@ -62,6 +62,11 @@ def fit_network(settings, training, validation, start):
         )
     training = training.with_weight()
     if settings.early_stopping and not exact and validation is None:
+        if not training.is_in_memory:
+            raise ValueError(
+                "early_stopping=True needs X_val and y_val where the training data are"
+                " not in memory: no rows can be held out from them."
+            )
         # A training that goes on holds out the same rows of the same data.
         seed = (start.state or {}).get("seed", start.seed)
         rng = np.random.default_rng(seed)
@@ -104,7 +109,7 @@ def fit_epoch(settings, training, start):
     solver = "adam" if settings.solver == "auto" else settings.solver
     training = training.with_weight().smooth(settings.label_smoothing)
     fitted = run_minibatch(settings, training, None, start, solver, is_part=True)
-    return _in_dtype(fitted, training.X.dtype)
+    return _in_dtype(fitted, training.dtype)
 
 
 def warn_unless_converged(estimator, fitted):

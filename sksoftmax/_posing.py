@@ -66,10 +66,16 @@ def resolve_solver(settings):
     )
 
 
-def reads_in_passes(settings):
-    """Whether all that the solver does with X is to pass over all of its rows."""
+def reading_of(settings):
+    """How the solver reads X: in "passes" over all rows, in "mini-batches", or "whole".
+
+    Only what is read whole has to be in memory.
+    """
     solver = resolve_solver(settings)
-    return solver in _solvers.EXACT and not hidden_sizes(settings)
+    if solver in _solvers.MINIBATCH:
+        return "mini-batches"
+    is_linear = not hidden_sizes(settings)
+    return "passes" if is_linear and solver in _solvers.EXACT else "whole"
 
 
 def prepare(settings, training):
@@ -89,8 +95,8 @@ def inputs_of(settings, training, start, is_part=False):
     if start.state and "inputs" in start.state:
         return Inputs(*start.state["inputs"])
     return standardise(
-        training.X,
-        training.targets.s,
+        training.moments(),
+        training.dtype,
         centred=settings.fit_intercept,
         constant=1.0 if is_part else 0.0,
     )

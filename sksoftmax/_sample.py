@@ -6,8 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
+from sksoftmax._batches import batch_rows
 from sksoftmax._blocks import Blocks
 from sksoftmax._data import check_X, take_rows
+from sksoftmax._standardise import moments_of
 from sksoftmax._targets import (
     Targets,
     check_weights,
@@ -36,6 +38,21 @@ class Sample(NamedTuple):
     def dtype(self):
         """Of X."""
         return self.X.dtype
+
+    @property
+    def n_rows(self):
+        """Number of rows."""
+        return self.targets.s.size
+
+    def moments(self):
+        """The `Moments` of the features."""
+        return moments_of(self.X, self.targets.s)
+
+    def batch_rows(self, inputs, dtype, *, ones):
+        """The rows for mini-batches, as `Inputs` transform them, of mean weight one."""
+        X, targets = inputs.apply(self.X, dtype, ones=ones), self.targets
+        s = targets.s * (self.n_rows / targets.total_weight)
+        return batch_rows(X, targets.Y, s, dtype)
 
     def with_weight(self):
         """The rows that have weight."""

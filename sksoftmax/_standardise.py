@@ -14,6 +14,7 @@ entries that are not zero, so a rare feature is not blown up for being rare. Row
 by their weights, so that weights mean repetition here too.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -56,23 +57,56 @@ def identity(n_features):
     return Inputs(np.zeros(n_features), np.ones(n_features))
 
 
-def standardise(X, s, *, centred, constant=0.0):
-    """The `Inputs` of X with row weights s.
+@dataclass(frozen=True)
+class Moments:
+    """Weighted mean of each feature and its deviation from that, of some rows.
+
+    Those of other rows can be added (Chan, Golub and LeVeque 1983, The American
+    Statistician 37:242); deviations are never squared, so nothing overflows.
+    """
+
+    weight: np.ndarray  # () or (n_features,)
+    mean: np.ndarray  # (n_features,)
+    deviation: np.ndarray  # (n_features,)
+
+    def __add__(self, other):
+        weight = self.weight + other.weight
+        share = other.weight / np.where(weight > 0, weight, 1.0)
+        gap = other.mean - self.mean
+        within = np.hypot(
+            np.sqrt(1.0 - share) * self.deviation, np.sqrt(share) * other.deviation
+        )
+        between = np.sqrt(share * (1.0 - share)) * gap
+        return Moments(weight, self.mean + share * gap, np.hypot(within, between))
+
+
+def moments_of(X, s):
+    """The `Moments` of the rows of X with weights s.
+
+    Of a CSR matrix those of the entries that are not zero, about zero.
+    """
+    zeros = np.zeros(X.shape[1])
+    if not s.size:
+        return Moments(np.zeros(()), zeros, zeros)
+    if is_dense(X):
+        return Moments(s.sum(), *column_moments(X, s))
+    deviation, weight = scale_of_stored(X, s)
+    return Moments(weight, zeros, deviation)
+
+
+def standardise(moments, dtype, *, centred, constant=0.0):
+    """The `Inputs` of data in this precision with these moments.
 
     constant stands for the factor of a feature without spread. Zero is right where X is
     all there is: what does not vary teaches nothing, and its weights should not act on
     new data. Where more data come the factor is 1 over the feature's size.
     """
-    if is_dense(X):
-        centre, scale = column_moments(X, s)
-        rounding = 4.0 * np.finfo(X.dtype).eps * np.abs(centre)
-        if not centred:
-            scale = np.hypot(centre, scale)
-            centre = np.zeros_like(centre)
-            rounding = 0.0
-    else:
-        scale = scale_of_stored(X, s)
-        centre, rounding = np.zeros_like(scale), 0.0
+    centre, scale = moments.mean, moments.deviation
+    rounding = 4.0 * np.finfo(dtype).eps * np.abs(centre)
+    if not centred:
+        scale = np.hypot(centre, scale)
+        centre = np.zeros_like(centre)
+        rounding = 0.0
     varies = scale > np.maximum(rounding, np.finfo(np.float32).tiny)
     size = np.abs(centre)
     fallback = constant / np.where(size > 0, size, 1.0)

@@ -8,20 +8,23 @@ classes and weights; later ones make targets of y again, block by block.
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sksoftmax._batches import WindowedRows
 from sksoftmax._data import (
     convert_X,
     is_exhaustible,
+    no_rows,
     slice_rows,
     stored_per_row,
     take_rows,
     without_file,
 )
+from sksoftmax._standardise import moments_of
 from sksoftmax._stream_blocks import Layout, StreamedBlocks
 from sksoftmax._survey import Survey, look
 from sksoftmax._targets import (
@@ -33,9 +36,14 @@ from sksoftmax._targets import (
     smooth,
     weigh,
 )
+from sksoftmax._threads import Threads
 
 # A batch of a memory-mapped table: enough blocks for a few threads, and little memory.
 _BATCH_BYTES = 2**25
+
+# A batch of it for an epoch in random order: as many as can be of a window's rows from
+# different places of the table, in pieces that a disk reads at its full rate.
+_SHUFFLED_BYTES = 2**20
 
 
 class Recipe(NamedTuple):
@@ -100,36 +108,41 @@ class Batch(NamedTuple):
         return take_rows(X, kept), targets.Y, targets.s
 
 
+class Source(NamedTuple):
+    """Where batches come from."""
+
+    open: object  # () -> iterator of (X, y, sample_weight), the same each time
+    kind: str = "batch"  # what error messages call a batch
+    is_lazy: bool = False  # whether passing through reads X only where it is used
+    shuffled: object = None  # rng -> the same rows in another order, if there is one
+
+
 @dataclass(frozen=True)
 class Stream:
     """Data that are not in memory; offers to a fit what a `Sample` does.
 
     Attributes
     ----------
-    open : callable
-        Opens a pass: an iterator of (X, y, sample_weight).
+    source : Source
     recipe : Recipe
     counts : ndarray of shape (n_classes,)
         Rows of each class, before the recipe.
     mass : ndarray of shape (n_classes,)
         Weight of each class, before the recipe.
-    n_rows : tuple of int
+    batch_sizes : tuple of int
         Rows of each batch.
     layout : Layout
     dtype : dtype
         Of X.
-    kind : str
-        What error messages call a batch.
     """
 
-    open: object
+    source: Source
     recipe: Recipe
     counts: np.ndarray
     mass: np.ndarray
-    n_rows: tuple
+    batch_sizes: tuple
     layout: Layout
     dtype: np.dtype
-    kind: str
 
     is_in_memory = False
 
@@ -137,6 +150,13 @@ class Stream:
     def n_features(self):
         """Number of columns of X."""
         return self.layout.n_features
+
+    @cached_property
+    def n_rows(self):
+        """Number of rows with weight; takes a pass where a class has none."""
+        if self.factors is None or self.factors.all():
+            return self.layout.n_rows
+        return self.blocks(Threads()).sum(_block_n_rows, reads_X=False)
 
     @property
     def targets(self):
@@ -165,29 +185,57 @@ class Stream:
         layout = self.layout._replace(counts=self.recipe.totals(self.counts))
         return StreamedBlocks(self._batches, layout, threads)
 
+    def moments(self):
+        """The `Moments` of the features, from one pass."""
+        return self.blocks(Threads()).sum(_block_moments)
+
+    def batch_rows(self, inputs, dtype, *, ones):
+        """The rows for mini-batches, as `Inputs` transform them, of mean weight one."""
+        mean_weight = self.targets.total_weight / self.n_rows
+
+        def ready(X, Y, s):
+            return inputs.apply(X, dtype, ones=ones), Y, s / mean_weight
+
+        def parts(rng):
+            for batch in self._batches() if rng is None else self._shuffled(rng):
+                yield ready(*batch.rows(0, batch.X.shape[0]))
+
+        nothing = no_rows(self.n_features, self.dtype, is_dense=self.layout.is_dense)
+        n_classes = self.recipe.kept_classes.size
+        empty = ready(nothing, np.zeros((0, n_classes)), np.zeros(0))
+        return WindowedRows(parts, self.n_rows, empty)
+
     def _with(self, **changes):
         return replace(self, recipe=self.recipe._replace(**changes))
 
     def _batches(self):
         """One more pass, which has to be like the first."""
-        number = -1
-        for number, data in enumerate(self.open()):
-            with named(number, self.kind):
+        number, n_batches, kind = -1, len(self.batch_sizes), self.source.kind
+        for number, data in enumerate(self.source.open()):
+            with named(number, kind):
                 expected = 0, self.n_features
-                if number < len(self.n_rows):
-                    expected = self.n_rows[number], self.n_features
+                if number < n_batches:
+                    expected = self.batch_sizes[number], self.n_features
                 if data[0].shape != expected:
                     raise ValueError(
                         f"X has the shape {data[0].shape}, and had {expected} in the"
                         f" first pass. {_REPEAT}"
                     )
-                batch = Batch.made(number, data, self.recipe, self.kind)
+                batch = Batch.made(number, data, self.recipe, kind)
             yield batch
-        if number + 1 < len(self.n_rows):
+        if number + 1 < n_batches:
             raise ValueError(
-                f"There were {number + 1} batches, and {len(self.n_rows)} in the first"
+                f"There were {number + 1} batches, and {n_batches} in the first"
                 f" pass. {_REPEAT}"
             )
+
+    def _shuffled(self, rng):
+        """One more pass, in an order drawn from rng where the source has a choice."""
+        if self.source.shuffled is None:
+            yield from self._batches()
+            return
+        for number, data in enumerate(self.source.shuffled(rng)):
+            yield Batch.made(number, data, self.recipe, self.source.kind)
 
 
 _REPEAT = (
@@ -204,14 +252,6 @@ def named(number, part="batch"):
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{part} {number}: {error}") from error
-
-
-class Source(NamedTuple):
-    """Where batches come from."""
-
-    open: object  # () -> iterator of (X, y, sample_weight), the same each time
-    kind: str = "batch"  # what error messages call a batch
-    is_lazy: bool = False  # whether passing through reads X only where it is used
 
 
 def source_of_batches(batches):
@@ -246,12 +286,18 @@ def source_of_slices(X, y, sample_weight):
     X = without_file(X)
     row = max(stored_per_row(X), 1) * X.dtype.itemsize
     step = max(int(_BATCH_BYTES / row), 1)
-    return Source(partial(_slices, X, y, sample_weight, step), is_lazy=True)
+    shuffled_step = max(int(_SHUFFLED_BYTES / row), 1)
+    return Source(
+        partial(_slices, X, y, sample_weight, step),
+        is_lazy=True,
+        shuffled=partial(_slices, X, y, sample_weight, shuffled_step),
+    )
 
 
-def _slices(X, y, sample_weight, step):
+def _slices(X, y, sample_weight, step, rng=None):
     rows_of_y = getattr(y, "iloc", y)
-    for start in range(0, X.shape[0], step):
+    starts = np.arange(0, X.shape[0], step)
+    for start in starts if rng is None else rng.permutation(starts):
         rows = slice(start, start + step)
         s = sample_weight[rows] if np.ndim(sample_weight) else sample_weight
         yield slice_rows(X, start, start + step), rows_of_y[rows], s
@@ -284,12 +330,19 @@ def check_stream(estimator, source, *, classes=None, like=None):
     layout = survey.layout(source.is_lazy)
     factors = survey.factors(estimator.class_weight) if like is None else like.factors
     return Stream(
-        source.open,
+        source,
         Recipe(tally.classes, factors),
         survey.counts,
         tally.mass,
         tuple(survey.n_rows),
         layout,
         survey.dtype,
-        source.kind,
     )
+
+
+def _block_moments(block):
+    return moments_of(block.X, block.s)
+
+
+def _block_n_rows(block):
+    return block.s.size

@@ -9,7 +9,6 @@ import numpy as np
 
 from sksoftmax import _solvers
 from sksoftmax._backprop import BatchObjective
-from sksoftmax._batches import batch_rows
 from sksoftmax._callbacks import History
 from sksoftmax._penalty import L2Penalty
 from sksoftmax._posing import (
@@ -36,7 +35,7 @@ def run_minibatch(settings, training, validation, start, solver, is_part=False):
     the precision of X.
     """
     network = network_of(settings, training)
-    dtype = training.X.dtype
+    dtype = training.dtype
     inputs = inputs_of(settings, training, start, is_part)
     start = unfolded(start, inputs)
     if start.layers is not None:
@@ -45,7 +44,7 @@ def run_minibatch(settings, training, validation, start, solver, is_part=False):
         w = np.zeros(network.n_params, dtype)
     else:
         w = network.initial(np.random.default_rng(start.seed)).astype(dtype, copy=False)
-    scheme = _training(settings, solver, training.targets.s.size, is_part)
+    scheme = _training(settings, solver, training.n_rows, is_part)
     state = start.state
     if not state or not _solvers.fits(state, scheme, w):
         state = _solvers.start_state(scheme, w, start.seed)
@@ -74,15 +73,15 @@ def run_minibatch(settings, training, validation, start, solver, is_part=False):
     if not network.is_linear:
         result.state["inputs"] = tuple(inputs)
     layers = inputs.fold(layers_of(network, result.w.astype(np.float64)))
-    return Fitted(layers, result, history, solver, [], float(result.n_iter))
+    n_passes = float(result.n_iter)
+    if not training.is_in_memory:
+        n_passes += 1.0 if network.is_linear else 2.0  # the survey, and the moments
+    return Fitted(layers, result, history, solver, [], n_passes)
 
 
 def _batch_objective(settings, network, training, inputs, dtype, threads):
-    targets = training.targets
-    X = inputs.apply(training.X, dtype, ones=settings.fit_intercept)
-    s = targets.s * (targets.s.size / targets.total_weight)
+    rows = training.batch_rows(inputs, dtype, ones=settings.fit_intercept)
     penalty = L2Penalty((settings.alpha * network.weight_mask()).astype(dtype))
-    rows = batch_rows(X, targets.Y, s, dtype)
     return BatchObjective(network, rows, penalty, threads)
 
 

@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
-from sksoftmax._batches import batch_rows
+from sksoftmax import _batches
+from sksoftmax._batches import WindowedRows, batch_rows
 
 
 @pytest.fixture(params=[np.asarray, csr_array], ids=["dense", "sparse"])
@@ -34,3 +35,70 @@ def test_products_are_those_of_matrices(rng, rows):
     held.transposed_product(taken, dZ, transposed)
     assert_allclose(product, (X @ W).T, atol=1e-14)
     assert_allclose(transposed, X.T @ dZ.T, atol=1e-13)
+
+
+# Windows
+
+
+def numbered(n_rows, store):
+    """Rows whose only feature is their number, and which are their own targets."""
+    numbers = np.arange(1.0, n_rows + 1.0)[:, None]
+    return store(numbers), numbers.copy(), np.ones(n_rows)
+
+
+def windowed(sizes, store):
+    """Rows that come in parts of these sizes."""
+
+    def parts(rng):
+        X, Y, s = numbered(sum(sizes), store)
+        stops = np.cumsum(sizes)
+        for size, stop in zip(sizes, stops, strict=True):
+            part = slice(stop - size, stop)
+            yield X[part], Y[part], s[part]
+
+    return WindowedRows(parts, sum(sizes), numbered(0, store))
+
+
+def epoch_of(rows, batch_size, shuffle):
+    """The numbers of the rows of each mini-batch of an epoch."""
+    batches = []
+    rng = np.random.default_rng(0)
+    for order in rows.orders(rng, shuffle=shuffle, batch_size=batch_size):
+        for start in range(0, order.size, batch_size):
+            chosen = order[start : start + batch_size]
+            targets = np.empty((2, chosen.size))
+            X = rows.take(chosen, rows.buffer(chosen.size), targets)
+            assert_array_equal(csr_array(X).toarray().ravel(), targets[0])
+            batches.append(targets[0].copy())
+    return batches
+
+
+@pytest.mark.parametrize("store", [np.asarray, csr_array])
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("sizes", [[10] * 7, [3, 0, 50, 1, 1, 15], [70]])
+@pytest.mark.parametrize("batch_size", [1, 8, 33, 70])
+def test_an_epoch_has_every_row_once_in_whole_batches(
+    monkeypatch, store, shuffle, sizes, batch_size
+):
+    monkeypatch.setattr(_batches, "LARGEST_WINDOW", 100)
+    batches = epoch_of(windowed(sizes, store), batch_size, shuffle)
+    seen = np.concatenate(batches)
+    assert_array_equal(np.sort(seen), np.arange(1, 71))
+    assert {batch.size for batch in batches[:-1]} <= {batch_size}
+    if not shuffle:
+        assert_array_equal(seen, np.arange(1, 71))
+
+
+def test_rows_of_several_parts_are_shuffled_together(monkeypatch):
+    monkeypatch.setattr(_batches, "LARGEST_WINDOW", 8 * 30)
+    seen = np.concatenate(epoch_of(windowed([10] * 7, np.asarray), 10, True))
+    first = seen[:30]
+    assert_array_equal(np.sort(first), np.arange(1, 31))
+    assert len({int(number - 1) // 10 for number in first[:10]}) == 3
+
+
+def test_a_pass_with_other_rows_than_before_is_refused(monkeypatch):
+    rows = windowed([5, 5], np.asarray)
+    rows.n_rows = 12
+    with pytest.raises(ValueError, match="first had 12"):
+        epoch_of(rows, 4, False)

@@ -10,7 +10,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix
 
-from sksoftmax import SoftmaxRegressionClassifier, _dask_blocks
+from sksoftmax import (
+    SoftmaxRegressionClassifier,
+    SoftmaxRegressionClassifierCV,
+    _dask_blocks,
+)
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -96,6 +100,38 @@ def test_dask_arrays_have_the_optimum_of_the_arrays(
     model = exact(**parameters).fit(*chunked(X, y, s))
     rtol = 1e-6 if "solver" in parameters else 1e-8  # lbfgs stops a little earlier
     assert_same_model(model, exact(**parameters).fit(X, y, s), rtol)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_networks_train_on_blocks_as_on_arrays(data, scheduler):
+    model = SoftmaxRegressionClassifier((4,), max_iter=2, shuffle=False, random_state=0)
+    expected = model.fit(*data).coefs_
+    for ours, theirs in zip(model.fit(*chunked(*data)).coefs_, expected, strict=True):
+        assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_networks_see_blocks_in_random_order(data, scheduler):
+    X, y, s = data
+    order = np.argsort(y)
+    model = SoftmaxRegressionClassifier((8,), max_iter=10, random_state=0)
+    in_memory = model.fit(X, y).score(X, y)
+    model.fit(*chunked(X[order], y[order], s, rows=30))
+    assert model.score(X, y) > in_memory - 0.02
+
+
+@pytest.mark.parametrize(
+    "refuse",
+    [
+        lambda X, y: SoftmaxRegressionClassifier((2,)).partial_fit(X, y, classes=[0]),
+        lambda X, y: SoftmaxRegressionClassifierCV().fit(X, y),
+    ],
+    ids=["partial_fit", "CV"],
+)
+def test_what_works_in_memory_only_says_so(data, refuse):
+    X, y, _ = chunked(*data)
+    with pytest.raises(TypeError, match="X is a dask collection"):
+        refuse(X, y)
 
 
 def test_the_data_need_not_be_cut_alike(data, exact, scheduler):
@@ -338,8 +374,11 @@ def test_data_that_do_not_fit_together(data):
     rows = dX[:, 1] > 0.0
     with pytest.raises(ValueError, match=r"block 0: .*inconsistent numbers of samples"):
         model.fit(dX[rows], dy[dX[:, 2] > 0.0])
-    for parameters in ({"solver": "sgd"}, {"hidden_layer_sizes": 5}):
-        with pytest.raises(ValueError, match=r"exact solver .* partial_fit"):
+    for parameters in (
+        {"l1_ratio": 0.5},
+        {"hidden_layer_sizes": 5, "solver": "newton"},
+    ):
+        with pytest.raises(ValueError, match="Others need X in memory"):
             SoftmaxRegressionClassifier(**parameters).fit(dX, dy)
 
 

@@ -1,14 +1,20 @@
 """What hidden layers see of X, and that folding it back changes no prediction."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.preprocessing import StandardScaler
 
-from sksoftmax._standardise import Inputs, identity, standardise
+from sksoftmax._standardise import Inputs, identity, moments_of, standardise
 
 N = 50
+
+
+def inputs_for(X, s, **options):
+    return standardise(moments_of(X, s), X.dtype, **options)
 
 
 @pytest.fixture
@@ -22,7 +28,7 @@ def s(rng):
 
 
 def test_dense_features_have_weighted_mean_zero_and_deviation_one(X, s):
-    U = standardise(X, s, centred=True).apply(X, np.float64)
+    U = inputs_for(X, s, centred=True).apply(X, np.float64)
     expected = StandardScaler().fit(X, sample_weight=s).transform(X)
     assert_allclose(U, expected, rtol=1e-7, atol=1e-7)
 
@@ -32,16 +38,16 @@ def test_dense_features_have_weighted_mean_zero_and_deviation_one(X, s):
 def test_weights_mean_repetition(X, s, centred, store):
     X[::3, 0] = 0.0
     times = s.astype(int)
-    weighted = standardise(store(X), s, centred=centred)
+    weighted = inputs_for(store(X), s, centred=centred)
     repeated = np.repeat(X, times, axis=0)
-    expected = standardise(store(repeated), np.ones(times.sum()), centred=centred)
+    expected = inputs_for(store(repeated), np.ones(times.sum()), centred=centred)
     # No range: rows of weight zero may have set the unit of the sums.
     assert_allclose(weighted.centre, expected.centre, rtol=1e-9, atol=1e-9)
     assert_allclose(weighted.factor, expected.factor, rtol=1e-9)
 
 
 def test_without_a_centre_the_root_mean_square_is_one(X, s):
-    inputs = standardise(X, s, centred=False)
+    inputs = inputs_for(X, s, centred=False)
     assert_array_equal(inputs.centre, np.zeros(4))
     U = inputs.apply(X, np.float64)
     assert_allclose(np.average(U**2, axis=0, weights=s), np.ones(4), rtol=1e-9)
@@ -49,7 +55,7 @@ def test_without_a_centre_the_root_mean_square_is_one(X, s):
 
 def test_stored_entries_of_sparse_features_have_root_mean_square_one(rng, X, s):
     X[rng.random(X.shape) < 0.6] = 0.0
-    U = standardise(csr_array(X), s, centred=True).apply(csr_array(X), np.float64)
+    U = inputs_for(csr_array(X), s, centred=True).apply(csr_array(X), np.float64)
     U = U.toarray()
     assert_array_equal(U == 0, X == 0)
     for column in U.T:
@@ -63,26 +69,26 @@ def test_constant_features_are_zero(value, dtype):
     value = min(value, float(np.finfo(dtype).max))
     X = np.full((N, 1), value, dtype)
     for constant in (0.0, 1.0):
-        inputs = standardise(X, np.ones(N), centred=True, constant=constant)
+        inputs = inputs_for(X, np.ones(N), centred=True, constant=constant)
         assert_array_equal(inputs.apply(X, dtype), np.zeros((N, 1), dtype))
     assert inputs.factor > 0
 
 
 def test_the_largest_numbers_do_not_overflow():
     X = np.array([[1e308], [-1e308], [0.0]])
-    U = standardise(X, np.ones(3), centred=True).apply(X / 2, np.float64)
+    U = inputs_for(X, np.ones(3), centred=True).apply(X / 2, np.float64)
     assert_allclose(U.ravel(), np.array([1, -1, 0]) * np.sqrt(1.5) / 2)
 
 
 def test_offsets_cancel_before_rounding_to_single_precision(rng):
     X = 1e8 + rng.standard_normal((N, 1))
-    U = standardise(X, np.ones(N), centred=True).apply(X, np.float32)
+    U = inputs_for(X, np.ones(N), centred=True).apply(X, np.float32)
     assert_allclose(U, StandardScaler().fit_transform(X), atol=1e-6)
 
 
 @pytest.mark.parametrize("store", [np.asarray, csr_array])
 def test_folded_layers_do_on_x_what_layers_did_on_inputs(rng, X, s, store):
-    inputs = standardise(store(X), s, centred=True)
+    inputs = inputs_for(store(X), s, centred=True)
     W, b = rng.standard_normal((4, 3)), rng.standard_normal(3)
     last = (np.ones((3, 2)), np.zeros(2))
     (folded_W, folded_b), later = inputs.fold([(W, b), last])
@@ -107,3 +113,16 @@ def test_ones_come_last(X, store):
     U = identity(4).apply(store(X), np.float64, ones=True)
     U = csr_array(U).toarray()
     assert_array_equal(U, np.hstack([X, np.ones((N, 1))]))
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("store", [np.asarray, csr_array])
+def test_moments_of_parts_add_up_to_those_of_all_rows(rng, X, s, store, centred):
+    X[rng.random(X.shape) < 0.4] = 0.0
+    X[:, 3] = 0.1
+    parts = [moments_of(store(X[a:b]), s[a:b]) for a, b in pairwise([0, 0, 7, 30, N])]
+    total = parts[0] + parts[1] + parts[2] + parts[3]
+    inputs = standardise(total, X.dtype, centred=centred)
+    expected = inputs_for(store(X), s, centred=centred)
+    assert_allclose(inputs.centre, expected.centre, rtol=1e-9, atol=1e-9)
+    assert_allclose(inputs.factor, expected.factor, rtol=1e-9)

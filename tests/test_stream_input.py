@@ -120,11 +120,6 @@ def test_no_batches_at_all():
     fails(lambda: iter([]), "no batches")
 
 
-@pytest.mark.parametrize("parameters", [{"solver": "adam"}, {"hidden_layer_sizes": 4}])
-def test_batches_are_for_exact_solvers_of_linear_models(batches, parameters):
-    fails(batches, "exact solver .* partial_fit", **parameters)
-
-
 def test_labels_beside_batches(batches):
     with pytest.raises(ValueError, match="y must be None"):
         SoftmaxRegressionClassifier().fit(lambda: iter(batches), [0, 1])
