@@ -317,7 +317,7 @@ def _make_blocks(shard, *, recipe):
     results = []
     for number, part in shard:
         batch = Batch.made(number, part, recipe, "block")
-        rows = batch.rows(0, batch.X.shape[0])
+        rows = batch.rows()
         blocks = Blocks(*rows, Threads(), first=number * _BLOCKS_OF_A_PART)
         results.append((number, blocks))
     return results

@@ -98,14 +98,28 @@ class Batch(NamedTuple):
         s = check_weights(sample_weight, X.shape[0], is_part=True)
         return cls(number, X, y, s, recipe, kind)
 
-    def rows(self, start, stop):
-        """X, Y and s of the rows from start to stop that have weight."""
-        X = slice_rows(self.X, start, stop)
+    def pieces(self, edges):
+        """X, Y and s of those rows that have weight, in pieces.
+
+        edges holds the first and last row of each, one piece after the other. Their
+        targets are made together, which takes half the time that it takes in pieces.
+        """
+        rows = slice(edges[0][0], edges[-1][1])
         with named(self.number, self.kind):
-            targets = self.recipe.targets(self.y[start:stop], self.s[start:stop])
+            targets = self.recipe.targets(self.y[rows], self.s[rows])
         kept = targets.s > 0
+        X = take_rows(slice_rows(self.X, rows.start, rows.stop), kept)
         targets = targets.take(kept)
-        return take_rows(X, kept), targets.Y, targets.s
+        cuts = np.array(edges) - rows.start
+        if targets.s.size < kept.size:
+            cuts = np.concatenate([[0], np.cumsum(kept)])[cuts]
+        for start, stop in cuts:
+            piece = slice(start, stop)
+            yield slice_rows(X, start, stop), targets.Y[piece], targets.s[piece]
+
+    def rows(self):
+        """The same of all rows, in one piece."""
+        return next(self.pieces([(0, self.X.shape[0])]))
 
 
 class Source(NamedTuple):
@@ -198,7 +212,7 @@ class Stream:
 
         def parts(rng):
             for batch in self._batches() if rng is None else self._shuffled(rng):
-                yield ready(*batch.rows(0, batch.X.shape[0]))
+                yield ready(*batch.rows())
 
         nothing = no_rows(self.n_features, self.dtype, is_dense=self.layout.is_dense)
         n_classes = self.recipe.kept_classes.size

@@ -155,8 +155,7 @@ class StreamedBlocks(SurveyedBlocks):
     ----------
     batches : callable
         Returns an iterator over the batches, the same each time. A batch has `X` and
-        `rows(start, stop)`, which gives X, Y and s of those of its rows that have
-        weight.
+        `pieces(edges)`, which gives X, Y and s of those of its rows that have weight.
     layout : Layout
     threads : Threads
     """
@@ -232,16 +231,18 @@ class StreamedBlocks(SurveyedBlocks):
     def _sweep(self, run, reads_X):
         """run(blocks) for groups of consecutive blocks, in order."""
 
-        def block(number, rows):
-            made = make_block(number, *rows)
-            return made.in_double() if reads_X else made
-
         first = 0
         for batch in self._batches():
             edges = block_edges(batch.X, self.n_classes)
 
             def run_group(group, batch=batch, edges=edges, first=first):
-                return run(block(first + i, batch.rows(*edges[i])) for i in group)
+                def blocks():
+                    pieces = batch.pieces([edges[i] for i in group])
+                    for i, piece in zip(group, pieces, strict=True):
+                        block = make_block(first + i, *piece)
+                        yield block.in_double() if reads_X else block
+
+                return run(blocks())
 
             threads = threads_worth(self.threads, batch.X, self.n_classes)
             yield from threads.map(run_group, groups_of(range(len(edges))))

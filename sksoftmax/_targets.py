@@ -144,9 +144,9 @@ def encode_again(y, classes):
     np.minimum(codes, classes.size - 1, out=codes)
     if not np.array_equal(classes[codes], y):
         return encode(y, classes)
-    Y = np.zeros((codes.size, classes.size))
-    Y[np.arange(codes.size), codes] = 1.0
-    return Targets(classes, Y, np.ones(codes.size))
+    Y = np.zeros((classes.size, codes.size))
+    Y[codes, np.arange(codes.size)] = 1.0
+    return Targets(classes, Y.T, np.ones(codes.size))
 
 
 def label_array(y, classes):
