@@ -230,7 +230,6 @@ class StreamedBlocks(SurveyedBlocks):
 
     def _sweep(self, run, reads_X):
         """run(blocks) for groups of consecutive blocks, in order."""
-
         first = 0
         for batch in self._batches():
             edges = block_edges(batch.X, self.n_classes)

@@ -12,7 +12,12 @@ import numpy as np
 
 from sksoftmax._solvers._cg import solve_newton_system
 from sksoftmax._solvers._quasi_newton import LimitedMemory, approach
-from sksoftmax._solvers._result import Iterate, Result, optimality_target
+from sksoftmax._solvers._result import (
+    Iterate,
+    Result,
+    optimality_target,
+    rounding_error,
+)
 
 
 def newton(objective, w, *, tol, null_value, max_iter, callback):
@@ -109,7 +114,9 @@ def _iterate(
             now.hessian,
             now.grad,
             precondition,
-            goal=goal,
+            # Steps can be finer than F is rounded: whoever asks for all digits of w
+            # (tol = 0) gets them.
+            goal=max(goal - rounding_error(null_value), 1e-3 * goal),
             scale=max(null_value - now.value, 0.0) + abs(now.value),
             shrinkage=gaps[-1] / gaps[-2] if len(gaps) > 1 else 0.0,
         )

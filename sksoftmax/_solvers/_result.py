@@ -61,4 +61,9 @@ def optimality_target(tol, null_value, value):
 
     The second term is the rounding error of F itself, below which nothing can be told.
     """
-    return tol * max(null_value - value, 0.0) + 4.0 * np.finfo(float).eps * null_value
+    return tol * max(null_value - value, 0.0) + rounding_error(null_value)
+
+
+def rounding_error(null_value):
+    """What F is rounded by, in nats."""
+    return 4.0 * np.finfo(float).eps * null_value
