@@ -1,5 +1,7 @@
 """What is observed while a solver runs: the curves, and what verbose prints."""
 
+from sksoftmax._solvers import Stop
+
 
 class History:
     """The solver's callback; it records, and hands back the number to watch.
@@ -12,10 +14,12 @@ class History:
         Whether to print a line an iteration.
     blocks : Blocks, optional
         Whose passes over the data are printed too: on large data they are the cost.
+    monitor : Monitor, optional
+        Told of each iteration; it may ask to stop, which raises `Stop`.
     """
 
-    def __init__(self, validation, verbose, blocks=None):
-        self.blocks = blocks
+    def __init__(self, validation, verbose, blocks=None, monitor=None):
+        self.blocks, self.monitor = blocks, monitor
         self.validation = validation
         self.verbose = verbose
         self.w = None  # the last iterate
@@ -37,4 +41,6 @@ class History:
             if self.blocks is not None:
                 line += f"   passes {self.blocks.n_passes:.1f}"
             print(line)
+        if self.monitor is not None and self.monitor(w):
+            raise Stop(watched)
         return watched

@@ -14,8 +14,16 @@ from sklearn.utils.metaestimators import available_if
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._fitting import fit_epoch, fit_network, warn_unless_converged
-from sksoftmax._posing import Start, hidden_sizes, is_sparse, reading_of
-from sksoftmax._prediction import FittedNetworkMixin
+from sksoftmax._monitor import CallbackSupportMixin, Monitor, with_callbacks
+from sksoftmax._posing import (
+    Start,
+    hidden_sizes,
+    is_sparse,
+    max_iter_of,
+    reading_of,
+    resolve_solver,
+)
+from sksoftmax._prediction import FittedNetworkMixin, features_of
 from sksoftmax._sample import check_training
 from sksoftmax._sources import check_training_source, check_validation_source
 from sksoftmax._targets import is_soft
@@ -35,7 +43,9 @@ def _trains_by_minibatches(estimator):
     )
 
 
-class SoftmaxRegressionClassifier(FittedNetworkMixin, ClassifierMixin, BaseEstimator):
+class SoftmaxRegressionClassifier(
+    CallbackSupportMixin, FittedNetworkMixin, ClassifierMixin, BaseEstimator
+):
     """Softmax (multinomial logistic) regression, with hidden layers on request.
 
     Minimises F(w) = 1/S sum_i s_i d(p_i, y_i) + alpha/2 ||W||^2, where d is the
@@ -300,6 +310,7 @@ default="cosine"
         self.random_state = random_state
         self.verbose = verbose
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -361,13 +372,27 @@ default="cosine"
         if self.warm_start and hasattr(self, "coefs_"):
             self._check_continues(checked, classes)
             start = self._current(start.seed)
+        monitor = Monitor.of(
+            self,
+            (X, y, sample_weight),
+            {
+                **features_of(checked),
+                "classes_": classes,
+                "solver_": resolve_solver(self),
+                "_activation": self.activation,
+            },
+            max_iter_of(self),
+        )
+        start = start._replace(monitor=monitor)
         fitted = fit_network(self, training, validation, start)
-        if not fitted.result.interrupted:
+        if fitted.result.halted_by is None:
             warn_unless_converged(self, fitted)
         self._keep(checked, classes, fitted)
         self._state = fitted.result.state if self.warm_start else {}
-        if fitted.result.interrupted:
+        if fitted.result.halted_by is KeyboardInterrupt:
             raise KeyboardInterrupt
+        if monitor is not None:
+            monitor.end()
         return self
 
     @available_if(_trains_by_minibatches)

@@ -19,6 +19,7 @@ from sksoftmax._posing import (
     is_sparse,
     is_wide,
     layers_of,
+    max_iter_of,
     n_logits_of,
     network_of,
     null_model,
@@ -82,17 +83,21 @@ def fit_network(settings, training, validation, start):
         run = _run_constant
     else:
         run = _run_exact if exact else run_minibatch
-    fitted = run(settings, training, validation, start, solver)
-    return finish(settings, fitted, present, training.dtype)
+    view = partial(finished, settings, present, training.dtype)
+    fitted = run(settings, training, validation, start.seen_through(view), solver)
+    return fitted._replace(layers=view(fitted.layers))
 
 
-def finish(settings, fitted, present, dtype):
-    """A fit in the columns of all classes, in the precision of X."""
+def finished(settings, present, dtype, layers):
+    """Layers in the columns of all classes, in the precision of X.
+
+    As arrays of their own: no view that would keep all of w alive.
+    """
     if not present.all():
-        *lower, last = fitted.layers
+        *lower, last = layers
         last = insert_absent_classes(*last, present, centred=not is_sparse(settings))
-        fitted = fitted._replace(layers=[*lower, last])
-    return _in_dtype(fitted, dtype)
+        layers = [*lower, last]
+    return [(np.array(W, dtype), np.array(b, dtype)) for W, b in layers]
 
 
 def fit_epoch(settings, training, start):
@@ -109,7 +114,9 @@ def fit_epoch(settings, training, start):
     solver = "adam" if settings.solver == "auto" else settings.solver
     training = training.with_weight().smooth(settings.label_smoothing)
     fitted = run_minibatch(settings, training, None, start, solver, is_part=True)
-    return _in_dtype(fitted, training.dtype)
+    every_class = np.ones(training.targets.classes.size, dtype=bool)
+    layers = finished(settings, every_class, training.dtype, fitted.layers)
+    return fitted._replace(layers=layers)
 
 
 def warn_unless_converged(estimator, fitted):
@@ -143,12 +150,6 @@ def warn_unless_converged(estimator, fitted):
     warnings.warn(message, category, stacklevel=4)
 
 
-def _in_dtype(fitted, dtype):
-    """With layers as arrays of their own: no view that would keep all of w alive."""
-    layers = [(np.array(W, dtype), np.array(b, dtype)) for W, b in fitted.layers]
-    return fitted._replace(layers=layers)
-
-
 def _run_constant(settings, training, validation, start, solver):
     """One class alone: nothing to learn, and all parameters are zero at the minimum."""
     network = network_of(settings, training)
@@ -175,9 +176,15 @@ def _run_exact(settings, training, validation, start, solver):
         if start.layers is not None:
             ((W, b),) = start.layers
             start = start._replace(layers=[(space.reduce_weights(W), b)])
-        fitted = run(training, validation, start)
-        ((V, b),) = fitted.layers
-        return fitted._replace(layers=[(space.expand_weights(V), b)])
+        expand = partial(expanded, space)
+        fitted = run(training, validation, start.seen_through(expand))
+        return fitted._replace(layers=expand(fitted.layers))
+
+
+def expanded(space, layers):
+    """Layers for X of those for coordinates in the space of the rows."""
+    ((V, b),) = layers
+    return [(space.expand_weights(V), b)]
 
 
 def _on_inputs(settings, training, validation, start, run):
@@ -204,7 +211,10 @@ def _run_full_batch(settings, training, validation, start, *, threads):
         w = pack_layers(network, layers)
     blocks = training.blocks(threads)
     watched = validation_of(network, validation, threads)
-    history = History(watched, settings.verbose, blocks)
+    start = start.seen_through(
+        partial(_layers_at, settings, network, targets.classes.size)
+    )
+    history = History(watched, settings.verbose, blocks, start.monitor)
     objective = objective_of(settings, network, blocks, targets.total_weight)
     fitted = solve(settings, objective, targets, w, history)
     return fitted._replace(n_passes=blocks.n_passes)  # those of a survey included
@@ -222,22 +232,31 @@ def solve(settings, objective, targets, w, history):
             w,
             tol=tol,
             null_value=targets.null_value(settings.fit_intercept),
-            max_iter=200 if settings.max_iter == "auto" else settings.max_iter,
+            max_iter=max_iter_of(settings),
             callback=history,
         )
+    except _solvers.Stop:
+        result = _solvers.halted(history.w, history.loss_curve, _solvers.Stop)
     except KeyboardInterrupt:
         if not (settings.warm_start and history.loss_curve):
             raise
-        result = _solvers.interrupted(history.w, history.loss_curve)
+        result = _solvers.halted(history.w, history.loss_curve, KeyboardInterrupt)
     separated = targets.classes[_separated_classes(settings, objective, result)]
-    layers = layers_of(network, result.w)
-    if network.is_linear:
-        one_logit = network.n_units[-1] < targets.classes.size
-        W, b = (split_logit if one_logit else centre_classes)(*layers[0])
-        # The solver has chosen the gauge of the weights where the penalty fixes it.
-        layers = [(layers[0][0] if is_sparse(settings) else W, b)]
+    layers = _layers_at(settings, network, targets.classes.size, result.w)
     n_passes = objective.blocks.n_passes - before
     return Fitted(layers, result, history, solver, separated.tolist(), n_passes)
+
+
+def _layers_at(settings, network, n_classes, w):
+    """Layers of w, with a column for every class, in the gauge of the penalty."""
+    layers = layers_of(network, w)
+    if not network.is_linear:
+        return layers
+    W, b = (split_logit if network.n_units[-1] < n_classes else centre_classes)(
+        *layers[0]
+    )
+    # The solver has chosen the gauge of the weights where the penalty fixes it.
+    return [(layers[0][0] if is_sparse(settings) else W, b)]
 
 
 def _separated_classes(settings, objective, result):

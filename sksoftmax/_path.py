@@ -8,7 +8,7 @@ import numpy as np
 
 from sksoftmax._callbacks import History
 from sksoftmax._data import is_dense, squares, weighted_sums
-from sksoftmax._fitting import finish, solve
+from sksoftmax._fitting import expanded, finished, solve
 from sksoftmax._posing import (
     is_sparse,
     is_wide,
@@ -87,11 +87,11 @@ def fit_path(settings, training, alphas, observe=None):
             if observe is not None:
                 path.observed.append(observe(objective, fitted.result.w))
             if space is not None:
-                ((V, b),) = fitted.layers
-                fitted = fitted._replace(layers=[(space.expand_weights(V), b)])
+                fitted = fitted._replace(layers=expanded(space, fitted.layers))
             # The layers have all of w; a long path need not keep it twice.
             fitted = fitted._replace(result=replace(fitted.result, w=None, step=None))
-            path.fits.append(finish(here, fitted, present, dtype))
+            layers = finished(here, present, dtype, fitted.layers)
+            path.fits.append(fitted._replace(layers=layers))
     return path
 
 

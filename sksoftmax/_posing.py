@@ -12,6 +12,7 @@ from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._callbacks import History
 from sksoftmax._data import is_dense
+from sksoftmax._monitor import Monitor
 from sksoftmax._network import Network, centre_classes, subtract_classes
 from sksoftmax._objective import Objective
 from sksoftmax._penalty import ElasticNetPenalty, GroupPenalty, L2Penalty
@@ -22,11 +23,18 @@ from sksoftmax._threads import fit_threads
 
 
 class Start(NamedTuple):
-    """Where fitting begins."""
+    """Where fitting begins, and who is told how it goes on."""
 
     layers: list | None = None  # [(W, b), ...]; None for a cold start
     state: dict | None = None  # of a mini-batch solver that continues
     seed: int = 0
+    monitor: Monitor | None = None
+
+    def seen_through(self, view):
+        """With layers that go through a function before the monitor sees them."""
+        if self.monitor is None:
+            return self
+        return self._replace(monitor=self.monitor.through(view))
 
 
 class Fitted(NamedTuple):
@@ -66,6 +74,19 @@ def resolve_solver(settings):
     )
 
 
+# What max_iter="auto" stands for: epochs from `benchmarks/hidden_study.py`, iterations
+# far more than the few dozen that exact solvers take.
+_N_EPOCHS, _N_ITERATIONS = 60, 200
+
+
+def max_iter_of(settings):
+    """Epochs or iterations of the solver that will run, at most."""
+    if settings.max_iter != "auto":
+        return settings.max_iter
+    in_epochs = resolve_solver(settings) in _solvers.MINIBATCH
+    return _N_EPOCHS if in_epochs else _N_ITERATIONS
+
+
 def reading_of(settings):
     """How the solver reads X: in "passes" over all rows, in "mini-batches", or "whole".
 
@@ -103,7 +124,8 @@ def inputs_of(settings, training, start, is_part=False):
 
 
 def unfolded(start, inputs):
-    """The start, its layers for X transformed."""
+    """The start for X transformed: layers are unfolded, and folded to be seen."""
+    start = start.seen_through(inputs.fold)
     if start.layers is None:
         return start
     return start._replace(layers=inputs.unfold(start.layers))

@@ -154,12 +154,9 @@ class FittedNetworkMixin:
     def _keep(self, checked, classes, fitted, earlier_losses=()):
         """Take over the outcome of a fit; until this call nothing has changed."""
         result, history = fitted.result, fitted.history
-        names = getattr(checked, "feature_names_in_", None)
-        if names is not None:
-            self.feature_names_in_ = names
-        elif hasattr(self, "feature_names_in_"):
+        if hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self.n_features_in_ = checked.n_features_in_
+        vars(self).update(features_of(checked))
         self.classes_ = classes
         self.coefs_ = [W for W, _ in fitted.layers]
         self.intercepts_ = [b for _, b in fitted.layers]
@@ -178,6 +175,12 @@ class FittedNetworkMixin:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def features_of(estimator):
+    """What an estimator has recorded of the features: their number, and any names."""
+    names = "n_features_in_", "feature_names_in_"
+    return {name: value for name, value in vars(estimator).items() if name in names}
 
 
 def _lowest(curve):

@@ -4,6 +4,7 @@
 """
 
 import warnings
+from functools import partial
 
 import numpy as np
 
@@ -15,15 +16,15 @@ from sksoftmax._posing import (
     Fitted,
     inputs_of,
     layers_of,
+    max_iter_of,
     network_of,
     unfolded,
     validation_of,
 )
 from sksoftmax._threads import fit_threads
 
-# The defaults of training, from `benchmarks/hidden_study.py`: 60 epochs, each of
-# 200 steps or more unless batches get smaller than 32 by that.
-_N_EPOCHS = 60
+# From `benchmarks/hidden_study.py`: epochs have 200 steps or more, unless batches get
+# smaller than 32 by that.
 _STEPS_OF_EPOCH = 200
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 200
 
@@ -48,7 +49,6 @@ def run_minibatch(settings, training, validation, start, solver, is_part=False):
     state = start.state
     if not state or not _solvers.fits(state, scheme, w):
         state = _solvers.start_state(scheme, w, start.seed)
-    n_epochs = _N_EPOCHS if settings.max_iter == "auto" else settings.max_iter
     tol = 1e-4 if settings.tol == "auto" else settings.tol
     null_value = training.targets.null_value(settings.fit_intercept)
     patience = _solvers.Patience(
@@ -60,23 +60,29 @@ def run_minibatch(settings, training, validation, start, solver, is_part=False):
     if validation is not None and not network.is_linear:
         validation = validation._replace(X=inputs.apply(validation.X, dtype))
     with fit_threads() as threads:
-        history = History(validation_of(network, validation, threads), settings.verbose)
+        watched = validation_of(network, validation, threads)
+        start = start.seen_through(partial(_layers_at, network))
+        history = History(watched, settings.verbose, monitor=start.monitor)
         result = _solvers.minibatch(
             _batch_objective(settings, network, training, inputs, dtype, threads),
             w,
             training=scheme,
             patience=patience,
-            max_iter=1 if is_part else n_epochs,
+            max_iter=1 if is_part else max_iter_of(settings),
             state=state,
             callback=history,
         )
     if not network.is_linear:
         result.state["inputs"] = tuple(inputs)
-    layers = inputs.fold(layers_of(network, result.w.astype(np.float64)))
+    layers = inputs.fold(_layers_at(network, result.w))
     n_passes = float(result.n_iter)
     if not training.is_in_memory:
         n_passes += 1.0 if network.is_linear else 2.0  # the survey, and the moments
     return Fitted(layers, result, history, solver, [], n_passes)
+
+
+def _layers_at(network, w):
+    return layers_of(network, w.astype(np.float64))
 
 
 def _batch_objective(settings, network, training, inputs, dtype, threads):

@@ -37,6 +37,7 @@ LEVELS = {
     "_row_space": 3,
     "_alo": 3,
     "_callbacks": 4,
+    "_monitor": 4,
     "_dask_sample": 4,
     "_sample": 4,
     "_sources": 4,

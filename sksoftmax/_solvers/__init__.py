@@ -16,7 +16,7 @@ from sksoftmax._solvers._minibatch import (
 )
 from sksoftmax._solvers._newton import newton
 from sksoftmax._solvers._prox_newton import prox_newton
-from sksoftmax._solvers._result import Iterate, Result, interrupted
+from sksoftmax._solvers._result import Iterate, Result, Stop, halted
 from sksoftmax._solvers._schedule import SCHEDULES
 from sksoftmax.optimizers import SGD, Adam
 
@@ -31,10 +31,11 @@ __all__ = [
     "Iterate",
     "Patience",
     "Result",
+    "Stop",
     "Training",
     "conjugate_gradients",
     "fits",
-    "interrupted",
+    "halted",
     "minibatch",
     "resolve",
     "start_state",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sksoftmax._solvers._result import Result
+from sksoftmax._solvers._result import Result, Stop
 from sksoftmax._solvers._schedule import CUT, LOWEST_RATE, PLANNED, SCHEDULES
 
 
@@ -109,7 +109,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     )
     planned = training.schedule in PLANNED
     watched, best = [], (np.inf, start, np.nan)
-    rate, since = 1.0, 0
+    rate, since, halted_by = 1.0, 0, None
     for n_iter in range(1, max_iter + 1):
         progress = n_iter - 1, max_iter, rate
         mean_loss = _epoch(batches, w, training, state, progress)
@@ -120,10 +120,16 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         if diverged:
             improvement = np.inf
             break
-        watched.append(callback(n_iter, now, value))
+        try:
+            watched.append(callback(n_iter, now, value))
+        except Stop as stop:
+            watched.append(stop.watched)
+            halted_by = Stop
         if watched[-1] < best[0]:
             best = (watched[-1], now, value)
         improvement = patience.improvement(watched, since)
+        if halted_by:
+            break
         if improvement > patience.target or (planned and not patience.restore_best):
             continue
         lowered = rate * training.optimizer.learning_rate
@@ -143,6 +149,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         patience.target,
         len(watched),
         diverged=diverged,
+        halted_by=halted_by,
         completed=planned and learned and len(watched) == max_iter,
         state=state,
     )

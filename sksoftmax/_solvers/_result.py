@@ -26,8 +26,8 @@ class Result:
     """The outcome of a solver.
 
     A solver takes the objective first and the start w second, calls
-    `callback(n_iter, w, value)` at the end of every iteration, and neither prints nor
-    warns.
+    `callback(n_iter, w, value)` at the end of every iteration, which may raise `Stop`,
+    and neither prints nor warns.
     """
 
     w: np.ndarray  # (n_params,)
@@ -36,7 +36,7 @@ class Result:
     target: float  # what it was compared with, nats
     n_iter: int
     diverged: bool = False  # the value left the finite numbers
-    interrupted: bool = False  # by the user
+    halted_by: type | None = None  # Stop or KeyboardInterrupt
     separated: bool = False  # F has no minimum, only the infimum 0
     completed: bool = False  # a schedule that leads to an end has come to it
     step: np.ndarray | None = None  # the last step of a Newton method
@@ -51,9 +51,20 @@ class Result:
         )
 
 
-def interrupted(w, loss_curve):
-    """The result of a solver that the user stopped after its last whole iteration."""
-    return Result(w, loss_curve[-1], np.inf, 0.0, len(loss_curve), interrupted=True)
+class Stop(Exception):  # noqa: N818, it is none
+    """A callback asks the solver to stop where it is.
+
+    Mini-batch solvers heed it themselves; from others it comes through.
+    """
+
+    def __init__(self, watched):
+        super().__init__(watched)
+        self.watched = watched  # what the callback would have returned
+
+
+def halted(w, loss_curve, by):
+    """The result of a solver that was halted after its last whole iteration."""
+    return Result(w, loss_curve[-1], np.inf, 0.0, len(loss_curve), halted_by=by)
 
 
 def optimality_target(tol, null_value, value):

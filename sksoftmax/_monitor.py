@@ -1,0 +1,83 @@
+"""scikit-learn's callbacks (`set_callbacks`), told of every iteration of a fit.
+
+They are experimental there and exist from scikit-learn 1.9: all that depends on their
+names is here.
+"""
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn < 1.9
+
+    class CallbackSupportMixin:
+        """Stands for scikit-learn's where there are no callbacks yet."""
+
+    def with_callbacks(method):
+        """The method itself: there is nothing to tear down."""
+        return method
+
+
+__all__ = ["CallbackSupportMixin", "Monitor", "with_callbacks"]
+
+
+class Monitor:
+    """Tells the callbacks of an estimator of a fit and of its iterations.
+
+    Parameters
+    ----------
+    context : sklearn.callback.CallbackContext
+        Of the fit.
+    told : dict
+        What callbacks are told each time: the estimator, X, y and metadata.
+    attributes : dict
+        Fitted attributes that are known before the first iteration.
+    views : tuple of callable
+        From the solver's w to layers, and on to the layers that a user sees.
+    """
+
+    def __init__(self, context, told, attributes, views=()):
+        self._context, self._told = context, told
+        self._attributes, self._views = attributes, views
+
+    @classmethod
+    def of(cls, estimator, data, attributes, max_iter):
+        """The monitor of a fit that begins now, or None if no callbacks are set.
+
+        data holds X, y and sample_weight.
+        """
+        if not getattr(estimator, "_skl_callbacks", None):
+            return None
+        context = estimator._init_callback_context(max_subtasks=max_iter)
+        X, y, sample_weight = data
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+        told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        context.call_on_fit_task_begin(**told)
+        return cls(context, told, attributes)
+
+    def through(self, view):
+        """The same where layers have to go through a function before users see them."""
+        return Monitor(
+            self._context, self._told, self._attributes, (view, *self._views)
+        )
+
+    def __call__(self, w):
+        """Tell of an iteration that ended at w; whether a callback asks to stop."""
+        context = self._context.subcontext(task_name="iteration")
+        context.call_on_fit_task_begin(**self._told)
+        return context.call_on_fit_task_end(
+            **self._told, reconstruction_attributes=lambda: self._fitted(w)
+        )
+
+    def end(self):
+        """Tell that the fit is over, and its attributes are in place."""
+        self._context.call_on_fit_task_end(**self._told, reconstruction_attributes={})
+
+    def _fitted(self, w):
+        """Attributes of an estimator that is fitted to where w is."""
+        layers = w
+        for view in self._views:
+            layers = view(layers)
+        return {
+            **self._attributes,
+            "coefs_": [W for W, _ in layers],
+            "intercepts_": [b for _, b in layers],
+        }
