@@ -12,6 +12,8 @@ from scipy.special import entr
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d
 
+from sksoftmax._data import numpy_only
+
 
 class _Masses:
     """What follows from the weight `mass` on each class, and `total_weight`."""
@@ -126,10 +128,9 @@ def encode(y, classes=None, *, name="y"):
             f"SoftmaxRegressionClassifier requires {name} to be passed, but the target"
             f" {name} is None."
         )
-    if is_soft(y):
-        classes, Y = _encode_soft(y, classes, name)
-    else:
-        classes, Y = _encode_labels(y, classes, name)
+    with numpy_only():
+        encode_rows = _encode_soft if is_soft(y) else _encode_labels
+        classes, Y = encode_rows(y, classes, name)
     return Targets(classes, Y, np.ones(Y.shape[0]))
 
 
@@ -231,9 +232,10 @@ def check_weights(sample_weight, n_samples, *, name="sample_weight", is_part=Fal
         return np.ones(n_samples)
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight)
-    s = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, copy=True, input_name=name
-    )
+    with numpy_only():
+        s = check_array(
+            sample_weight, ensure_2d=False, dtype=np.float64, copy=True, input_name=name
+        )
     if s.shape != (n_samples,):
         raise ValueError(
             f"{name} must be 1D with one weight a sample, shape ({n_samples},); got"
