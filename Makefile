@@ -10,13 +10,15 @@ bin := $(VENV)/bin
 pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
-.PHONY: help demo test lint coverage bench-convex bench-hidden bench-path bench-scale clean
+.PHONY: help demo test lint coverage docs \
+	bench-convex bench-hidden bench-path bench-scale clean
 
 help:
 	@echo "make demo          the estimator on real data: a table and a picture"
 	@echo "make test          the whole suite, with doctests"
 	@echo "make lint          ruff, ruff format and numpydoc, without changing files"
 	@echo "make coverage      the suite once more: which lines did it not run?"
+	@echo "make docs          the documentation site, with the gallery, in build/docs/"
 	@echo "make bench-convex  softmax regression against other packages"
 	@echo "make bench-hidden  hidden layers against other packages, and their defaults"
 	@echo "make bench-path    sparse fits and paths of penalties against other packages"
@@ -38,6 +40,11 @@ coverage: $(VENV)/dev.stamp
 	$(bin)/python -m coverage run -m pytest
 	$(bin)/python -m coverage report
 
+docs: $(VENV)/docs.stamp
+	$(bin)/python -m pytest docs
+	$(bin)/python -m sphinx -W --keep-going --quiet -d build/doctrees docs build/docs
+	@echo "The site: build/docs/index.html"
+
 bench-convex: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/convex.py
 
@@ -53,8 +60,9 @@ bench-scale: $(VENV)/bench.stamp
 
 clean:
 	rm -rf $(VENV) .venv-oldest build dist sksoftmax.egg-info .coverage
-	rm -rf .pytest_cache .ruff_cache
-	find sksoftmax tests benchmarks examples -name __pycache__ -exec rm -rf {} +
+	rm -rf .pytest_cache .ruff_cache docs/gallery docs/api/generated docs/api/examples
+	rm -f docs/sg_execution_times.rst
+	find sksoftmax tests benchmarks docs examples -name __pycache__ -exec rm -rf {} +
 
 # An environment with one of the extras of setup.cfg; made anew when that file changes.
 $(VENV)/%.stamp: setup.cfg pyproject.toml $(CONSTRAINT) | $(bin)/pip
