@@ -143,7 +143,7 @@ class SparsePenalty:
             conjugate = float(excess @ excess) / (2.0 * self.ridge)
             # Fenchel's inequality, weight by weight: no difference of large numbers.
             gap = min(gap, float(g @ u) + self.weights_value(u) + conjugate)
-        return max(gap, 2.0 * np.finfo(float).eps * abs(value))
+        return float(max(gap, 2.0 * np.finfo(float).eps * abs(value)))
 
     def _slack(self, rounding):
         return np.repeat(rounding, self.n_weights // (rounding.size or 1))

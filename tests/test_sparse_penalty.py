@@ -447,3 +447,7 @@ def test_without_alpha_the_ratio_has_no_effect(wine):
     y[::3] = 0  # overlapping classes
     model = sparse_model(alpha=0.0).fit(X, y)
     assert model.solver_ == "newton"
+
+
+def test_the_certificate_is_a_plain_number(wine):
+    assert type(sparse_model().fit(*wine).optimality_) is float
