@@ -1,6 +1,6 @@
 """Softmax regression for scikit-learn: exact, certified, hidden layers if wanted."""
 
-from sksoftmax import exceptions, inference, optimizers
+from sksoftmax import exceptions, export, inference, optimizers
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._loss import cross_entropy, hardmax, log_softmax, softmax
@@ -10,6 +10,7 @@ __all__ = [
     "SoftmaxRegressionClassifierCV",
     "cross_entropy",
     "exceptions",
+    "export",
     "hardmax",
     "inference",
     "log_softmax",

@@ -64,17 +64,17 @@ def _silu_derivative(Z, H, out=None):
 
 # Klambauer et al. (2017), Self-normalizing neural networks, NeurIPS 30: the constants
 # for which zero mean and unit variance are a fixed point of a layer.
-_SELU_SCALE = 1.0507009873554805
-_SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
 
 
 def _selu(Z, out=None):
     low = np.minimum(Z, 0.0)
     np.expm1(low, out=low)
-    low *= _SELU_ALPHA
+    low *= SELU_ALPHA
     H = np.maximum(Z, 0.0, out=out)
     H += low
-    H *= _SELU_SCALE
+    H *= SELU_SCALE
     return H
 
 
@@ -82,9 +82,9 @@ def _selu_derivative(Z, H, out=None):
     below = Z <= 0
     slope = np.multiply(H, below, out=out)
     # Above zero the slope is the scale, below it is H plus scale times alpha.
-    below = below * Z.dtype.type(_SELU_SCALE * (_SELU_ALPHA - 1.0))
+    below = below * Z.dtype.type(SELU_SCALE * (SELU_ALPHA - 1.0))
     slope += below
-    slope += _SELU_SCALE
+    slope += SELU_SCALE
     return slope
 
 

@@ -1,6 +1,8 @@
 """The floor plan: who imports whom, who asks what X is, and how long rooms are."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -173,3 +175,17 @@ def test_the_map_in_the_readme_names_every_file():
     readme = (PACKAGE.parent / "README.md").read_text()
     files = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")]
     assert [name for name in files if f"`{name}`" not in readme] == []
+
+
+def test_the_package_imports_no_extra():
+    loads = "import sys, sklearn.model_selection; before = set(sys.modules); "
+    loads += (
+        "import sksoftmax; print(*{m.split('.')[0] for m in set(sys.modules) - before})"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", loads], capture_output=True, text=True, check=True
+    )
+    core = {"sksoftmax", "numpy", "scipy", "sklearn", "threadpoolctl"}
+    ours = {name for name in run.stdout.split() if name not in sys.stdlib_module_names}
+    assert "sksoftmax" in ours
+    assert ours <= core

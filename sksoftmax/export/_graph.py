@@ -1,0 +1,168 @@
+"""The network as an ONNX graph: which operators, with which constants.
+
+Functions add to a graph in its verbs: constant, node and cast. The graph of this file
+stands on its own; skl2onnx has another. A new activation needs an entry of
+`ONNX_ACTIVATIONS` too.
+"""
+
+import numpy as np
+
+from sksoftmax._activations import SELU_ALPHA, SELU_SCALE
+
+SOFTMAXES = {"probabilities": "Softmax", "log_probabilities": "LogSoftmax"}
+
+
+def add_logits(graph, model, x, precision):
+    """Add the layers; returns the name of the logits."""
+    add_activation = ONNX_ACTIVATIONS[model._activation]
+    layers = list(zip(model.coefs_, model.intercepts_, strict=True))
+    for number, layer in enumerate(layers, start=1):
+        W, b = (_in_precision(array, precision) for array in layer)
+        last = number == len(layers)
+        W, b = graph.constant(f"W{number}", W), graph.constant(f"b{number}", b)
+        x = graph.node("Gemm", [x, W, b], "logits" if last else f"Z{number}")
+        if not last:
+            x = add_activation(graph, x, f"H{number}", precision)
+    return x
+
+
+def add_output(graph, name, Z, labels=None):
+    """Add what leads from the logits to an output; returns its name."""
+    if name == "label":
+        number = graph.node("ArgMax", [Z], "class_number", axis=1, keepdims=0)
+        classes = graph.constant("classes", labels)
+        return graph.node("Gather", [classes, number], "label", axis=0)
+    if name == "logits":
+        return Z
+    # Both are specified along an axis and computed through the row's maximum.
+    return graph.node(SOFTMAXES[name], [Z], name, axis=1)
+
+
+def _add_identity(graph, Z, H, precision):
+    return Z
+
+
+def _add_logistic(graph, Z, H, precision):
+    return graph.node("Sigmoid", [Z], H)
+
+
+def _add_tanh(graph, Z, H, precision):
+    return graph.node("Tanh", [Z], H)
+
+
+def _add_relu(graph, Z, H, precision):
+    return graph.node("Relu", [Z], H)
+
+
+def _add_silu(graph, Z, H, precision):
+    """As Z / (1 + exp(-Z)), of which the overflow to Z / inf is right.
+
+    Z * sigmoid(Z) is what ONNX Runtime 1.20 replaces by an operator that it has in
+    float32 only.
+    """
+    one = graph.constant(f"{H}_one", np.array(1.0, precision))
+    power = graph.node("Exp", [graph.node("Neg", [Z], f"{H}_negative")], f"{H}_exp")
+    return graph.node("Div", [Z, graph.node("Add", [power, one], f"{H}_below")], H)
+
+
+def _add_selu(graph, Z, H, precision):
+    """In pieces: the operator Selu has constants and kernels in float32 only."""
+
+    def number(name, value):
+        return graph.constant(f"{H}_{name}", np.array(value, precision))
+
+    def step(operator, x, y, name):
+        return graph.node(operator, [x, y], f"{H}_{name}")
+
+    zero = number("zero", 0.0)
+    below = graph.node("Exp", [step("Min", Z, zero, "negative")], f"{H}_exp")
+    below = step("Sub", below, number("one", 1.0), "expm1")
+    below = step("Mul", below, number("alpha", SELU_ALPHA), "below")
+    both = step("Add", step("Max", Z, zero, "positive"), below, "unscaled")
+    return graph.node("Mul", [both, number("scale", SELU_SCALE)], H)
+
+
+ONNX_ACTIVATIONS = {
+    "identity": _add_identity,
+    "logistic": _add_logistic,
+    "relu": _add_relu,
+    "selu": _add_selu,
+    "silu": _add_silu,
+    "tanh": _add_tanh,
+}
+
+
+class OnnxGraph:
+    """A graph on its own: nodes and constants for `onnx.helper.make_graph`."""
+
+    def __init__(self, onnx):
+        self._onnx = onnx
+        self.nodes, self.constants = [], []
+
+    def constant(self, name, array):
+        """Add an array; returns its name."""
+        self.constants.append(self._onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def node(self, operator, inputs, output, **attributes):
+        """Add an operator; returns the name of its output."""
+        self.nodes.append(
+            self._onnx.helper.make_node(
+                operator, inputs, [output], name=output, **attributes
+            )
+        )
+        return output
+
+    def cast(self, x, dtype, output):
+        """Add a conversion; returns the name of its output."""
+        return self.node("Cast", [x], output, to=self._type(dtype))
+
+    def value(self, name, dtype, shape):
+        """Declare an input or output."""
+        return self._onnx.helper.make_tensor_value_info(name, self._type(dtype), shape)
+
+    def _type(self, dtype):
+        return self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+
+
+# What can be exported, and in which numbers.
+
+
+def labels_of(classes):
+    """Classes in one of the two types that labels have in ONNX."""
+    if classes.dtype.kind in "OU" and all(isinstance(name, str) for name in classes):
+        return classes.astype(object)
+    if classes.dtype.kind in "biuf":
+        numbers = classes.astype(np.int64)
+        if (numbers == classes).all():
+            return numbers
+    raise ValueError(
+        f"Labels in ONNX are strings or whole numbers, got the classes {classes!r}."
+    )
+
+
+def _in_precision(array, precision):
+    with np.errstate(over="ignore"):
+        converted = array.astype(precision)
+    if np.isfinite(converted).all():
+        return converted
+    raise ValueError(
+        f"Weights of up to {np.abs(array).max():.2g} overflow in {precision}: scale the"
+        " features, or export with dtype=np.float64."
+    )
+
+
+def precision_of(model, given):
+    """Precision in which the model predicts from X of the given type."""
+    return np.result_type(given, model.coefs_[0])
+
+
+def import_onnx():
+    """Return the module onnx, or an ImportError that says where to get it."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError(
+            "to_onnx needs onnx: pip install 'sksoftmax[onnx]'."
+        ) from error
+    return onnx

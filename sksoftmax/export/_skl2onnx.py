@@ -1,0 +1,121 @@
+"""Conversion of pipelines: the converter that skl2onnx is given."""
+
+import numpy as np
+
+from sksoftmax.export._graph import (
+    OnnxGraph,
+    add_logits,
+    add_output,
+    import_onnx,
+    labels_of,
+    precision_of,
+)
+from sksoftmax.export._to_onnx import CLASSIFIERS
+
+
+def register_skl2onnx() -> None:
+    """Teach skl2onnx to convert both classifiers, alone and within a pipeline.
+
+    Call it once before a conversion. The options "zipmap", "nocl" and
+    "output_class_labels" are those of skl2onnx's own classifiers. Inputs in float32 are
+    taken to float64 where `predict_proba` does so, and probabilities come out in the
+    precision of the input.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed.
+
+    See Also
+    --------
+    to_onnx : Export of a classifier alone, without skl2onnx.
+
+    Examples
+    --------
+    >>> from skl2onnx import to_onnx
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sksoftmax import SoftmaxRegressionClassifier
+    >>> from sksoftmax.export import register_skl2onnx
+    >>> register_skl2onnx()
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), SoftmaxRegressionClassifier())
+    >>> onnx_model = to_onnx(model.fit(X, y), X[:1], options={"zipmap": False})
+    >>> [output.name for output in onnx_model.graph.output]
+    ['label', 'probabilities']
+    """
+    try:
+        from skl2onnx import update_registered_converter
+        from skl2onnx.common.shape_calculator import (
+            calculate_linear_classifier_output_shapes,
+        )
+    except ImportError as error:
+        raise ImportError(
+            "register_skl2onnx needs skl2onnx: pip install 'sksoftmax[skl2onnx]'."
+        ) from error
+    for classifier in CLASSIFIERS:
+        update_registered_converter(
+            classifier,
+            f"Sksoftmax{classifier.__name__}",
+            calculate_linear_classifier_output_shapes,
+            _convert,
+            options={
+                "zipmap": [True, False, "columns"],
+                "nocl": [True, False],
+                "output_class_labels": [False, True],
+            },
+        )
+
+
+def _convert(scope, operator, container):
+    """What skl2onnx calls for a classifier: adds its nodes to the container."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+    from skl2onnx.common.utils_classifier import get_label_classes
+
+    model = operator.raw_operator
+    (source,), (label, probabilities) = operator.inputs, operator.outputs
+    names = {
+        "X": source.full_name,
+        "label": label.full_name,
+        "P": probabilities.full_name,
+    }
+    graph = Skl2onnxGraph(import_onnx(), scope, container, names)
+    given = np.float32 if isinstance(source.type, FloatTensorType) else np.float64
+    precision = precision_of(model, given)
+    # Where the types agree a Cast is nothing that a runtime does; integers need it.
+    Z = add_logits(graph, model, graph.cast("X", precision, "X_cast"), precision)
+    add_output(graph, "label", Z, labels_of(get_label_classes(scope, model)))
+    P = add_output(graph, "probabilities", Z)
+    is_double = isinstance(probabilities.type, DoubleTensorType)
+    graph.cast(P, np.float64 if is_double else np.float32, "P")
+
+
+class Skl2onnxGraph(OnnxGraph):
+    """A part of a graph that skl2onnx collects, under names that it hands out."""
+
+    def __init__(self, onnx, scope, container, names):
+        super().__init__(onnx)
+        self._scope, self._container = scope, container
+        self._names = dict(names)
+
+    def constant(self, name, array):
+        self._container.add_initializer(
+            self._name(name), self._type(array.dtype), array.shape, array.ravel()
+        )
+        return name
+
+    def node(self, operator, inputs, output, **attributes):
+        self._container.add_node(
+            operator,
+            [self._name(name) for name in inputs],
+            self._name(output),
+            name=self._scope.get_unique_operator_name(output),
+            **attributes,
+        )
+        return output
+
+    def _name(self, name):
+        if name not in self._names:
+            self._names[name] = self._scope.get_unique_variable_name(name)
+        return self._names[name]
