@@ -1,6 +1,6 @@
 """Softmax regression for scikit-learn: exact, certified, hidden layers if wanted."""
 
-from sksoftmax import exceptions, export, inference, optimizers
+from sksoftmax import exceptions, export, inference, optimizers, plotting
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._loss import cross_entropy, hardmax, log_softmax, softmax
@@ -15,6 +15,7 @@ __all__ = [
     "inference",
     "log_softmax",
     "optimizers",
+    "plotting",
     "softmax",
 ]
 

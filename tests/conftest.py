@@ -82,3 +82,14 @@ def finite_differences():
         return np.stack(columns, axis=-1)
 
     return derivative
+
+
+@pytest.fixture
+def draws():
+    """Draw without a screen, and close all figures afterwards."""
+    import matplotlib.pyplot as plt
+
+    plt.close("all")  # what doctests have left open
+    plt.switch_backend("Agg")
+    yield
+    plt.close("all")

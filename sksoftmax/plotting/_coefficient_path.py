@@ -1,0 +1,259 @@
+"""Coefficients by the strength of the penalty."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from sksoftmax.plotting._axes import (
+    axes_for,
+    check_class,
+    import_pyplot,
+    last_step,
+    line_style,
+)
+
+
+class CoefficientPathDisplay:
+    """Coefficients as the penalty falls, a line for each feature.
+
+    Make one with `from_estimator`. Drawn are the coefficients of one class, or for
+    more than two classes and no `class_of_interest` the norm of each feature's
+    coefficients over the classes. They can be compared between features that have the
+    same scale.
+
+    Parameters
+    ----------
+    alphas : array-like of shape (n_alphas,)
+        Strengths of the penalty.
+    coefs : array-like of shape (n_alphas, n_classes, n_features)
+        Coefficients at each.
+    classes : sequence of length n_classes
+        Names of the classes.
+    feature_names : sequence of str of length n_features, default=None
+        Names of the features; None stands for x0, x1, ...
+    alpha : float, default=None
+        Strength to mark as the best.
+    alpha_1se : float, default=None
+        Strength to mark as within one standard error of the best.
+
+    Attributes
+    ----------
+    lines_ : list of matplotlib.lines.Line2D
+        The lines of the features, in their order.
+    ax_ : matplotlib.axes.Axes
+        What was drawn into.
+    figure_ : matplotlib.figure.Figure
+        The figure of these axes.
+
+    See Also
+    --------
+    sksoftmax.SoftmaxRegressionClassifierCV : The estimator that fits such paths.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sksoftmax import SoftmaxRegressionClassifierCV
+    >>> from sksoftmax.plotting import CoefficientPathDisplay
+    >>> wine = load_wine()
+    >>> model = SoftmaxRegressionClassifierCV(l1_ratios=1.0, grouped=True, cv="alo")
+    >>> model = make_pipeline(StandardScaler(), model).fit(wine.data, wine.target)
+    >>> display = CoefficientPathDisplay.from_estimator(
+    ...     model, feature_names=wine.feature_names
+    ... )
+    >>> len(display.lines_)
+    13
+    """
+
+    def __init__(
+        self,
+        alphas: ArrayLike,
+        coefs: ArrayLike,
+        *,
+        classes: Sequence,
+        feature_names: Sequence | None = None,
+        alpha: float | None = None,
+        alpha_1se: float | None = None,
+    ):
+        self.alphas = alphas
+        self.coefs = coefs
+        self.classes = classes
+        self.feature_names = feature_names
+        self.alpha = alpha
+        self.alpha_1se = alpha_1se
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        *,
+        l1_ratio: float | None = None,
+        class_of_interest=None,
+        feature_names: Sequence | None = None,
+        n_labels: int = 10,
+        ax=None,
+        **kwargs,
+    ) -> Self:
+        """Draw the path that a fit has recorded.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted `SoftmaxRegressionClassifierCV`, or a pipeline or search with one.
+        l1_ratio : float, default=None
+            Which path; None stands for that of the chosen `l1_ratio_`.
+        class_of_interest : int, float, bool or str, default=None
+            Whose coefficients are drawn. None stands for the second of two classes, and
+            for the norms over more than two.
+        feature_names : sequence of str of length n_features, default=None
+            Names of the features; None stands for those that the classifier has seen.
+        n_labels : int, default=10
+            Number of features with names and colours: those whose coefficients are the
+            largest at some alpha.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Properties of all lines.
+
+        Returns
+        -------
+        display : CoefficientPathDisplay
+            The numbers and what was drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the estimator has no path.
+        ValueError
+            If there is no such l1_ratio or class, or not a name for each feature.
+        """
+        import_pyplot(f"{cls.__name__}.from_estimator")
+        classifier = last_step(estimator)
+        check_is_fitted(classifier)
+        if not hasattr(classifier, "coefs_path_"):
+            raise TypeError(
+                f"{cls.__name__} draws coefs_path_, which {type(classifier).__name__}"
+                " has not: fit a SoftmaxRegressionClassifierCV."
+            )
+        chosen = classifier.l1_ratio_
+        row = _row_of(chosen if l1_ratio is None else l1_ratio, classifier.l1_ratios_)
+        is_chosen = classifier.l1_ratios_[row] == chosen
+        if feature_names is None:
+            feature_names = getattr(classifier, "feature_names_in_", None)
+        display = cls(
+            classifier.alphas_[row],
+            classifier.coefs_path_[row],
+            classes=classifier.classes_,
+            feature_names=feature_names,
+            alpha=classifier.alpha_ if is_chosen else None,
+            alpha_1se=classifier.alpha_1se_ if is_chosen else None,
+        )
+        return display.plot(
+            class_of_interest=class_of_interest, n_labels=n_labels, ax=ax, **kwargs
+        )
+
+    def plot(
+        self, *, class_of_interest=None, n_labels: int = 10, ax=None, **kwargs
+    ) -> Self:
+        """Draw the path, from the strongest penalty on the left to the weakest.
+
+        Parameters
+        ----------
+        class_of_interest : int, float, bool or str, default=None
+            Whose coefficients are drawn. None stands for the second of two classes, and
+            for the norms over more than two.
+        n_labels : int, default=10
+            Number of features with names and colours.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Properties of all lines.
+
+        Returns
+        -------
+        display : CoefficientPathDisplay
+            This display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there is no such class, or not a name for each feature.
+        """
+        column = check_class(class_of_interest, self.classes)
+        values, label = self._values(column)
+        names = self._names(values.shape[1])
+        ax = axes_for(self, ax)
+        # The largest are named, in the order of their size, and drawn over the others.
+        order = np.argsort(-np.abs(values).max(axis=0), kind="stable")
+        named = {feature: rank for rank, feature in enumerate(order[:n_labels])}
+        self.lines_ = []
+        for feature, curve in enumerate(values.T):
+            style = {"color": "0.8", "linewidth": 1.0, "zorder": 1.5}
+            if feature in named:
+                style = {"color": f"C{named[feature]}", "label": names[feature]}
+            style["marker"] = "" if len(curve) > 1 else "."
+            (line,) = ax.plot(self.alphas, curve, **line_style(style, kwargs))
+            self.lines_.append(line)
+        marks = self._mark_alphas(ax)
+        self._scale_alphas(ax)
+        ax.set(xlabel="alpha", ylabel=label)
+        # On the left coefficients are near zero and leave room.
+        handles = [self.lines_[feature] for feature in named] + marks
+        ax.legend(handles=handles, loc="upper left", fontsize="small")
+        return self
+
+    def _values(self, column):
+        """What is drawn, shape (n_alphas, n_features), and what to call it."""
+        coefs = np.asarray(self.coefs)
+        if column is None:
+            return np.linalg.norm(coefs, axis=1), "Norm of the coefficients"
+        return coefs[:, column], f"Coefficient of class {self.classes[column]}"
+
+    def _names(self, n_features):
+        if self.feature_names is None:
+            return [f"x{j}" for j in range(n_features)]
+        if len(self.feature_names) == n_features:
+            return list(self.feature_names)
+        raise ValueError(
+            f"feature_names must hold {n_features} names, got"
+            f" {len(self.feature_names)}."
+        )
+
+    def _mark_alphas(self, ax):
+        """Lines at the chosen alphas; returns those that were drawn."""
+        marks = [(self.alpha, ":", "best alpha")]
+        if self.alpha_1se != self.alpha:
+            marks.append((self.alpha_1se, "--", "within 1 std. error"))
+        return [
+            ax.axvline(alpha, color="0.4", ls=style, lw=1.0, zorder=1, label=label)
+            for alpha, style, label in marks
+            if alpha is not None
+        ]
+
+    def _scale_alphas(self, ax):
+        """Logarithmic, with zero at the end where there is one; weak to the right."""
+        alphas = np.asarray(self.alphas)
+        positive = alphas[alphas > 0]
+        if positive.size == alphas.size:
+            ax.set_xscale("log")
+        elif positive.size:
+            ax.set_xscale("symlog", linthresh=positive.min())
+        if not ax.xaxis_inverted():
+            ax.invert_xaxis()
+
+
+def _row_of(l1_ratio, l1_ratios):
+    (rows,) = np.nonzero(np.isclose(l1_ratios, l1_ratio, rtol=1e-9, atol=0.0))
+    if rows.size:
+        return rows[0]
+    raise ValueError(f"l1_ratio must be one of {l1_ratios.tolist()}, got {l1_ratio!r}.")

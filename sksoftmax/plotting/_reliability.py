@@ -1,0 +1,324 @@
+"""Whether what was predicted with probability p happens at the rate p."""
+
+from numbers import Integral
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_array, check_consistent_length
+
+from sksoftmax._targets import check_weights, encode
+from sksoftmax.plotting._axes import axes_for, check_class, import_pyplot, line_style
+
+
+class ReliabilityDisplay:
+    """Reliability diagram for any number of classes.
+
+    Make one with `from_estimator` or `from_predictions`. For more than two classes and
+    no `class_of_interest` it asks how often the likeliest class is the right one, given
+    its probability (Guo et al. 2017). For one class it is the diagram that
+    scikit-learn's `CalibrationDisplay` has for two.
+
+    Parameters
+    ----------
+    prob_true : ndarray of shape (n_bins,)
+        Rate of what was predicted, in each bin that is not empty.
+    prob_pred : ndarray of shape (n_bins,)
+        Mean of the predicted probabilities in these bins.
+    shares : ndarray of shape (n_bins,)
+        Share of the samples, by weight, in these bins.
+    class_of_interest : int, float, bool or str, default=None
+        The class that is predicted; None stands for the likeliest.
+    estimator_name : str, default=None
+        Name in the legend.
+
+    Attributes
+    ----------
+    calibration_error : float
+        Mean distance between rate and probability over the samples: the expected
+        calibration error of these bins.
+    line_ : matplotlib.lines.Line2D
+        The curve.
+    points_ : matplotlib.collections.PathCollection
+        The bins, their areas proportional to `shares`.
+    ax_ : matplotlib.axes.Axes
+        What was drawn into.
+    figure_ : matplotlib.figure.Figure
+        The figure of these axes.
+
+    See Also
+    --------
+    sklearn.calibration.CalibrationDisplay : The same for two classes.
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks,
+    ICML, section 2.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sksoftmax import SoftmaxRegressionClassifier
+    >>> from sksoftmax.plotting import ReliabilityDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = SoftmaxRegressionClassifier().fit(X[::2], y[::2])
+    >>> display = ReliabilityDisplay.from_estimator(model, X[1::2], y[1::2])
+    >>> display.calibration_error < 0.03
+    True
+    """
+
+    def __init__(
+        self,
+        prob_true: ArrayLike,
+        prob_pred: ArrayLike,
+        shares: ArrayLike,
+        *,
+        class_of_interest=None,
+        estimator_name: str | None = None,
+    ):
+        self.prob_true = prob_true
+        self.prob_pred = prob_pred
+        self.shares = shares
+        self.class_of_interest = class_of_interest
+        self.estimator_name = estimator_name
+
+    @property
+    def calibration_error(self):
+        """Mean distance between rate and probability over the samples."""
+        distances = np.abs(np.subtract(self.prob_true, self.prob_pred))
+        return float(np.dot(self.shares, distances))
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        n_bins: int = 10,
+        strategy: str = "uniform",
+        class_of_interest=None,
+        name: str | None = None,
+        ax=None,
+        **kwargs,
+    ) -> Self:
+        """Draw the diagram of a classifier on data, best those it was not fitted on.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted classifier with `predict_proba`, of any package.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels or soft labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0.
+        n_bins : int, default=10
+            Number of bins.
+        strategy : {"uniform", "quantile"}, default="uniform"
+            Whether bins have the same width or hold the same weight.
+        class_of_interest : int, float, bool or str, default=None
+            The class that is predicted. None stands for the second of two classes, and
+            for the likeliest of more than two.
+        name : str, default=None
+            Name in the legend; None stands for the name of the class.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Properties of the line.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+            The numbers and what was drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If a parameter or the data cannot be used.
+        """
+        import_pyplot(f"{cls.__name__}.from_estimator")
+        return cls.from_predictions(
+            y,
+            estimator.predict_proba(X),
+            classes=estimator.classes_,
+            sample_weight=sample_weight,
+            n_bins=n_bins,
+            strategy=strategy,
+            class_of_interest=class_of_interest,
+            name=type(estimator).__name__ if name is None else name,
+            ax=ax,
+            **kwargs,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_prob: ArrayLike,
+        *,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        n_bins: int = 10,
+        strategy: str = "uniform",
+        class_of_interest=None,
+        name: str | None = None,
+        ax=None,
+        **kwargs,
+    ) -> Self:
+        """Draw the diagram of predicted probabilities.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels or soft labels.
+        y_prob : array-like of shape (n_samples, n_classes)
+            Predicted probabilities, columns in the order of `classes`.
+        classes : array-like of shape (n_classes,), default=None
+            Sorted classes; None stands for those that are in y_true.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0.
+        n_bins : int, default=10
+            Number of bins.
+        strategy : {"uniform", "quantile"}, default="uniform"
+            Whether bins have the same width or hold the same weight.
+        class_of_interest : int, float, bool or str, default=None
+            The class that is predicted. None stands for the second of two classes, and
+            for the likeliest of more than two.
+        name : str, default=None
+            Name in the legend.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Properties of the line.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+            The numbers and what was drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If a parameter or the data cannot be used.
+        """
+        import_pyplot(f"{cls.__name__}.from_predictions")
+        _check_bins(n_bins, strategy)
+        targets = encode(y_true, _check_classes(classes))
+        P = _check_probabilities(y_prob, targets)
+        s = check_weights(sample_weight, P.shape[0])
+        column = check_class(class_of_interest, targets.classes)
+        columns = P.argmax(axis=1) if column is None else np.full(P.shape[0], column)
+        rows = np.arange(P.shape[0])
+        happened, p = targets.Y[rows, columns], P[rows, columns]
+        display = cls(
+            *_binned(happened, p, s, n_bins, strategy),
+            class_of_interest=None if column is None else targets.classes[column],
+            estimator_name=name,
+        )
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(self, *, ax=None, name: str | None = None, **kwargs) -> Self:
+        """Draw the diagram.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure.
+        name : str, default=None
+            Name in the legend; None stands for `estimator_name`.
+        **kwargs : dict
+            Properties of the line.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+            This display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        ax = axes_for(self, ax)
+        perfect = "perfectly calibrated"
+        if perfect not in ax.get_legend_handles_labels()[1]:
+            ax.plot([0, 1], [0, 1], color="0.4", linestyle=":", label=perfect)
+        error = f"calibration error {self.calibration_error:.3f}"
+        name = self.estimator_name if name is None else name
+        style = line_style(
+            {"label": error if name is None else f"{name}, {error}"}, kwargs
+        )
+        (self.line_,) = ax.plot(self.prob_pred, self.prob_true, **style)
+        self.points_ = ax.scatter(
+            self.prob_pred,
+            self.prob_true,
+            s=10.0 + 300.0 * np.asarray(self.shares),
+            color=self.line_.get_color(),
+            alpha=0.6,
+            linewidth=0.0,
+        )
+        one = self.class_of_interest
+        what = "the likeliest class" if one is None else f"class {one}"
+        ax.set(
+            xlabel=f"Mean predicted probability of {what}",
+            ylabel=f"Observed rate of {what}",
+            aspect="equal",
+        )
+        ax.legend()
+        return self
+
+
+def _check_classes(classes):
+    if classes is None:
+        return None
+    classes = np.asarray(classes)
+    if np.array_equal(np.unique(classes), classes):
+        return classes
+    raise ValueError(
+        "classes must be sorted, each once, as the columns of y_prob are; got"
+        f" {classes.tolist()}."
+    )
+
+
+def _check_probabilities(y_prob, targets):
+    P = check_array(y_prob, dtype=np.float64, input_name="y_prob")
+    check_consistent_length(targets.Y, P)
+    if P.shape[1] != targets.classes.size:
+        raise ValueError(
+            f"y_prob must have one column for each class: it has {P.shape[1]}, and the"
+            f" classes are {targets.classes.tolist()}. Pass classes where y_true lacks"
+            " some."
+        )
+    if P.min() < 0.0 or P.max() > 1.0:
+        raise ValueError(
+            f"y_prob must be in [0, 1], got {P.min():.3g} to {P.max():.3g}."
+        )
+    return P
+
+
+def _check_bins(n_bins, strategy):
+    if not (isinstance(n_bins, Integral) and n_bins >= 1):
+        raise ValueError(f"n_bins must be an integer >= 1, got {n_bins!r}.")
+    if strategy not in ("uniform", "quantile"):
+        raise ValueError(f"strategy must be 'uniform' or 'quantile', got {strategy!r}.")
+
+
+def _binned(happened, p, s, n_bins, strategy):
+    """Rate, mean probability and share of the weight, of bins that are not empty."""
+    inner = np.linspace(0.0, 1.0, n_bins + 1)[1:-1]
+    if strategy == "quantile":
+        inner = np.quantile(p, inner, weights=s, method="inverted_cdf")
+    numbers = np.searchsorted(inner, p)
+    weights = np.bincount(numbers, s, n_bins)
+    filled = weights > 0
+    weights = weights[filled]
+    rates = np.bincount(numbers, s * happened, n_bins)[filled] / weights
+    means = np.bincount(numbers, s * p, n_bins)[filled] / weights
+    return rates, means, weights / weights.sum()
