@@ -110,16 +110,37 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         Their intercepts.
     classes_ : ndarray of shape (n_classes,)
         Sorted classes.
-    coefs_, intercepts_ : list of one ndarray
-        Weights, shape (n_features, n_classes), and intercepts, shape (n_classes,).
+    coefs_ : list of one ndarray of shape (n_features, n_classes)
+        Weights of the best model.
+    intercepts_ : list of one ndarray of shape (n_classes,)
+        Intercepts of the best model.
     coef_ : ndarray of shape (n_classes, n_features)
         Coefficients, in the gauge that `SoftmaxRegressionClassifier` describes.
     intercept_ : ndarray of shape (n_classes,)
         Intercepts.
-    n_iter_, n_passes_, loss_, loss_curve_, best_iter_, optimality_, converged_, \
-solver_ : object
-        As in `SoftmaxRegressionClassifier`, of the fit at `alpha_`, which began at the
-        optimum of the next larger alpha.
+    n_iter_ : int
+        Iterations of the fit of all rows at `alpha_`, which began at the optimum of the
+        next larger alpha.
+    n_passes_ : float
+        Times that the fit at `alpha_` read all of X, rows of samples counted in.
+    loss_ : float
+        F at the end of the fit at `alpha_`, in nats.
+    loss_curve_ : list of float
+        F after each iteration of the fit at `alpha_`, in nats.
+    validation_loss_curve_ : list
+        Empty: how well rows that were left out are predicted is in `scores_`.
+    validation_score_curve_ : list
+        Empty, as `validation_loss_curve_`.
+    best_iter_ : int
+        Number of the iteration with the lowest loss in the fit at `alpha_`; 1 is the
+        first.
+    optimality_ : float
+        What was compared with the tolerance in the fit at `alpha_`, in nats: the
+        estimate of F minus its minimum, or the duality gap.
+    converged_ : bool
+        Whether the fit at `alpha_` met its tolerance.
+    solver_ : str
+        The solver of the fit at `alpha_`.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (n_features,)

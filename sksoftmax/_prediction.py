@@ -20,6 +20,13 @@ class FittedNetworkMixin:
     and data frames, predictions are dask arrays: lazy, block by block.
     """
 
+    # scikit-learn's HTML links to here, and shows parameters with their descriptions.
+    _doc_link_module = "sksoftmax"
+    _doc_link_template = (
+        "https://sksoftmax.readthedocs.io/en/stable/api/generated/"
+        "{estimator_module}.{estimator_name}.html"
+    )
+
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Logits of samples.
 
