@@ -45,7 +45,8 @@ def to_onnx(
     - "log_probabilities" and "logits", shape (n_samples, n_classes); the logits of two
       classes are two columns.
 
-    It consists of standard operators of opset 13 alone.
+    It consists of standard operators of opset 13 alone. A runtime that knows no strings
+    may still read a model of which "label" is no output.
 
     Parameters
     ----------
@@ -59,9 +60,10 @@ def to_onnx(
     dtype : {np.float32, np.float64}, default=None
         Precision of the model's arithmetic and of the outputs. None stands for that of
         `predict_proba`: float64, unless both X and `coefs_` are float32. With
-        `dtype=np.float32` float64 has no part in the model, as many accelerators want
-        it. Probabilities are then off by about 1e-7 times the size of the terms that
-        are added up in a logit, which is large for features far from zero.
+        `dtype=np.float32` and X of the same type float64 has no part in the model,
+        which is what accelerators and runtimes for images want. Probabilities are then
+        off by about 1e-7 times the size of the terms that are added up in a logit,
+        which is large for features far from zero.
 
     Returns
     -------
