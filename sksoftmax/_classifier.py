@@ -372,17 +372,7 @@ default="cosine"
         if self.warm_start and hasattr(self, "coefs_"):
             self._check_continues(checked, classes)
             start = self._current(start.seed)
-        monitor = Monitor.of(
-            self,
-            (X, y, sample_weight),
-            {
-                **features_of(checked),
-                "classes_": classes,
-                "solver_": resolve_solver(self),
-                "_activation": self.activation,
-            },
-            max_iter_of(self),
-        )
+        monitor = self._monitor(checked, classes, (X, y, sample_weight))
         start = start._replace(monitor=monitor)
         fitted = fit_network(self, training, validation, start)
         if fitted.result.halted_by is None:
@@ -447,6 +437,16 @@ default="cosine"
         self._keep(checked, classes, fitted, [] if first else self.loss_curve_)
         self._state = fitted.result.state
         return self
+
+    def _monitor(self, checked, classes, data):
+        """What tells callbacks of a fit that begins now, or None."""
+        known = {
+            **features_of(checked),
+            "classes_": classes,
+            "solver_": resolve_solver(self),
+            "_activation": self.activation,
+        }
+        return Monitor.of(self, data, known, max_iter_of(self))
 
     def _announced_classes(self, classes, y, first):
         if first:

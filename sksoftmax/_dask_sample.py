@@ -7,7 +7,7 @@ each pass. dask is imported where it is used only.
 
 import copy
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
@@ -16,10 +16,8 @@ import numpy as np
 from sksoftmax._blocks import Blocks
 from sksoftmax._dask_blocks import DaskBlocks, noted, shard_size, understood
 from sksoftmax._data import is_dask, is_dask_frame, join_columns, n_rows
-from sksoftmax._stream import Batch, Recipe, Source, check_stream, named
-from sksoftmax._stream_blocks import Layout
+from sksoftmax._stream import Batch, Recipe, Source, Surveyed, check_stream, named
 from sksoftmax._survey import Survey, look
-from sksoftmax._targets import Tally
 from sksoftmax._threads import Threads
 
 # Numbers of blocks of one part; they seed the draws of rows, and have to differ.
@@ -27,70 +25,26 @@ _BLOCKS_OF_A_PART = 2**20
 
 
 @dataclass(frozen=True)
-class DaskSample:
-    """Data on the workers of a cluster; offers to a fit what a `Sample` does.
+class DaskSample(Surveyed):
+    """Data on the workers of a cluster.
 
     Attributes
     ----------
     client : distributed.Client
     shards : list of Future
         Of a list of (number, (X, y, sample_weight)), as they came from the user.
-    recipe : Recipe
-    counts, mass : ndarray of shape (n_classes,)
-        Rows and weight of each class, before the recipe.
-    layout : Layout
-    dtype : dtype
-        Of X.
     """
 
     client: object
     shards: list
-    recipe: Recipe
-    counts: np.ndarray
-    mass: np.ndarray
-    layout: Layout
-    dtype: np.dtype
-
-    is_in_memory = False
-
-    @property
-    def n_features(self):
-        """Number of columns of X."""
-        return self.layout.n_features
-
-    @property
-    def targets(self):
-        """Classes and their weights."""
-        return Tally(self.recipe.kept_classes, self.recipe.totals(self.mass))
-
-    @property
-    def factors(self):
-        """Factors of the classes, or None."""
-        return self.recipe.factors
-
-    def with_weight(self):
-        """The rows with weight; the workers leave out the others."""
-        return self
-
-    def smooth(self, label_smoothing):
-        """With smoothed targets."""
-        recipe = self.recipe._replace(label_smoothing=label_smoothing)
-        return replace(self, recipe=recipe)
-
-    def restrict(self, present):
-        """In the columns of a mask of classes."""
-        if present.all():
-            return self
-        return replace(self, recipe=self.recipe._replace(present=present))
 
     def blocks(self, threads):
         """The rows, in blocks that stay on the workers."""
-        layout = self.layout._replace(counts=self.recipe.totals(self.counts))
         with understood(self.client):
             shards = self.client.map(
                 _make_blocks, self.shards, recipe=self.recipe, pure=False
             )
-        return DaskBlocks(self.client, shards, layout, threads)
+        return DaskBlocks(self.client, shards, self.kept_layout, threads)
 
 
 def check_dask(estimator, data, *, classes=None, like=None, pinned=True):
@@ -141,7 +95,13 @@ def check_dask(estimator, data, *, classes=None, like=None, pinned=True):
     factors = survey.factors(estimator.class_weight) if like is None else like.factors
     recipe = Recipe(tally.classes, factors)
     return DaskSample(
-        client, shards, recipe, survey.counts, tally.mass, survey.layout(), survey.dtype
+        recipe=recipe,
+        counts=survey.counts,
+        mass=tally.mass,
+        layout=survey.layout(),
+        dtype=survey.dtype,
+        client=client,
+        shards=shards,
     )
 
 

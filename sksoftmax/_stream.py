@@ -132,29 +132,23 @@ class Source(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Stream:
-    """Data that are not in memory; offers to a fit what a `Sample` does.
+class Surveyed:
+    """Data that are elsewhere; offers to a fit what a `Sample` does.
 
     Attributes
     ----------
-    source : Source
     recipe : Recipe
-    counts : ndarray of shape (n_classes,)
-        Rows of each class, before the recipe.
-    mass : ndarray of shape (n_classes,)
-        Weight of each class, before the recipe.
-    batch_sizes : tuple of int
-        Rows of each batch.
+    counts, mass : ndarray of shape (n_classes,)
+        Rows and weight of each class, before the recipe.
     layout : Layout
+        Before the recipe.
     dtype : dtype
         Of X.
     """
 
-    source: Source
     recipe: Recipe
     counts: np.ndarray
     mass: np.ndarray
-    batch_sizes: tuple
     layout: Layout
     dtype: np.dtype
 
@@ -164,13 +158,6 @@ class Stream:
     def n_features(self):
         """Number of columns of X."""
         return self.layout.n_features
-
-    @cached_property
-    def n_rows(self):
-        """Number of rows with weight; takes a pass where a class has none."""
-        if self.factors is None or self.factors.all():
-            return self.layout.n_rows
-        return self.blocks(Threads()).sum(_block_n_rows, reads_X=False)
 
     @property
     def targets(self):
@@ -182,8 +169,13 @@ class Stream:
         """Factors of the classes, or None."""
         return self.recipe.factors
 
+    @property
+    def kept_layout(self):
+        """The layout of what the objective sees."""
+        return self.layout._replace(counts=self.recipe.totals(self.counts))
+
     def with_weight(self):
-        """The rows with weight; others are left out as they are read."""
+        """The rows with weight; others are left out where they are read."""
         return self
 
     def smooth(self, label_smoothing):
@@ -194,10 +186,34 @@ class Stream:
         """In the columns of a mask of classes."""
         return self if present.all() else self._with(present=present)
 
+    def _with(self, **changes):
+        return replace(self, recipe=self.recipe._replace(**changes))
+
+
+@dataclass(frozen=True)
+class Stream(Surveyed):
+    """Data that are read again in each pass.
+
+    Attributes
+    ----------
+    source : Source
+    batch_sizes : tuple of int
+        Rows of each batch.
+    """
+
+    source: Source
+    batch_sizes: tuple
+
+    @cached_property
+    def n_rows(self):
+        """Number of rows with weight; takes a pass where a class has none."""
+        if self.factors is None or self.factors.all():
+            return self.layout.n_rows
+        return self.blocks(Threads()).sum(_block_n_rows, reads_X=False)
+
     def blocks(self, threads):
         """The rows, to be read in each pass."""
-        layout = self.layout._replace(counts=self.recipe.totals(self.counts))
-        return StreamedBlocks(self._batches, layout, threads)
+        return StreamedBlocks(self._batches, self.kept_layout, threads)
 
     def moments(self):
         """The `Moments` of the features, from one pass."""
@@ -218,9 +234,6 @@ class Stream:
         n_classes = self.recipe.kept_classes.size
         empty = ready(nothing, np.zeros((0, n_classes)), np.zeros(0))
         return WindowedRows(parts, self.n_rows, empty)
-
-    def _with(self, **changes):
-        return replace(self, recipe=self.recipe._replace(**changes))
 
     def _batches(self):
         """One more pass, which has to be like the first."""
@@ -344,13 +357,13 @@ def check_stream(estimator, source, *, classes=None, like=None):
     layout = survey.layout(source.is_lazy)
     factors = survey.factors(estimator.class_weight) if like is None else like.factors
     return Stream(
-        source,
-        Recipe(tally.classes, factors),
-        survey.counts,
-        tally.mass,
-        tuple(survey.n_rows),
-        layout,
-        survey.dtype,
+        recipe=Recipe(tally.classes, factors),
+        counts=survey.counts,
+        mass=tally.mass,
+        layout=layout,
+        dtype=survey.dtype,
+        source=source,
+        batch_sizes=tuple(survey.n_rows),
     )
 
 
