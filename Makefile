@@ -10,12 +10,13 @@ bin := $(VENV)/bin
 pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
-.PHONY: help demo test lint coverage docs \
+.PHONY: help demo test test-peers lint coverage docs \
 	bench-convex bench-hidden bench-path bench-scale clean
 
 help:
 	@echo "make demo          the estimator on real data: a table and a picture"
 	@echo "make test          the whole suite, with doctests"
+	@echo "make test-peers    scikit-learn's tests of its own classifiers, on ours"
 	@echo "make lint          ruff, ruff format and numpydoc, without changing files"
 	@echo "make coverage      the suite once more: which lines did it not run?"
 	@echo "make docs          the documentation site, with the gallery, in build/docs/"
@@ -30,6 +31,13 @@ demo: $(VENV)/demo.stamp
 
 test: $(VENV)/test.stamp
 	$(bin)/python -m pytest
+
+# Not a line of those tests is changed: tests/peers/ has the adapters, and the list of
+# the tests that are left out.
+test-peers: $(VENV)/test.stamp
+	$(bin)/python -m pytest -c tests/peers/pytest.ini --rootdir=. -q --pyargs \
+		sklearn.linear_model.tests.test_logistic \
+		sklearn.neural_network.tests.test_mlp
 
 lint: $(VENV)/lint.stamp
 	$(bin)/ruff check

@@ -12,6 +12,8 @@ from sksoftmax import SoftmaxRegressionClassifier
 
 DATA = Path(__file__).parent / "data"
 
+collect_ignore = ["peers"]  # scikit-learn's own tests: `make test-peers`
+
 
 @pytest.fixture
 def rng():
