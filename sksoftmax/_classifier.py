@@ -377,8 +377,10 @@ default="cosine"
         fitted = fit_network(self, training, validation, start)
         if fitted.result.halted_by is None:
             warn_unless_converged(self, fitted)
-        self._keep(checked, classes, fitted)
-        self._state = fitted.result.state if self.warm_start else {}
+        after = copy.copy(self)
+        after._keep(checked, classes, fitted)
+        after._state = fitted.result.state if self.warm_start else {}
+        self._become(after)
         if fitted.result.halted_by is KeyboardInterrupt:
             raise KeyboardInterrupt
         if monitor is not None:
@@ -434,8 +436,10 @@ default="cosine"
             self._check_continues(checked, classes)
             start = self._current(start.seed)
         fitted = fit_epoch(self, training, start)
-        self._keep(checked, classes, fitted, [] if first else self.loss_curve_)
-        self._state = fitted.result.state
+        after = copy.copy(self)
+        after._keep(checked, classes, fitted, [] if first else self.loss_curve_)
+        after._state = fitted.result.state
+        self._become(after)
         return self
 
     def _monitor(self, checked, classes, data):

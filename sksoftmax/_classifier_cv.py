@@ -278,8 +278,10 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
             raise ValueError(f"scoring={self.scoring!r} returned NaN.")
         best = np.unravel_index(means.argmax(), means.shape)
         warn_of(self, outcomes)
-        self._keep(checked, sample.targets.classes, fits[best[0]][best[1]])
-        self._keep_paths(grid, fits, scores, best)
+        after = copy.copy(self)
+        after._keep(checked, sample.targets.classes, fits[best[0]][best[1]])
+        after._keep_paths(grid, fits, scores, best)
+        self._become(after)
         return self
 
     def score(

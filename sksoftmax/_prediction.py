@@ -160,7 +160,7 @@ class FittedNetworkMixin:
         return layer if self.solver_ in _solvers.SPARSE else centre_classes(*layer)
 
     def _keep(self, checked, classes, fitted, earlier_losses=()):
-        """Take over the outcome of a fit; until this call nothing has changed."""
+        """Take over the outcome of a fit: for a copy of an estimator, see `_become`."""
         result, history = fitted.result, fitted.history
         if hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
@@ -178,6 +178,13 @@ class FittedNetworkMixin:
         self.optimality_ = result.optimality
         self.converged_ = result.converged
         self.solver_ = fitted.solver
+
+    def _become(self, after):
+        """Take over the attributes of a changed copy, in one step.
+
+        An interrupt comes before it or after it, never between two attributes.
+        """
+        self.__dict__ = vars(after)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
