@@ -29,41 +29,48 @@ def _set_blas_threads(n_threads):
     """
     for library, n in zip(_blas_libraries(), n_threads, strict=True):
         if library.num_threads != n:
-            library.set_num_threads(n)
-            if hasattr(library, "clear_controlling_thread"):
-                library.clear_controlling_thread()
+            try:
+                library.set_num_threads(n)
+            finally:
+                if hasattr(library, "clear_controlling_thread"):
+                    library.clear_controlling_thread()
 
 
 class _BlasLimit:
     """One BLAS thread while at least one fit is inside; the old limits afterwards.
 
     The limit belongs to the process, so overlapping fits in several threads share one
-    entry: the first saves and sets it, the last restores it.
+    entry: the first saves and sets it, the last restores it. An interrupt may cut
+    either short; `exit` undoes what there is of an `enter`, and may be repeated.
     """
 
     def __init__(self):
         self._lock = threading.Lock()
         self._saved = []
-        self._inside = 0
+        self._inside = set()
 
-    def enter(self):
-        """Limit BLAS to one thread; return how many the caller may start."""
+    def enter(self, fit):
+        """Limit BLAS to one thread; return how many the fit, any object, may start."""
         with self._lock:
-            self._inside += 1
-            if self._inside > 1:
+            if self._inside:
+                self._inside.add(fit)
                 return 1
-            self._saved = [library.num_threads for library in _blas_libraries()]
-            _set_blas_threads([1] * len(self._saved))
+            saved = [library.num_threads for library in _blas_libraries()]
+            self._saved = saved
+            self._inside.add(fit)
+            _set_blas_threads([1] * len(saved))
             if any(library.num_threads > 1 for library in _blas_libraries()):
                 return 1  # another thread controls BLAS, which keeps its own threads
-            return max(self._saved, default=1)
+            return max(saved, default=1)
 
-    def exit(self):
-        """Undo one `enter`."""
+    def exit(self, fit):
+        """Undo the `enter` of a fit, if it came that far."""
         with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
+            if fit not in self._inside:
+                return
+            if len(self._inside) == 1:
                 _set_blas_threads(self._saved)
+            self._inside.discard(fit)
 
 
 _blas_limit = _BlasLimit()
@@ -116,10 +123,16 @@ class Threads:
 @contextmanager
 def fit_threads():
     """Limit BLAS to one thread and yield the `Threads` that a fit may use instead."""
-    limit = _blas_limit
-    threads = Threads(limit.enter())
+    limit, threads = _blas_limit, Threads()
     try:
+        threads.n_threads = limit.enter(threads)
         yield threads
     finally:
-        threads.close()
-        limit.exit()
+        try:
+            threads.close()
+        finally:
+            try:
+                limit.exit(threads)
+            except BaseException:  # an interrupt waits until it is through
+                limit.exit(threads)
+                raise
