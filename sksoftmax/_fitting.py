@@ -3,7 +3,6 @@
 `settings` as in `_posing`, which makes the objective.
 """
 
-import warnings
 from functools import partial
 
 import numpy as np
@@ -34,6 +33,7 @@ from sksoftmax._row_space import RowSpace
 from sksoftmax._targets import hold_out
 from sksoftmax._threads import fit_threads
 from sksoftmax._training import run_minibatch
+from sksoftmax._warnings import warn
 from sksoftmax.exceptions import SeparationWarning
 
 
@@ -147,7 +147,7 @@ def warn_unless_converged(estimator, fitted):
             f" {result.n_iter} iterations at an optimality of {result.optimality:.2g}"
             f" nats, with {result.target:.2g} asked for. {advice}"
         )
-    warnings.warn(message, category, stacklevel=4)
+    warn(message, category)
 
 
 def _run_constant(settings, training, validation, start, solver):

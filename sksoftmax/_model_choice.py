@@ -4,7 +4,6 @@ A score is a number of which more is better, as scikit-learn's scorers return it
 """
 
 import copy
-import warnings
 from numbers import Integral
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from sksoftmax._data import take_rows
 from sksoftmax._loss import log_softmax
 from sksoftmax._path import fit_path
 from sksoftmax._targets import check_weights
+from sksoftmax._warnings import warn
 from sksoftmax.exceptions import SeparationWarning
 
 
@@ -243,4 +243,4 @@ def warn_of(estimator, outcomes):
             f" {worst.target:.2g} asked for. Raise max_iter, or tol, or scale the"
             " features."
         )
-    warnings.warn(message, category, stacklevel=4)
+    warn(message, category)

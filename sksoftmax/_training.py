@@ -3,7 +3,6 @@
 `settings` as in `_posing`.
 """
 
-import warnings
 from functools import partial
 
 import numpy as np
@@ -22,6 +21,7 @@ from sksoftmax._posing import (
     validation_of,
 )
 from sksoftmax._threads import fit_threads
+from sksoftmax._warnings import warn
 
 # From `benchmarks/hidden_study.py`: epochs have 200 steps or more, unless batches get
 # smaller than 32 by that.
@@ -105,10 +105,9 @@ def _training(settings, solver, n_rows, is_part):
         batch_size = n_rows // _STEPS_OF_EPOCH
         batch_size = min(max(batch_size, _SMALLEST_BATCH), _LARGEST_BATCH, n_rows)
     elif batch_size > n_rows:
-        warnings.warn(
+        warn(
             f"batch_size={batch_size} is larger than the number of samples; using"
-            f" batch_size={n_rows}.",
-            stacklevel=2,
+            f" batch_size={n_rows}."
         )
         batch_size = n_rows
     endless = is_part and settings.learning_rate in ("cosine", "adaptive")

@@ -22,6 +22,7 @@ LEVELS = {
     "_penalty": 0,
     "_solvers": 0,
     "_threads": 0,
+    "_warnings": 0,
     "exceptions": 0,
     "optimizers": 0,
     "_dask_blocks": 1,
