@@ -28,7 +28,7 @@ from sklearn.feature_selection import (
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import partial_dependence, permutation_importance
-from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.metrics import balanced_accuracy_score, get_scorer, log_loss
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
@@ -430,13 +430,17 @@ def routing():
 
 @pytest.mark.usefixtures("routing")
 def test_weights_are_routed_to_fits_and_scores(model):
-    asking = model.set_fit_request(sample_weight=True)
-    asking = asking.set_score_request(sample_weight=True)
     pipeline = make_pipeline(
-        StandardScaler().set_fit_request(sample_weight=False), asking
+        StandardScaler().set_fit_request(sample_weight=False),
+        model.set_fit_request(sample_weight=True),
     )
     scores = cross_validate(
-        pipeline, X, y, cv=FOLDS, params={"sample_weight": WEIGHTS}
+        pipeline,
+        X,
+        y,
+        cv=FOLDS,
+        scoring=get_scorer("accuracy").set_score_request(sample_weight=True),
+        params={"sample_weight": WEIGHTS},
     )["test_score"]
     for score, (train, test) in zip(scores, FOLDS.split(X, y), strict=True):
         scaler = StandardScaler().fit(X[train])
