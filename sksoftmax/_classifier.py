@@ -26,7 +26,7 @@ from sksoftmax._posing import (
 from sksoftmax._prediction import FittedNetworkMixin, features_of
 from sksoftmax._sample import check_training
 from sksoftmax._sources import check_training_source, check_validation_source
-from sksoftmax._targets import is_soft
+from sksoftmax._targets import check_classes, is_soft
 
 
 def _trains_by_minibatches(estimator):
@@ -359,7 +359,7 @@ default="cosine"
             then, and the next fit goes on from there.
         """
         checked = copy.copy(self)
-        classes = None if classes is None else np.unique(classes)
+        classes = None if classes is None else check_classes(classes)
         reading = reading_of(self)
         training = check_training_source(
             checked, (X, y, sample_weight), classes=classes, reading=reading
@@ -458,9 +458,9 @@ default="cosine"
                 raise ValueError(
                     "classes must be passed on the first call of partial_fit."
                 )
-            return None if classes is None else np.unique(classes)
+            return None if classes is None else check_classes(classes)
         if classes is not None and not np.array_equal(
-            np.unique(classes), self.classes_
+            check_classes(classes), self.classes_
         ):
             raise ValueError(
                 f"classes={classes!r} differs from those of the first call,"

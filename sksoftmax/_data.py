@@ -8,8 +8,9 @@ from mmap import mmap
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack, issparse, vstack
-from sklearn import config_context
 from sklearn.utils.validation import validate_data
+
+from sksoftmax._naming import naming
 
 _FORMS = {
     "accept_sparse": "csr",
@@ -28,16 +29,8 @@ def check_X(estimator, X, *, reset):
             f"X is a dask collection, which {type(estimator).__name__} cannot use here:"
             " pass X.compute()."
         )
-    with numpy_only():
+    with naming("X"):
         return validate_data(estimator, X, reset=reset, **_FORMS)
-
-
-def numpy_only():
-    """A context in which validation makes NumPy arrays of arrays of other libraries.
-
-    Whatever array_api_dispatch says: all computing is NumPy's here.
-    """
-    return config_context(array_api_dispatch=False)
 
 
 def convert_X(X):

@@ -7,8 +7,9 @@ from sklearn.utils.validation import check_is_fitted
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._dask_sample import in_memory, map_rows
-from sksoftmax._data import check_X, is_dask, numpy_only
+from sksoftmax._data import check_X, is_dask
 from sksoftmax._loss import log_softmax, softmax
+from sksoftmax._naming import naming
 from sksoftmax._network import Network, centre_classes
 from sksoftmax._targets import hard_labels
 
@@ -112,7 +113,7 @@ class FittedNetworkMixin:
         if is_dask(X):
             right = np.asarray(y) == in_memory(self.predict(X))
             return float(np.average(right, weights=sample_weight))
-        with numpy_only():
+        with naming("y"):
             return super().score(X, y, sample_weight)
 
     def _answer(self, X, of_logits):

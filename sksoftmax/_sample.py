@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_consistent_length
 from sksoftmax._batches import batch_rows
 from sksoftmax._blocks import Blocks
 from sksoftmax._data import check_X, take_rows
+from sksoftmax._naming import naming
 from sksoftmax._standardise import moments_of
 from sksoftmax._targets import (
     Targets,
@@ -102,7 +103,8 @@ def check_rows(estimator, X, y, sample_weight, *, classes=None, reset=True):
     """The same without class weights."""
     X = check_X(estimator, X, reset=reset)
     targets = encode(y, classes)
-    check_consistent_length(X, targets.Y)
+    with naming("X and y"):
+        check_consistent_length(X, targets.Y)
     targets = replace(targets, s=check_weights(sample_weight, X.shape[0]))
     return Sample(X, targets, None)
 
@@ -116,9 +118,11 @@ def check_validation(estimator, training, X_val, y_val, sample_weight_val):
         return None
     if y_val is None:
         raise ValueError("X_val is provided, but y_val was not provided.")
-    X_val = check_X(estimator, X_val, reset=False)
+    with naming("X_val"):
+        X_val = check_X(estimator, X_val, reset=False)
     targets = encode(y_val, training.targets.classes, name="y_val")
-    check_consistent_length(X_val, targets.Y)
+    with naming("X_val and y_val"):
+        check_consistent_length(X_val, targets.Y)
     s = check_weights(sample_weight_val, X_val.shape[0], name="sample_weight_val")
     targets = weigh(replace(targets, s=s), training.factors)
     return Sample(X_val, targets, training.factors)

@@ -12,7 +12,7 @@ from scipy.special import entr
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d
 
-from sksoftmax._data import numpy_only
+from sksoftmax._naming import naming
 
 
 class _Masses:
@@ -128,10 +128,18 @@ def encode(y, classes=None, *, name="y"):
             f"SoftmaxRegressionClassifier requires {name} to be passed, but the target"
             f" {name} is None."
         )
-    with numpy_only():
-        encode_rows = _encode_soft if is_soft(y) else _encode_labels
-        classes, Y = encode_rows(y, classes, name)
+    with naming(name):
+        if is_soft(y, name):
+            classes, Y = _encode_soft(y, classes, name)
+        else:
+            classes, Y = _encode_labels(y, classes, name)
     return Targets(classes, Y, np.ones(Y.shape[0]))
+
+
+def check_classes(classes):
+    """Announced classes, sorted, each once."""
+    with naming("classes"):
+        return np.unique(classes)
 
 
 def encode_again(y, classes):
@@ -160,9 +168,10 @@ def hard_labels(y, classes):
     return encode(y, classes).labels if is_soft(y) else y
 
 
-def is_soft(y):
+def is_soft(y, name="y"):
     """Whether y has several columns: soft labels rather than labels."""
-    shape = np.asarray(y).shape
+    with naming(name):
+        shape = np.asarray(y).shape
     return len(shape) == 2 and shape[1] > 1
 
 
@@ -231,8 +240,8 @@ def check_weights(sample_weight, n_samples, *, name="sample_weight", is_part=Fal
     if sample_weight is None:
         return np.ones(n_samples)
     if isinstance(sample_weight, Real):
-        sample_weight = np.full(n_samples, sample_weight)
-    with numpy_only():
+        sample_weight = [sample_weight] * n_samples
+    with naming(name):
         s = check_array(
             sample_weight, ensure_2d=False, dtype=np.float64, copy=True, input_name=name
         )
@@ -265,7 +274,8 @@ def class_factors(targets, class_weight):
             f"class_weight must name classes of y, which has"
             f" {_listed(targets.classes)}; got {class_weight}."
         )
-    factors = np.array([float(class_weight.get(name, 1.0)) for name in names])
+    with naming("class_weight"):
+        factors = np.array([float(class_weight.get(name, 1.0)) for name in names])
     if not (np.isfinite(factors).all() and (factors >= 0).all()):
         raise ValueError(f"class_weight must hold numbers >= 0, got {class_weight}.")
     return factors

@@ -34,6 +34,13 @@ def changed(array, value, index=5):
     return array
 
 
+def with_object(array, value):
+    """The array as an object array with one entry replaced."""
+    array = np.array(array, dtype=object)
+    array[(5,) + (0,) * (array.ndim - 1)] = value
+    return array
+
+
 def same(a, b):
     """Whether two states are equal all the way down, types included."""
     if type(a) is not type(b):
@@ -175,6 +182,50 @@ def test_soft_labels_whose_columns_repeat_a_name_are_refused(fitted):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(Y, columns=["a", "b", "a"])
     assert_refused(fitted, lambda model: model.fit(X, frame), "y", "'a'")
+
+
+# What NumPy and scikit-learn raise about these does not say which argument is meant.
+NAMELESS = {
+    "X, text": (with_object(X, "a"), y, ONES, "X"),
+    "X, huge": (with_object(X, 10**400), y, ONES, "X"),
+    "X, ragged": ([*X.tolist()[1:], [1.0]], y, ONES, "X"),
+    "X, beyond float64": (with_object(X, 10**309), y, ONES, "X"),
+    "y, ragged": (X, [[0], [0, 1]] * (N // 2), ONES, "y"),
+    "y, complex": (X, y + 1j, ONES, "y"),
+    "soft y, huge": (X, with_object(Y, 10**400), ONES, "y"),
+    "rows of y": (X, y[1:], ONES[1:], "X and y"),
+    "weights, text": (X, y, with_object(ONES, "a"), "sample_weight"),
+    "weights, huge": (X, y, 10**400, "sample_weight"),
+}
+
+
+@pytest.mark.parametrize(
+    ("bad_X", "bad_y", "weights", "word"), NAMELESS.values(), ids=NAMELESS
+)
+def test_errors_begin_with_the_argument(fitted, bad_X, bad_y, weights, word):
+    assert_refused(
+        fitted, lambda model: model.fit(bad_X, bad_y, sample_weight=weights), word
+    )
+
+
+@pytest.mark.parametrize("factor", ["a", None, [1.0], 1j, 10**400])
+def test_a_class_weight_that_is_no_number_is_named(factor):
+    model = SoftmaxRegressionClassifier(class_weight={0: factor})
+    assert_refused(model, lambda model: model.fit(X, y), "class_weight")
+
+
+@pytest.mark.parametrize("classes", [[0, None], [0, "a", object()], [[0], [1, 2]]])
+def test_classes_that_do_not_sort_are_named(fitted, classes):
+    assert_refused(fitted, lambda model: model.fit(X, y, classes=classes), "classes")
+
+
+def test_errors_about_validation_data_say_so(fitted):
+    bad = changed(X, np.nan)
+    assert_refused(fitted, lambda model: model.fit(X, y, X_val=bad, y_val=y), "X_val")
+    ragged = [[0], [0, 1]] * (N // 2)
+    assert_refused(
+        fitted, lambda model: model.fit(X, y, X_val=X, y_val=ragged), "y_val"
+    )
 
 
 BAD_WEIGHTS = {

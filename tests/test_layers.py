@@ -19,6 +19,7 @@ LEVELS = {
     "_batches": 0,
     "_blocks": 0,
     "_data": 0,
+    "_naming": 0,
     "_penalty": 0,
     "_solvers": 0,
     "_threads": 0,

@@ -1,0 +1,29 @@
+"""Errors that say which argument they are about."""
+
+import re
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn import config_context
+
+
+@contextmanager
+def naming(name):
+    """Let errors about the value of an argument begin with its name.
+
+    NumPy's and scikit-learn's often leave it out. An int too large for a float is a
+    ValueError here, and a long double beyond float64 no warning: it becomes infinite,
+    which is refused as such. Arrays of other libraries become NumPy's, whatever
+    array_api_dispatch says: all computing is NumPy's here.
+    """
+    try:
+        with (
+            np.errstate(over="ignore", invalid="ignore"),
+            config_context(array_api_dispatch=False),
+        ):
+            yield
+    except (TypeError, ValueError, OverflowError) as error:
+        if re.search(rf"\b{name}\b", str(error)):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
