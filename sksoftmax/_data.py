@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack, issparse, vstack
 from sklearn.utils.validation import validate_data
 
-from sksoftmax._naming import naming
+from sksoftmax._naming import naming, refuse_masked
 
 _FORMS = {
     "accept_sparse": "csr",
@@ -29,6 +29,7 @@ def check_X(estimator, X, *, reset):
             f"X is a dask collection, which {type(estimator).__name__} cannot use here:"
             " pass X.compute()."
         )
+    refuse_masked("X", X)
     with naming("X"):
         return validate_data(estimator, X, reset=reset, **_FORMS)
 

@@ -27,3 +27,9 @@ def naming(name):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error
+
+
+def refuse_masked(name, values):
+    """Refuse masked entries: NumPy would use the numbers behind them."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries; fill them or leave them out.")

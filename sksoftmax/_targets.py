@@ -12,7 +12,7 @@ from scipy.special import entr
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d
 
-from sksoftmax._naming import naming
+from sksoftmax._naming import naming, refuse_masked
 
 
 class _Masses:
@@ -128,6 +128,7 @@ def encode(y, classes=None, *, name="y"):
             f"SoftmaxRegressionClassifier requires {name} to be passed, but the target"
             f" {name} is None."
         )
+    refuse_masked(name, y)
     with naming(name):
         if is_soft(y, name):
             classes, Y = _encode_soft(y, classes, name)
@@ -195,7 +196,14 @@ def _encode_soft(y, classes, name):
         found = classes if expects_these else np.arange(Y.shape[1])
     else:
         found = np.asarray(names)
-        order = np.argsort(found)
+        try:
+            order = np.argsort(found)
+        except TypeError as error:
+            raise TypeError(
+                f"The columns of {name} must have names that sort: {error}."
+            ) from None
+        if (found != found).any():  # only missing values differ from themselves
+            raise ValueError(f"The columns of {name} must all have names: {names}.")
         found, Y = found[order], Y[:, order]
     if classes is not None and not np.array_equal(found, classes):
         raise ValueError(
@@ -210,6 +218,8 @@ def _encode_labels(y, classes, name):
         y = column_or_1d(y, warn=True)
     if y.dtype.kind in "fc":
         assert_all_finite(y, input_name=name)
+    if y.dtype.kind in "mM" and np.isnat(y).any():
+        raise ValueError(f"{name} contains NaT.")
     try:
         if y.dtype.kind not in "iub":  # integers are labels, without a closer look
             check_classification_targets(y)
@@ -241,6 +251,7 @@ def check_weights(sample_weight, n_samples, *, name="sample_weight", is_part=Fal
         return np.ones(n_samples)
     if isinstance(sample_weight, Real):
         sample_weight = [sample_weight] * n_samples
+    refuse_masked(name, sample_weight)
     with naming(name):
         s = check_array(
             sample_weight, ensure_2d=False, dtype=np.float64, copy=True, input_name=name

@@ -139,6 +139,7 @@ BAD_X = {
     "one dimension": (X[:, 0], "2D array"),
     "three dimensions": (X[:, :, None], "dim 3"),
     "complex": (X + 1j, "Complex"),
+    "masked entries": (np.ma.array(X, mask=X > 1), "X has masked entries"),
     "other rows than y": (X[:-1], "inconsistent numbers of samples"),
 }
 
@@ -170,6 +171,8 @@ BAD_Y = {
     "soft label of NaN": (changed(Y, np.nan), "y contains NaN"),
     "several labels a row": (np.ones((N, K)), "sum to 1; row 0 sums to 3"),
     "sparse": (csr_array(Y), "y"),
+    "masked entries": (np.ma.array(y, mask=y == 1), "y has masked entries"),
+    "no time": (np.where(y, y.astype("M8[D]"), np.datetime64("NaT")), "y contains NaT"),
 }
 
 
@@ -178,10 +181,18 @@ def test_bad_targets_are_refused(fitted, bad, words):
     assert_refused(fitted, lambda model: model.fit(X, bad), words)
 
 
-def test_soft_labels_whose_columns_repeat_a_name_are_refused(fitted):
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["a", "b", "a"], ["different names", "'a'"]),
+        (["a", "b", 1], ["names that sort"]),
+        ([0.0, 1.0, np.nan], ["must all have names"]),
+    ],
+)
+def test_soft_labels_whose_columns_name_no_classes_are_refused(fitted, names, words):
     pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(Y, columns=["a", "b", "a"])
-    assert_refused(fitted, lambda model: model.fit(X, frame), "y", "'a'")
+    frame = pandas.DataFrame(Y, columns=names)
+    assert_refused(fitted, lambda model: model.fit(X, frame), "columns of y", *words)
 
 
 # What NumPy and scikit-learn raise about these does not say which argument is meant.
@@ -233,6 +244,7 @@ BAD_WEIGHTS = {
     "all zero": (0 * ONES, "zero for all samples"),
     "NaN": (changed(ONES, np.nan), "contains NaN"),
     "infinite": (changed(ONES, np.inf), "contains infinity"),
+    "masked": (np.ma.array(ONES, mask=y == 1), "has masked entries"),
     "too short": (ONES[:-1], "shape"),
     "two columns": (np.ones((N, 2)), "shape"),
 }
