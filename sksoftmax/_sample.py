@@ -52,7 +52,7 @@ class Sample(NamedTuple):
     def batch_rows(self, inputs, dtype, *, ones):
         """The rows for mini-batches, as `Inputs` transform them, of mean weight one."""
         X, targets = inputs.apply(self.X, dtype, ones=ones), self.targets
-        s = targets.s * (self.n_rows / targets.total_weight)
+        s = targets.s / (targets.total_weight / self.n_rows)
         return batch_rows(X, targets.Y, s, dtype)
 
     def with_weight(self):

@@ -265,7 +265,22 @@ def check_weights(sample_weight, n_samples, *, name="sample_weight", is_part=Fal
         raise ValueError(f"{name} must be >= 0, got {s.min()}.")
     if not (is_part or s.any()):
         raise ValueError(f"{name} must not be zero for all samples.")
+    _check_sum(s, name)
     return s
+
+
+# Sum of weights above which their products with squares of features could overflow.
+_LARGEST_WEIGHT = 1e200
+
+
+def _check_sum(s, name):
+    with np.errstate(over="ignore"):
+        total = s.sum()
+    if not total < _LARGEST_WEIGHT:
+        raise ValueError(
+            f"{name} must sum to less than {_LARGEST_WEIGHT:g}, got {total:g}; only"
+            " their ratios count."
+        )
 
 
 def class_factors(targets, class_weight):
@@ -300,9 +315,11 @@ def weigh(targets, factors, *, is_part=False):
     """
     if factors is None:
         return targets
-    Y = targets.Y * factors
-    sums = Y.sum(axis=1)
-    s = targets.s * sums
+    with np.errstate(over="ignore"):
+        Y = targets.Y * factors
+        sums = Y.sum(axis=1)
+        s = targets.s * sums
+    _check_sum(s, "sample_weight times class_weight")
     if not (is_part or s.any()):
         raise ValueError("class_weight leaves no sample with a positive weight.")
     Y = np.divide(Y, sums[:, None], out=targets.Y.copy(), where=sums[:, None] > 0)

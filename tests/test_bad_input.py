@@ -225,6 +225,15 @@ def test_a_class_weight_that_is_no_number_is_named(factor):
     assert_refused(model, lambda model: model.fit(X, y), "class_weight")
 
 
+def test_class_weights_whose_products_overflow_are_refused():
+    model = SoftmaxRegressionClassifier(class_weight={0: 1e200})
+    assert_refused(
+        model,
+        lambda model: model.fit(X, y, sample_weight=1e150 * ONES),
+        "sample_weight times class_weight",
+    )
+
+
 @pytest.mark.parametrize("classes", [[0, None], [0, "a", object()], [[0], [1, 2]]])
 def test_classes_that_do_not_sort_are_named(fitted, classes):
     assert_refused(fitted, lambda model: model.fit(X, y, classes=classes), "classes")
@@ -245,6 +254,8 @@ BAD_WEIGHTS = {
     "NaN": (changed(ONES, np.nan), "contains NaN"),
     "infinite": (changed(ONES, np.inf), "contains infinity"),
     "masked": (np.ma.array(ONES, mask=y == 1), "has masked entries"),
+    "huge": (np.full(N, 1e200), "must sum to less than 1e+200"),
+    "of infinite sum": (np.full(N, 1e307), "must sum to less than 1e+200, got inf"),
     "too short": (ONES[:-1], "shape"),
     "two columns": (np.ones((N, 2)), "shape"),
 }

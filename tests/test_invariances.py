@@ -115,9 +115,19 @@ def test_only_the_ratios_of_weights_count(problem, rng, sizes):
     X, y = problem
     s = rng.uniform(0.5, 2, size=N)
     expected = fit_tightly(X, y, sizes, sample_weight=s)
-    for factor in (1e-6, 1e6):
+    for factor in (1e-6, 1e6, 1e-290, 1e190):
         model = fit_tightly(X, y, sizes, sample_weight=factor * s)
         assert_same_model(model, expected)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@few_steps_warn
+def test_mini_batches_take_weights_below_the_normal_numbers(problem, solver):
+    X, y = problem
+    settings = {"solver": solver, "max_iter": 3, "random_state": 0}
+    expected = SoftmaxRegressionClassifier((4,), **settings).fit(X, y)
+    model = SoftmaxRegressionClassifier((4,), **settings)
+    assert_same_model(model.fit(X, y, sample_weight=np.full(N, 2.0**-1040)), expected)
 
 
 @few_steps_warn
