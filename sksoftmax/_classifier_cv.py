@@ -18,14 +18,15 @@ from sklearn.utils.metadata_routing import (
     _routing_enabled,
     process_routing,
 )
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._model_choice import Scoring, check_folds, score_paths, warn_of
+from sksoftmax._naming import naming
 from sksoftmax._path import alpha_grid
 from sksoftmax._prediction import FittedNetworkMixin
 from sksoftmax._sample import check_rows
-from sksoftmax._targets import encode, is_soft
+from sksoftmax._targets import check_weights, encode, is_soft
 
 # Over the six decades of an L2 grid, each alpha is half of the one before.
 _N_ALPHAS = 20
@@ -300,7 +301,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels, or for "neg_log_loss" and "accuracy" soft labels too.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights.
+            Weights >= 0.
         **score_params : dict
             What else the scorer requests, with metadata routing.
 
@@ -312,7 +313,9 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         check_is_fitted(self)
         _raise_for_params(score_params, self, "score")
         if sample_weight is not None:
-            score_params["sample_weight"] = sample_weight
+            with naming("y"):
+                n_samples = _num_samples(y)
+            score_params["sample_weight"] = check_weights(sample_weight, n_samples)
         if _routing_enabled():
             score_params = process_routing(self, "score", **score_params).scorer.score
         if not is_soft(y):

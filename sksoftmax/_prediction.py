@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax import _solvers
@@ -11,14 +12,14 @@ from sksoftmax._data import check_X, is_dask
 from sksoftmax._loss import log_softmax, softmax
 from sksoftmax._naming import naming
 from sksoftmax._network import Network, centre_classes
-from sksoftmax._targets import hard_labels
+from sksoftmax._targets import check_weights, hard_labels
 
 
 class FittedNetworkMixin:
     """Predictions from the attributes coefs_, intercepts_, classes_ and _activation.
 
-    Goes before ClassifierMixin, whose `score` it extends to soft labels. Of dask arrays
-    and data frames, predictions are dask arrays: lazy, block by block.
+    Goes before ClassifierMixin, whose `score` it replaces. Of dask arrays and data
+    frames, predictions are dask arrays: lazy, block by block.
     """
 
     # scikit-learn's HTML links to here, and shows parameters with their descriptions.
@@ -100,7 +101,7 @@ class FittedNetworkMixin:
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Labels or soft labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights.
+            Weights >= 0.
 
         Returns
         -------
@@ -110,11 +111,10 @@ class FittedNetworkMixin:
         check_is_fitted(self)
         y, sample_weight = in_memory(y), in_memory(sample_weight)
         y = hard_labels(y, self.classes_)
-        if is_dask(X):
-            right = np.asarray(y) == in_memory(self.predict(X))
-            return float(np.average(right, weights=sample_weight))
+        predicted = in_memory(self.predict(X))
+        s = check_weights(sample_weight, predicted.size)
         with naming("y"):
-            return super().score(X, y, sample_weight)
+            return float(accuracy_score(y, predicted, sample_weight=s))
 
     def _answer(self, X, of_logits):
         """A function of the logits of X; of dask data, lazily and block by block."""

@@ -166,6 +166,7 @@ def label_array(y, classes):
 
 def hard_labels(y, classes):
     """Labels of y: as they are, or the largest class of each soft row."""
+    refuse_masked("y", y)
     return encode(y, classes).labels if is_soft(y) else y
 
 

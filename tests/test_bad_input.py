@@ -17,7 +17,7 @@ from sklearn.exceptions import (
     NotFittedError,
 )
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 
 N, P, K = 60, 3, 3
 _rng = np.random.default_rng(0)
@@ -315,6 +315,20 @@ def test_a_refused_first_fit_leaves_the_model_unfitted():
     assert_refused(model, lambda model: model.fit(X, X[:, 0]))
     with pytest.raises(NotFittedError):
         model.predict(X)
+
+
+@pytest.mark.parametrize(("bad", "words"), BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)
+@pytest.mark.parametrize("target", [y, Y], ids=["labels", "soft labels"])
+@pytest.mark.parametrize("chooses", [False, True])
+def test_bad_weights_are_refused_in_scores(fitted, target, bad, words, chooses):
+    if chooses:
+        fitted = SoftmaxRegressionClassifierCV(alphas=[0.1], cv=2).fit(X, y)
+    assert_refused(
+        fitted,
+        lambda model: model.score(X, target, sample_weight=bad),
+        "sample_weight",
+        words,
+    )
 
 
 @pytest.fixture(params=[(), (4,)], ids=["linear", "hidden"])
