@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._fitting import fit_epoch, fit_network, warn_unless_converged
 from sksoftmax._monitor import CallbackSupportMixin, Monitor, with_callbacks
+from sksoftmax._parameters import Interval, with_plain_numbers
 from sksoftmax._posing import (
     Start,
     hidden_sizes,
@@ -358,9 +359,9 @@ default="cosine"
             As it comes. With `warm_start` the last iterate of an exact solver is kept
             then, and the next fit goes on from there.
         """
-        checked = copy.copy(self)
+        checked = with_plain_numbers(self)
         classes = None if classes is None else check_classes(classes)
-        reading = reading_of(self)
+        reading = reading_of(checked)
         training = check_training_source(
             checked, (X, y, sample_weight), classes=classes, reading=reading
         )
@@ -374,7 +375,7 @@ default="cosine"
             start = self._current(start.seed)
         monitor = self._monitor(checked, classes, (X, y, sample_weight))
         start = start._replace(monitor=monitor)
-        fitted = fit_network(self, training, validation, start)
+        fitted = fit_network(checked, training, validation, start)
         if fitted.result.halted_by is None:
             warn_unless_converged(self, fitted)
         after = copy.copy(self)
@@ -425,7 +426,7 @@ default="cosine"
             `early_stopping` is set.
         """
         first = not hasattr(self, "coefs_")
-        checked = copy.copy(self)
+        checked = with_plain_numbers(self)
         classes = self._announced_classes(classes, y, first)
         training = check_training(
             checked, X, y, sample_weight, classes=classes, reset=first
@@ -435,7 +436,7 @@ default="cosine"
         if not first:
             self._check_continues(checked, classes)
             start = self._current(start.seed)
-        fitted = fit_epoch(self, training, start)
+        fitted = fit_epoch(checked, training, start)
         after = copy.copy(self)
         after._keep(checked, classes, fitted, [] if first else self.loss_curve_)
         after._state = fitted.result.state
@@ -447,10 +448,10 @@ default="cosine"
         known = {
             **features_of(checked),
             "classes_": classes,
-            "solver_": resolve_solver(self),
+            "solver_": resolve_solver(checked),
             "_activation": self.activation,
         }
-        return Monitor.of(self, data, known, max_iter_of(self))
+        return Monitor.of(self, data, known, max_iter_of(checked))
 
     def _announced_classes(self, classes, y, first):
         if first:

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import metadata_routing
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -22,7 +22,8 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._model_choice import Scoring, check_folds, score_paths, warn_of
-from sksoftmax._naming import naming
+from sksoftmax._naming import naming, refuse_masked
+from sksoftmax._parameters import Interval, plain_number, with_plain_numbers
 from sksoftmax._path import alpha_grid
 from sksoftmax._prediction import FittedNetworkMixin
 from sksoftmax._sample import check_rows
@@ -30,6 +31,9 @@ from sksoftmax._targets import check_weights, encode, is_soft
 
 # Over the six decades of an L2 grid, each alpha is half of the one before.
 _N_ALPHAS = 20
+
+# More than anybody means: what is larger is an alpha that should be in a list.
+_MOST_ALPHAS = 10_000
 
 
 class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEstimator):
@@ -45,7 +49,8 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
     Parameters
     ----------
     alphas : int, array-like of shape (n_alphas,) or None, default=None
-        Strengths of the penalty, >= 0, or their number; None stands for 20. Given a
+        Strengths of the penalty, >= 0, or their number, at most 10,000; None stands
+        for 20. Given a
         number, they are a geometric progression. For l1_ratio > 0 it starts at the
         least alpha at which all weights are zero and ends at 1e-4 of it (1e-2 if there
         are fewer rows than features). For l1_ratio = 0 it starts at (1 - sum_k q_k^2)
@@ -178,7 +183,11 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
     }
 
     _parameter_constraints: ClassVar[dict] = {
-        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like", None],
+        "alphas": [
+            Interval(Integral, 1, _MOST_ALPHAS, closed="both"),
+            "array-like",
+            None,
+        ],
         "l1_ratios": [Interval(Real, 0, 1, closed="both"), "array-like"],
         **{
             name: SoftmaxRegressionClassifier._parameter_constraints[name]
@@ -399,7 +408,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         return grid
 
     def _settings(self, l1_ratio):
-        return SoftmaxRegressionClassifier(
+        settings = SoftmaxRegressionClassifier(
             l1_ratio=float(l1_ratio),
             grouped=self.grouped,
             fit_intercept=self.fit_intercept,
@@ -409,6 +418,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
             tol=self.tol,
             verbose=self.verbose,
         )
+        return with_plain_numbers(settings)
 
     def _keep_paths(self, grid, fits, scores, best):
         """Take over what was found along the paths."""
@@ -430,9 +440,11 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
 
 def _checked_numbers(name, values, low, high):
     """Values as a 1-d float array; all must be in [low, high] and finite."""
+    refuse_masked(name, values)
     try:
-        numbers = np.atleast_1d(np.asarray(values, dtype=float))
-    except (TypeError, ValueError):
+        with np.errstate(over="ignore"):  # of long doubles, which become infinite
+            numbers = np.atleast_1d(np.asarray(values, dtype=float))
+    except (TypeError, ValueError, OverflowError):
         numbers = np.array([np.nan])
     inside = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
     if numbers.ndim != 1 or not numbers.size or not inside.all():
@@ -440,4 +452,4 @@ def _checked_numbers(name, values, low, high):
         raise ValueError(
             f"{name} must hold at least one number, all of them {span}; got {values!r}."
         )
-    return numbers
+    return np.array([plain_number(x) for x in numbers])

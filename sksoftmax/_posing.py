@@ -13,6 +13,7 @@ from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._callbacks import History
 from sksoftmax._data import is_dense
 from sksoftmax._monitor import Monitor
+from sksoftmax._naming import naming
 from sksoftmax._network import Network, centre_classes, subtract_classes
 from sksoftmax._objective import Objective
 from sksoftmax._penalty import ElasticNetPenalty, GroupPenalty, L2Penalty
@@ -48,16 +49,27 @@ class Fitted(NamedTuple):
     n_passes: float  # times all of X was read
 
 
+# Units of a layer: one layer of them on one feature has 16 GB of weights.
+_MOST_UNITS = 2**31 - 1
+
+
 def hidden_sizes(settings):
     """hidden_layer_sizes as a tuple of int."""
-    sizes = settings.hidden_layer_sizes
-    sizes = tuple(np.atleast_1d(np.asarray(sizes)).tolist())
-    if not all(isinstance(size, int) and size >= 1 for size in sizes):
+    with naming("hidden_layer_sizes"):
+        sizes = np.atleast_1d(np.asarray(settings.hidden_layer_sizes))
+    if sizes.size == 0:
+        return ()
+    if not (sizes.ndim == 1 and sizes.dtype.kind in "iu" and (sizes >= 1).all()):
         raise ValueError(
             "hidden_layer_sizes must hold integers >= 1, got"
             f" {settings.hidden_layer_sizes!r}."
         )
-    return sizes
+    if sizes.max() > _MOST_UNITS:
+        raise ValueError(
+            f"hidden_layer_sizes must be at most {_MOST_UNITS}, got"
+            f" {settings.hidden_layer_sizes!r}."
+        )
+    return tuple(sizes.tolist())
 
 
 def is_sparse(settings):

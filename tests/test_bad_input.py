@@ -82,11 +82,16 @@ BAD_PARAMETERS = [
     ("hidden_layer_sizes", (5, -1)),
     ("hidden_layer_sizes", (2.5,)),
     ("hidden_layer_sizes", "ten"),
+    ("hidden_layer_sizes", True),
+    ("hidden_layer_sizes", 2**40),
+    ("hidden_layer_sizes", 2**70),
     ("activation", "softplus"),
     ("alpha", -1.0),
     ("alpha", np.nan),
     ("alpha", np.inf),
     ("alpha", "strong"),
+    ("alpha", 10**400),
+    ("tol", 10**400),
     ("fit_intercept", "yes"),
     ("class_weight", "unbalanced"),
     ("class_weight", {0: -1.0}),
@@ -122,6 +127,35 @@ def test_a_bad_parameter_is_named_at_fit_with_its_value(fitted, name, value):
     fitted.set_params(**{name: value})
     shown = str(next(iter(value))) if isinstance(value, dict) else str(value)
     assert_refused(fitted, lambda model: model.fit(X, y), name, shown, "must")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("l1_ratio", {"alpha": 0.01}),
+        ("alpha", {}),
+        ("label_smoothing", {}),
+        ("learning_rate_init", {"hidden_layer_sizes": 3}),
+        ("dropout", {"hidden_layer_sizes": 3}),
+    ],
+)
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.longdouble])
+def test_the_precision_of_a_parameter_is_not_that_of_the_fit(name, settings, kind):
+    models = [
+        SoftmaxRegressionClassifier(**settings, random_state=0).set_params(
+            **{name: value}
+        )
+        for value in (kind(0.25), 0.25)
+    ]
+    found, expected = (model.fit(X, y).predict_proba(X) for model in models)
+    assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_a_subnormal_penalty_is_none(l1_ratio):
+    model = SoftmaxRegressionClassifier(alpha=5e-324, l1_ratio=l1_ratio).fit(X, y)
+    expected = SoftmaxRegressionClassifier(alpha=0.0).fit(X, y)
+    assert_array_equal(model.coef_, expected.coef_)
 
 
 @pytest.mark.parametrize(("name", "value"), BAD_PARAMETERS)

@@ -20,6 +20,7 @@ LEVELS = {
     "_blocks": 0,
     "_data": 0,
     "_naming": 0,
+    "_parameters": 0,
     "_penalty": 0,
     "_solvers": 0,
     "_threads": 0,

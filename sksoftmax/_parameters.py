@@ -1,0 +1,46 @@
+"""What numbers parameters may be, and what they are taken for."""
+
+import copy
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import _param_validation
+
+_SMALLEST = np.finfo(float).tiny
+
+
+class Interval(_param_validation.Interval):
+    """scikit-learn's, which raises where NumPy does not know a type of numbers."""
+
+    def is_satisfied_by(self, val):
+        """Whether a value is in the interval."""
+        try:
+            return super().is_satisfied_by(val) and (
+                self.type is Integral or bool(np.isfinite(float(val)))
+            )
+        except (TypeError, OverflowError):  # a Fraction; an int beyond the floats
+            return False
+
+
+def with_plain_numbers(estimator):
+    """A copy of an estimator whose numbers are Python's.
+
+    A float16 would pull all that it is multiplied by down to three digits. Numbers too
+    small to have an inverse are zero.
+    """
+    plain = copy.copy(estimator)
+    for name, value in vars(estimator).items():
+        setattr(plain, name, plain_number(value))
+    return plain
+
+
+def plain_number(value):
+    """A number as Python's, subnormal ones as zero; anything else as it is."""
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        value = float(value)
+        return value if abs(value) >= _SMALLEST or value != value else 0.0
+    return value
