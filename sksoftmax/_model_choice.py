@@ -16,6 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sksoftmax._alo import LeaveOneOut
 from sksoftmax._data import take_rows
 from sksoftmax._loss import log_softmax
+from sksoftmax._naming import naming
 from sksoftmax._path import fit_path
 from sksoftmax._targets import check_weights
 from sksoftmax._warnings import warn
@@ -87,16 +88,19 @@ def check_folds(cv, sample, present, split_params):
     the others would give it no probability at all.
     """
     labels = sample.targets.labels
-    splitter = check_cv(cv, labels, classifier=True)
+    with naming("cv"):
+        splitter = check_cv(cv, labels, classifier=True)
     largest = np.unique(labels, return_counts=True)[1].max()
     if isinstance(cv, Integral) and cv > largest:
         raise ValueError(
             f"cv={cv} is more than the samples of any class; the largest has {largest}."
         )
-    folds = [
-        (_row_numbers(train), _row_numbers(test))
-        for train, test in splitter.split(sample.X, labels, **split_params)
-    ]
+    n_rows = labels.size
+    with naming("cv"):
+        folds = [
+            (_row_numbers(train, n_rows), _row_numbers(test, n_rows))
+            for train, test in splitter.split(sample.X, labels, **split_params)
+        ]
     if not folds:
         raise ValueError(f"cv={cv!r} gives no folds.")
     for number, (train, _) in enumerate(folds):
@@ -111,9 +115,17 @@ def check_folds(cv, sample, present, split_params):
     return folds
 
 
-def _row_numbers(rows):
+def _row_numbers(rows, n_rows):
+    """Numbers of the rows of a fold, which may be a mask."""
     rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype == bool else rows
+    if rows.dtype == bool and rows.shape == (n_rows,):
+        rows = np.flatnonzero(rows)
+    are_numbers = rows.ndim == 1 and rows.size and rows.dtype.kind in "iu"
+    if not (are_numbers and -n_rows <= rows.min() and rows.max() < n_rows):
+        raise ValueError(
+            f"cv must give numbers of some of the {n_rows} rows, or masks; got {rows}."
+        )
+    return rows
 
 
 class Scores(NamedTuple):

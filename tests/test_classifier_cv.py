@@ -415,3 +415,22 @@ def test_constant_features_have_a_grid_too():
         model = SoftmaxRegressionClassifierCV(3, l1_ratios=l1_ratio, cv=3).fit(X, y)
         assert_allclose(model.predict_proba(X), 1 / 3)
         assert_array_equal(model.alphas_.argsort(), [[2, 1, 0]])
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [
+        [],
+        [[1], [2, 3]],
+        [1.0, 2.0],
+        np.ones((2, 2)),
+        {"a": 1},
+        [([0, 1, 2], [10_000])],
+        [([0, 1, 2], [])],
+        [([True, False], [1])],
+    ],
+)
+def test_a_cv_that_gives_no_row_numbers_is_named(cv):
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises((ValueError, TypeError), match=r"\bcv\b"):
+        SoftmaxRegressionClassifierCV(cv=cv).fit(X, y)
