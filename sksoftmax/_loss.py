@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
+from sksoftmax._naming import naming, refuse_masked
+
 
 def softmax(Z: ArrayLike) -> np.ndarray:
     """Probabilities of logits: exp(Z_ik) / sum_j exp(Z_ij).
@@ -55,8 +57,8 @@ def log_softmax(Z: ArrayLike) -> np.ndarray:
     Returns
     -------
     log_P : ndarray of shape (..., n_classes)
-        Natural logarithms of the probabilities, finite wherever Z is. float32 stays
-        float32, any other type becomes float64.
+        Natural logarithms of the probabilities, finite wherever Z and its differences
+        are. float32 stays float32, any other type becomes float64.
 
     Raises
     ------
@@ -129,7 +131,8 @@ def cross_entropy(Y: ArrayLike, P: ArrayLike) -> np.ndarray | float:
     Raises
     ------
     ValueError
-        If the shapes differ or are not 1-d or 2-d, or an entry is negative or NaN.
+        If the shapes differ or are not 1-d or 2-d, or an entry is negative, infinite or
+        NaN.
 
     Examples
     --------
@@ -144,16 +147,20 @@ def cross_entropy(Y: ArrayLike, P: ArrayLike) -> np.ndarray | float:
             f" got {Y.shape} and {P.shape}."
         )
     for name, values in (("Y", Y), ("P", P)):
-        if not (values >= 0).all():
-            raise ValueError(f"{name} must hold numbers >= 0, without NaN.")
+        if not ((values >= 0) & (values < np.inf)).all():
+            raise ValueError(f"{name} must hold numbers >= 0, without NaN or infinity.")
     losses = -xlogy(Y, P).sum(axis=-1) + 0.0  # + 0.0 turns -0.0 into 0.0
     return float(losses) if losses.ndim == 0 else losses
 
 
 def _as_floats(Z, name="Z"):
-    Z = np.asarray(Z)
-    if Z.dtype != np.float32:
-        Z = Z.astype(np.float64)
+    refuse_masked(name, Z)
+    with naming(name):
+        Z = np.asarray(Z)
+        if Z.dtype.kind == "c":
+            raise TypeError(f"{name} must hold real numbers, got {Z.dtype}.")
+        if Z.dtype != np.float32:
+            Z = Z.astype(np.float64)
     if Z.ndim == 0 or Z.shape[-1] == 0:
         raise ValueError(f"{name} must have at least one class on its last axis.")
     return Z
@@ -165,7 +172,8 @@ def _shifted(Z):
     largest = Z.max(axis=-1, keepdims=True)
     if not np.isfinite(largest).all():
         raise ValueError("Each row of Z needs a finite logit, and no NaN or +inf.")
-    return Z - largest
+    with np.errstate(over="ignore"):  # a logit that far below the largest: -inf
+        return Z - largest
 
 
 # The loss as the objective uses it: L(Z) = sum_i s_i d(softmax(z_i), y_i), its gradient

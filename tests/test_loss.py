@@ -366,3 +366,34 @@ def test_a_certain_row_of_one_logit_keeps_its_tiny_loss():
     assert loss(np.array([[1e6]]), sY, s) == 0.0
     assert_allclose(loss(np.array([[30.0]]), sY, s), np.exp(-30.0), rtol=1e-2)
     assert_allclose(loss(np.array([[-1e6]]), sY, s), 1e6)
+
+
+@pytest.mark.parametrize("function", [softmax, log_softmax, hardmax])
+@pytest.mark.parametrize(
+    "Z",
+    [
+        ["a", "b"],
+        [[1.0], [1.0, 2.0]],
+        [1j, 2j],
+        [10**400, 1],
+        [None, object()],
+        np.ma.array([1.0, 2.0], mask=[0, 1]),
+    ],
+)
+def test_logits_that_are_no_numbers_are_named(function, Z):
+    with pytest.raises((ValueError, TypeError), match=r"\bZ\b"):
+        function(Z)
+
+
+@pytest.mark.parametrize("bad", [["a", "b"], [1j, 0], [np.inf, 0.0], [10**400, 0]])
+def test_probabilities_that_are_none_are_named(bad):
+    with pytest.raises((ValueError, TypeError), match=r"\bY\b"):
+        cross_entropy(bad, [0.5, 0.5])
+    with pytest.raises((ValueError, TypeError), match=r"\bP\b"):
+        cross_entropy([0.5, 0.5], bad)
+
+
+def test_logits_further_apart_than_any_float_make_certain_of_a_class():
+    Z = [1.7e308, -1.7e308]
+    assert_array_equal(softmax(Z), [1.0, 0.0])
+    assert_array_equal(log_softmax(Z), [0.0, -np.inf])
