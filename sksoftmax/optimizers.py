@@ -8,11 +8,14 @@ on any function.
 """
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from sksoftmax._naming import naming, refuse_masked
 
 __all__ = ["SGD", "Adam", "minimize"]
 
@@ -27,11 +30,16 @@ class SGD:
     Parameters
     ----------
     learning_rate : float
-        Step per unit of gradient, > 0.
+        Step per unit of gradient, >= 0.
     momentum : float, default=0.0
         Share of the last step that is kept, in [0, 1).
     nesterov : bool, default=False
         Whether to look ahead along the velocity.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If one of them is no such number.
 
     References
     ----------
@@ -52,6 +60,12 @@ class SGD:
     learning_rate: float
     momentum: float = 0.0
     nesterov: bool = False
+
+    def __post_init__(self):  # noqa: D105, it checks
+        _check_number("learning_rate", self.learning_rate)
+        _check_number("momentum", self.momentum, below=1.0)
+        if not isinstance(self.nesterov, bool | np.bool_):
+            raise TypeError(f"nesterov must be True or False, got {self.nesterov!r}.")
 
     def init(self, w: np.ndarray) -> tuple:
         """State before the first step.
@@ -130,11 +144,16 @@ class Adam:
     Parameters
     ----------
     learning_rate : float, default=0.001
-        Size of a step in each parameter, about, > 0.
+        Size of a step in each parameter, about, >= 0.
     beta_1, beta_2 : float, default=0.9 and 0.999
         Decay of the first and the second moment, in [0, 1).
     epsilon : float, default=1e-8
-        Added to the root of the second moment.
+        Added to the root of the second moment, >= 0.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If one of them is no such number.
 
     References
     ----------
@@ -155,6 +174,12 @@ class Adam:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
+
+    def __post_init__(self):  # noqa: D105, it checks
+        _check_number("learning_rate", self.learning_rate)
+        _check_number("beta_1", self.beta_1, below=1.0)
+        _check_number("beta_2", self.beta_2, below=1.0)
+        _check_number("epsilon", self.epsilon)
 
     def init(self, w: np.ndarray) -> tuple:
         """State before the first step.
@@ -234,6 +259,14 @@ class Adam:
         return mean, square, n_steps
 
 
+def _check_number(name, value, *, below=np.inf):
+    if not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    # No int beyond the floats, and no long double either.
+    if not (0 <= value < below and value <= sys.float_info.max):
+        raise ValueError(f"{name} must be in [0, {below:g}), got {value!r}.")
+
+
 def _on_copies(step, grad, state, w):
     """A step that leaves its arguments alone: the new w and the new state."""
     dtype = np.result_type(grad, w, np.float32)
@@ -277,8 +310,10 @@ def minimize(
 
     Raises
     ------
-    ValueError
-        If n_steps is negative, or `grad` is missing and w0 has more than one axis.
+    ValueError, TypeError
+        If n_steps is no integer >= 0, `fun` or `grad` is no function, `optimizer` is
+        none, `grad` is missing and w0 has more than one axis, or `grad` returns another
+        shape than w's.
 
     Examples
     --------
@@ -295,17 +330,39 @@ def minimize(
     >>> minimize(cost, 0.0, SGD(0.01), 1000).round(6)
     np.float64(-5.0)
     """
-    w = np.array(w0)
-    if w.dtype != np.float32:
-        w = w.astype(np.float64)
+    w = _start("w0", w0)
+    if not isinstance(n_steps, int | np.integer):
+        raise TypeError(f"n_steps must be an integer, got {n_steps!r}.")
     if n_steps < 0:
         raise ValueError(f"n_steps must be >= 0, got {n_steps}.")
+    for name, given in (("fun", fun), ("grad", grad)):
+        if not (callable(given) or (given is None and name == "grad")):
+            raise TypeError(f"{name} must be a function, got {given!r}.")
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+        raise TypeError(f"optimizer must have init and update, got {optimizer!r}.")
+    if isinstance(optimizer, type):
+        raise TypeError(f"optimizer must be an instance, got the class {optimizer!r}.")
     if grad is None:
         grad = _numerical_gradient(fun, w)
     state = optimizer.init(w)
     for _ in range(n_steps):
-        w, state = optimizer.update(np.asarray(grad(w), dtype=w.dtype), state, w)
+        g = np.asarray(grad(w), dtype=w.dtype)
+        if g.shape != w.shape:
+            raise ValueError(
+                f"grad must return an array of w's shape {w.shape}, got {g.shape}."
+            )
+        w, state = optimizer.update(g, state, w)
     return w
+
+
+def _start(name, w0):
+    """A copy of w0 in float32 or float64."""
+    refuse_masked(name, w0)
+    with naming(name):
+        w = np.array(w0)
+        if w.dtype.kind == "c":
+            raise TypeError(f"{name} must hold real numbers, got {w.dtype}.")
+        return w if w.dtype == np.float32 else w.astype(np.float64)
 
 
 def _numerical_gradient(fun, w0):

@@ -251,3 +251,61 @@ def test_no_steps_give_the_start_and_never_the_same_array():
 def test_a_negative_number_of_steps_is_refused():
     with pytest.raises(ValueError, match="n_steps must be >= 0, got -1"):
         minimize(bowl, np.zeros(3), Adam(), -1)
+
+
+BAD_NUMBERS = [-0.1, np.nan, np.inf, "fast", None, 1j, np.ones(2), 10**400]
+
+
+@pytest.mark.parametrize("value", BAD_NUMBERS)
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (SGD, "learning_rate"),
+        (SGD, "momentum"),
+        (Adam, "learning_rate"),
+        (Adam, "beta_1"),
+        (Adam, "beta_2"),
+        (Adam, "epsilon"),
+    ],
+)
+def test_a_number_that_no_optimizer_can_use_is_named(make, name, value):
+    with pytest.raises((ValueError, TypeError), match=name):
+        make(**{"learning_rate": 0.1} | {name: value})
+
+
+@pytest.mark.parametrize(("make", "name"), [(SGD, "momentum"), (Adam, "beta_1")])
+def test_a_decay_of_one_is_refused(make, name):
+    with pytest.raises(ValueError, match=name):
+        make(**{"learning_rate": 0.1, name: 1.0})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("fun", 1.0),
+        ("fun", None),
+        ("w0", "here"),
+        ("w0", [1j]),
+        ("w0", [[1.0], [1.0, 2.0]]),
+        ("w0", [10**400]),
+        ("optimizer", "sgd"),
+        ("optimizer", None),
+        ("optimizer", SGD),
+        ("n_steps", 2.5),
+        ("n_steps", "10"),
+        ("n_steps", None),
+        ("grad", 3),
+        ("grad", lambda w: np.ones(3)),
+        ("grad", lambda w: 1.0),
+    ],
+)
+def test_an_argument_that_minimize_cannot_use_is_named(name, value):
+    arguments = {
+        "fun": lambda w: (w * w).sum(axis=0),
+        "w0": [1.0, 2.0],
+        "optimizer": SGD(0.1),
+        "n_steps": 3,
+        "grad": lambda w: 2 * w,
+    }
+    with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
+        minimize(**arguments | {name: value})
