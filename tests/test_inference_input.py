@@ -307,3 +307,49 @@ def test_without_pandas_the_error_names_the_extra(result, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"sksoftmax\[inference\]"):
         result.to_frame()
+
+
+@pytest.mark.parametrize("bad", [None, "summary", 3.0, fit])
+def test_what_is_no_summary_is_named(result, bad):
+    with pytest.raises(TypeError, match="summary must be"):
+        wald_test(bad, "x0")
+    with pytest.raises(TypeError, match="restricted must be"):
+        likelihood_ratio_test(bad, result)
+    with pytest.raises(TypeError, match="full must be"):
+        likelihood_ratio_test(result, bad)
+
+
+@pytest.mark.parametrize("bad", [None, len, 1j, [[1], [1, 2]], 10**400, [np.nan] * 12])
+def test_a_hypothesis_that_is_no_matrix_of_numbers_is_named(result, bad):
+    with pytest.raises((ValueError, TypeError), match="hypothesis"):
+        wald_test(result, bad)
+
+
+@pytest.mark.parametrize("bad", ["a", np.inf, np.nan, 10**400, [1.0, 2.0], {}, [[1]]])
+def test_a_value_of_a_hypothesis_that_is_no_number_is_named(result, bad):
+    with pytest.raises((ValueError, TypeError), match="value"):
+        wald_test(result, np.eye(12)[:1], bad)
+
+
+@pytest.mark.parametrize(
+    "name", ["cov_type", "weights", "interval", "groups", "base", "confidence_level"]
+)
+@pytest.mark.parametrize("value", [np.array(["HC0", "HC1"]), {"a": 1}, 10**400])
+def test_a_choice_that_is_none_is_named(model, name, value):
+    with pytest.raises((ValueError, TypeError), match=name):
+        summary(model, X, y, **{name: value})
+
+
+def test_a_level_may_be_any_number():
+    level = np.longdouble(0.5)
+    found = summary(fit(), X, y, confidence_level=level)
+    expected = summary(fit(), X, y, confidence_level=0.5)
+    assert_array_equal(found.conf_int, expected.conf_int)
+
+
+def test_frequencies_that_make_no_observation_are_refused():
+    s = np.full(N, 2.0**-1040)
+    with pytest.raises(ValueError, match="sample_weight sums to .* observations"):
+        summary(fit(sample_weight=s), X, y, s)
+    found = summary(fit(sample_weight=s), X, y, s, weights="importance")
+    assert_allclose(found.se, summary(fit(), X, y).se, rtol=1e-6)

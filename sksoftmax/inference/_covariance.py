@@ -7,6 +7,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sksoftmax._data import take_rows
 from sksoftmax._loss import softmax
+from sksoftmax._naming import check_choice, naming
 from sksoftmax.inference._likelihood import logits
 
 COV_TYPES = ("nonrobust", "HC0", "HC1", "cluster")
@@ -67,6 +68,10 @@ def find_base(classes, base):
     """Number of the base class, or None."""
     if base is None:
         return None
+    with naming("base"):
+        is_label = np.ndim(base) <= np.ndim(classes[0])
+    if not is_label:
+        raise ValueError(f"base must be the label of one class, got {base!r}.")
     found = [k for k, label in enumerate(classes.tolist()) if label == base]
     if not found:
         raise ValueError(
@@ -78,14 +83,14 @@ def find_base(classes, base):
 
 def check_groups(groups, cov_type, n_samples):
     """Numbers of the groups of all samples, or None where they are not used."""
-    if cov_type not in COV_TYPES:
-        raise ValueError(f"cov_type must be one of {COV_TYPES}, got {cov_type!r}.")
+    check_choice("cov_type", cov_type, COV_TYPES)
     if (cov_type == "cluster") != (groups is not None):
         need = "needs" if groups is None else "does not use"
         raise ValueError(f"cov_type={cov_type!r} {need} groups.")
     if groups is None:
         return None
-    groups = column_or_1d(groups)
+    with naming("groups"):
+        groups = column_or_1d(groups)
     if groups.shape != (n_samples,):
         raise ValueError(
             f"groups must have one entry for each of the {n_samples} samples, got"
@@ -93,7 +98,8 @@ def check_groups(groups, cov_type, n_samples):
         )
     if (groups != groups).any():  # only missing values differ from themselves
         raise ValueError("groups must not have missing values.")
-    return np.unique(groups, return_inverse=True)[1]
+    with naming("groups"):
+        return np.unique(groups, return_inverse=True)[1]
 
 
 def covariance(problem, cov_type, groups):

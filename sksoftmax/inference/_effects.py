@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from sksoftmax._data import dense_with_ones
 from sksoftmax._loss import softmax
+from sksoftmax._naming import check_choice
 from sksoftmax._threads import fit_threads
 from sksoftmax.inference._covariance import check_groups, covariance, gauge
 from sksoftmax.inference._problem import open_problem
@@ -128,9 +129,8 @@ def marginal_effects(
     >>> effects.se.ravel().round(4)
     array([0.0186, 0.0063, 0.0201])
     """
-    if at not in AT:
-        raise ValueError(f"at must be one of {AT}, got {at!r}.")
-    check_level(confidence_level)
+    check_choice("at", at, AT)
+    confidence_level = check_level(confidence_level)
     with fit_threads() as threads:
         problem = open_problem(model, X, y, sample_weight, weights, threads)
         groups = check_groups(groups, cov_type, problem.kept.size)

@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
+from sksoftmax._naming import naming
+from sksoftmax.inference._covariance import Estimates
+
 # Hypotheses whose combined directions agree to this share count as one.
 _REDUNDANT = 1e-9
 
@@ -65,8 +68,9 @@ def wald_test(
 
     Raises
     ------
-    ValueError
-        If a term is unknown, R has the wrong shape, or hypotheses contradict.
+    ValueError, TypeError
+        If a term is unknown, R or the value has the wrong shape or entries that are no
+        finite numbers, hypotheses contradict, or `summary` is no summary.
 
     See Also
     --------
@@ -83,6 +87,7 @@ def wald_test(
     >>> print(wald_test(summary(model, X, y), "x1"))
     No effect of x1: chi2(1) = 0.2200, p = 0.6391
     """
+    _check_summary("summary", summary)
     estimates = summary.estimates
     if _are_names(hypothesis):
         names = [hypothesis] if isinstance(hypothesis, str) else list(hypothesis)
@@ -91,7 +96,7 @@ def wald_test(
         if np.any(value):
             raise ValueError("value needs a matrix of hypotheses, not names of terms.")
     else:
-        R = np.atleast_2d(np.asarray(hypothesis, dtype=np.float64))
+        R = np.atleast_2d(_finite("hypothesis", hypothesis))
         name = f"{len(R)} linear hypotheses" if len(R) > 1 else "Linear hypothesis"
         n_coef = summary.coef.size
         if R.ndim != 2 or R.shape[1] != n_coef:
@@ -99,7 +104,8 @@ def wald_test(
                 f"hypothesis must have {n_coef} columns, one for each entry of"
                 f" summary.coef; got shape {R.shape}."
             )
-        value = np.broadcast_to(np.asarray(value, dtype=np.float64), len(R))
+        with naming("value"):
+            value = np.broadcast_to(_finite("value", value), len(R))
         missed = R @ summary.coef.ravel() - value
         R = R @ np.kron(estimates.G, estimates.M)
     return chi_squared(*_statistic(R, missed, estimates.C), name)
@@ -107,7 +113,30 @@ def wald_test(
 
 def _are_names(hypothesis):
     """Whether a hypothesis is a term or several, rather than a matrix."""
-    return isinstance(hypothesis, str) or np.asarray(hypothesis).dtype.kind in "UO"
+    if isinstance(hypothesis, str):
+        return True
+    with naming("hypothesis"):
+        hypothesis = np.asarray(hypothesis)
+    if hypothesis.ndim != 1 or hypothesis.dtype.kind not in "UO":
+        return False
+    return all(isinstance(name, str) for name in hypothesis)
+
+
+def _finite(name, values):
+    """Values as finite floats."""
+    with naming(name):
+        values = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite.")
+    return values
+
+
+def _check_summary(name, summary):
+    """Whether it is a Summary, which is made elsewhere, of this module's tests."""
+    if not isinstance(getattr(summary, "estimates", None), Estimates):
+        raise TypeError(
+            f"{name} must be what summary returned, got {type(summary).__name__}."
+        )
 
 
 def _term_contrasts(summary, names):
@@ -136,7 +165,8 @@ def _statistic(R, missed, C):
     left = missed - U[:, :rank] @ along
     if np.abs(left).max() > 1e-6 * max(1.0, np.abs(missed).max()):
         raise ValueError("The hypotheses contradict each other.")
-    return float(np.sum(np.square(along / singular[:rank]))), rank
+    with np.errstate(over="ignore"):  # infinitely far away, then
+        return float(np.sum(np.square(along / singular[:rank]))), rank
 
 
 def likelihood_ratio_test(restricted, full) -> HypothesisTest:
@@ -157,9 +187,9 @@ def likelihood_ratio_test(restricted, full) -> HypothesisTest:
 
     Raises
     ------
-    ValueError
-        If a model is penalised, weights are importance weights, y or weights differ, or
-        the models cannot be nested.
+    ValueError, TypeError
+        If one is no summary, a model is penalised, weights are importance weights, y or
+        weights differ, or the models cannot be nested.
 
     See Also
     --------
@@ -179,6 +209,7 @@ def likelihood_ratio_test(restricted, full) -> HypothesisTest:
     Likelihood ratio: chi2(1) = 0.2208, p = 0.6384
     """
     for name, summary in (("restricted", restricted), ("full", full)):
+        _check_summary(name, summary)
         if summary.alpha > 0:
             raise ValueError(
                 "The likelihood ratio has no chi-squared distribution with a penalty;"

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sksoftmax._blocks import Blocks
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
+from sksoftmax._naming import check_choice
 from sksoftmax._sample import check_training
 from sksoftmax._targets import Targets, check_weights, is_soft
 from sksoftmax.inference._design import orthonormal_design, scaled_design
@@ -26,6 +27,9 @@ WEIGHTS = ("frequency", "importance")
 # not at the optimum of these data: estimates are then up to 0.014 standard errors off.
 # A single row left out of 10,000 with 10 parameters makes 5e-4.
 _OFF_OPTIMUM = 1e-4
+
+# Observations, as the sum of frequencies, below which their number has no inverse.
+_FEWEST = 1e-300
 
 # Added to the unit diagonal of a Hessian that has lost rank to separation.
 _RIDGE = 1e-10
@@ -110,8 +114,7 @@ def open_problem(model, X, y, sample_weight, weights, threads):
         If the model has no likelihood inference, or these are not its data.
     """
     alpha = _check_model(model)
-    if weights not in WEIGHTS:
-        raise ValueError(f"weights must be one of {WEIGHTS}, got {weights!r}.")
+    check_choice("weights", weights, WEIGHTS)
     sample, counts, kept = _observations(model, X, y, sample_weight, weights)
     targets, n = sample.targets, counts.sum()
     importance = targets.s / counts
@@ -161,7 +164,12 @@ def _observations(model, X, y, sample_weight, weights):
     counts = np.ones(targets.s.size)
     if weights == "frequency":
         counts = check_weights(sample_weight, kept.size)[kept]
-    s = targets.s * (counts.sum() / targets.s.sum())
+        if counts.sum() < _FEWEST:
+            raise ValueError(
+                f"sample_weight sums to {counts.sum():g} observations; pass"
+                " weights='importance' if only the ratios count."
+            )
+    s = targets.s / (targets.s.sum() / counts.sum())
     return sample._replace(targets=replace(targets, s=s)), counts, kept
 
 

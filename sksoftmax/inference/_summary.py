@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sksoftmax._naming import check_choice
 from sksoftmax._threads import fit_threads
 from sksoftmax.inference._covariance import (
     Estimates,
@@ -242,7 +243,7 @@ def summary(
     array([[0.699, 9.129],
            [0.481, 6.485]])
     """
-    check_level(confidence_level)
+    confidence_level = check_level(confidence_level)
     _check_interval(interval, cov_type)
     with fit_threads() as threads:
         problem = open_problem(model, X, y, sample_weight, weights, threads)
@@ -283,8 +284,7 @@ def summary(
 
 
 def _check_interval(interval, cov_type):
-    if interval not in INTERVALS:
-        raise ValueError(f"interval must be one of {INTERVALS}, got {interval!r}.")
+    check_choice("interval", interval, INTERVALS)
     if interval == "profile" and cov_type != "nonrobust":
         raise ValueError(
             "interval='profile' trusts the likelihood, not a robust covariance; got"

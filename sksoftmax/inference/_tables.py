@@ -105,11 +105,12 @@ def wald_columns(estimate, se, confidence_level):
 
 
 def check_level(confidence_level):
-    """Whether it is a number between 0 and 1."""
+    """It as a float; whether it is a number between 0 and 1."""
     if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
         raise ValueError(
             f"confidence_level must be in (0, 1), got {confidence_level!r}."
         )
+    return float(confidence_level)
 
 
 def notes_of(problem, cov_type):
