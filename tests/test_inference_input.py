@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax.inference import (
+    _problem,
     likelihood_ratio_test,
     marginal_effects,
     summary,
@@ -349,7 +350,24 @@ def test_a_level_may_be_any_number():
 
 def test_frequencies_that_make_no_observation_are_refused():
     s = np.full(N, 2.0**-1040)
-    with pytest.raises(ValueError, match="sample_weight sums to .* observations"):
+    with pytest.raises(ValueError, match=r"sample_weight sums to .* observations"):
         summary(fit(sample_weight=s), X, y, s)
     found = summary(fit(sample_weight=s), X, y, s, weights="importance")
     assert_allclose(found.se, summary(fit(), X, y).se, rtol=1e-6)
+
+
+@pytest.mark.parametrize("infer", [summary, marginal_effects])
+def test_a_hessian_too_large_for_memory_is_refused_before_it_is_made(
+    model, infer, monkeypatch
+):
+    monkeypatch.setattr(_problem, "LARGEST", 7)
+    message = "here in 8 free parameters; it is for up to 7"
+    with pytest.raises(ValueError, match=message):
+        infer(model, X, y)
+
+
+def test_fifty_thousand_parameters_are_refused_at_once():
+    wide = np.zeros((N, 25_000))
+    wide[:, :3] = X
+    with pytest.raises(ValueError, match="here in 50002 free parameters"):
+        summary(fit(wide, y, alpha=0.1), wide, y)

@@ -23,6 +23,9 @@ from sksoftmax.inference._separation import check_not_perfect, check_not_separat
 
 WEIGHTS = ("frequency", "importance")
 
+# Free parameters up to which the inverse of the Hessian is formed: 0.8 GB.
+LARGEST = 10_000
+
 # Half the squared Newton decrement, in nats over all rows, above which coefficients are
 # not at the optimum of these data: estimates are then up to 0.014 standard errors off.
 # A single row left out of 10,000 with 10 parameters makes 5e-4.
@@ -119,6 +122,7 @@ def open_problem(model, X, y, sample_weight, weights, threads):
     targets, n = sample.targets, counts.sum()
     importance = targets.s / counts
     terms = term_names(model)
+    _check_size((targets.classes.size - 1) * len(terms))
     blocks = Blocks(sample.X, targets.Y, targets.s, threads)
     theta = np.column_stack([model.coef_, model.intercept_]).astype(np.float64)
     theta = theta if model.fit_intercept else theta[:, :-1]
@@ -150,6 +154,14 @@ def open_problem(model, X, y, sample_weight, weights, threads):
         hessian=H,
         factor=factor,
     )
+
+
+def _check_size(n_free):
+    if n_free > LARGEST:
+        raise ValueError(
+            f"Inference inverts the Hessian, here in {n_free} free parameters; it is"
+            f" for up to {LARGEST}. Use fewer columns of X."
+        )
 
 
 def _observations(model, X, y, sample_weight, weights):
