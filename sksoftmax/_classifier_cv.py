@@ -18,7 +18,11 @@ from sklearn.utils.metadata_routing import (
     _routing_enabled,
     process_routing,
 )
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import (
+    _num_samples,
+    check_consistent_length,
+    check_is_fitted,
+)
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._model_choice import Scoring, check_folds, score_paths, warn_of
@@ -321,9 +325,10 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         """
         check_is_fitted(self)
         _raise_for_params(score_params, self, "score")
+        with naming("X and y"):
+            check_consistent_length(X, y)
         if sample_weight is not None:
-            with naming("y"):
-                n_samples = _num_samples(y)
+            n_samples = _num_samples(y)
             score_params["sample_weight"] = check_weights(sample_weight, n_samples)
         if _routing_enabled():
             score_params = process_routing(self, "score", **score_params).scorer.score

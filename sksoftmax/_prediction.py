@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
@@ -112,6 +112,8 @@ class FittedNetworkMixin:
         y, sample_weight = in_memory(y), in_memory(sample_weight)
         y = hard_labels(y, self.classes_)
         predicted = in_memory(self.predict(X))
+        with naming("X and y"):
+            check_consistent_length(predicted, y)
         s = check_weights(sample_weight, predicted.size)
         with naming("y"):
             return float(accuracy_score(y, predicted, sample_weight=s))

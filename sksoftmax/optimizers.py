@@ -8,7 +8,6 @@ on any function.
 """
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -262,8 +261,9 @@ class Adam:
 def _check_number(name, value, *, below=np.inf):
     if not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r}.")
-    # No int beyond the floats, and no long double either.
-    if not (0 <= value < below and value <= sys.float_info.max):
+    with naming(name):  # an int beyond the floats
+        inside = 0.0 <= float(value) < below
+    if not inside:
         raise ValueError(f"{name} must be in [0, {below:g}), got {value!r}.")
 
 
