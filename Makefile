@@ -10,12 +10,13 @@ bin := $(VENV)/bin
 pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
-.PHONY: help demo test test-peers lint coverage docs \
+.PHONY: help demo test test-long test-peers lint coverage docs \
 	bench-convex bench-hidden bench-path bench-scale clean
 
 help:
 	@echo "make demo          the estimator on real data: a table and a picture"
 	@echo "make test          the whole suite, with doctests"
+	@echo "make test-long     the suite with all hostile cases and many random examples"
 	@echo "make test-peers    scikit-learn's tests of its own classifiers, on ours"
 	@echo "make lint          ruff, ruff format and numpydoc, without changing files"
 	@echo "make coverage      the suite once more: which lines did it not run?"
@@ -31,6 +32,10 @@ demo: $(VENV)/demo.stamp
 
 test: $(VENV)/test.stamp
 	$(bin)/python -m pytest
+
+# All of the hostile cases, and a hundred times the examples of the properties.
+test-long: $(VENV)/test.stamp
+	SKSOFTMAX_TEST_LONG=1 $(bin)/python -m pytest
 
 # Not a line of those tests is changed: tests/peers/ has the adapters, and the list of
 # the tests that are left out.
