@@ -76,6 +76,20 @@ def test_unpack_gives_views(rng):
     assert_array_equal(np.sort(w), np.repeat([0.0, 1.0], [4 * 5 + 5, 5 * 3 + 3]))
 
 
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_stacked_layers_are_views_of_weights_over_intercepts(rng, fit_intercept):
+    network = Network((3, 4, 2), ACTIVATIONS["tanh"], fit_intercept)
+    w = rng.normal(size=network.n_params)
+    for view, (W, b) in zip(network.stacked(w), network.unpack(w), strict=True):
+        assert_array_equal(view, np.vstack([W, b]) if fit_intercept else W)
+        assert np.shares_memory(view, w)
+
+
+@pytest.mark.parametrize(("n_logits", "n_free"), [(1, 1), (2, 1), (3, 2), (5, 4)])
+def test_all_logits_but_one_are_free(n_logits, n_free):
+    assert Network((7, n_logits), ACTIVATIONS["tanh"], True).n_free_logits == n_free
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_pack_takes_any_memory_order_and_gives_the_precision_asked_for(rng, dtype):
     network = make((4, 3))
@@ -93,6 +107,19 @@ def test_the_mask_is_one_at_weights_and_zero_at_intercepts(n_units, fit_intercep
     for W, b in network.unpack(network.weight_mask()):
         assert (W == 1.0).all()
         assert b is None or (b == 0.0).all()
+
+
+@dense_and_sparse
+@each_shape
+def test_logits_and_their_changes_are_in_the_order_that_the_loss_wants(
+    rng, n_units, store
+):
+    network = make(n_units)
+    X = store(rng.standard_normal((20, n_units[0])))
+    w, v = rng.standard_normal((2, network.n_params))
+    Z, tape = network.linearize(X, w)
+    assert Z.flags.f_contiguous
+    assert network.jvp(tape, v).flags.f_contiguous
 
 
 def test_only_a_network_without_hidden_layers_is_linear():
@@ -235,6 +262,20 @@ def test_layers_without_absent_classes_keep_their_precision(rng):
     W, b = (array.astype(np.float32) for array in last_layer(rng, 2))
     full_W, full_b = insert_absent_classes(W, b, np.array([True, False, True]))
     assert full_W.dtype == full_b.dtype == np.float32
+
+
+def test_absent_classes_leave_the_gauge_of_a_sparse_penalty(rng):
+    W, b = last_layer(rng, 2)
+    present = np.array([True, False, True])
+    full_W, full_b = insert_absent_classes(W, b, present, centred=False)
+    assert_array_equal(full_W[:, present], W)
+    assert_allclose(full_W[:, 1], (W[:, 0] + W[:, 1]) / 2.0)
+    centred_W, centred_b = insert_absent_classes(W, b, present)
+    X = rng.standard_normal((20, 4))
+    assert_allclose(
+        softmax(X @ full_W + full_b, axis=1),
+        softmax(X @ centred_W + centred_b, axis=1),
+    )
 
 
 def test_one_logit_stands_for_two_centred_columns(rng):
