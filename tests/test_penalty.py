@@ -25,6 +25,24 @@ def test_hessp_is_the_difference_quotient_of_the_gradient(rng, finite_difference
     assert_allclose(penalty.hessp(v), expected, atol=1e-10)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("edge", [0.0, 1.5])
+def test_add_grad_adds_the_gradient_run_by_run(rng, dtype, edge):
+    strength = np.array([edge, 0.5, 0.5, 0.0, 0.0, 2.0, 1.0, 0.0, 0.3, edge], dtype)
+    penalty, w = L2Penalty(strength), rng.standard_normal(10).astype(dtype)
+    before = rng.standard_normal(10).astype(dtype)
+    grad = before.copy()
+    penalty.add_grad(w, grad)
+    assert grad.dtype == dtype
+    assert_allclose(grad, before + strength * w, rtol=4 * np.finfo(dtype).eps)
+
+
+def test_a_penalty_says_whether_it_makes_zeros():
+    assert not L2Penalty(STRENGTH).is_sparse
+    assert ElasticNetPenalty.is_sparse
+    assert GroupPenalty.is_sparse
+
+
 def test_a_parameter_of_strength_zero_is_free(rng):
     penalty, w = L2Penalty(STRENGTH), rng.standard_normal(4)
     shifted = w + np.array([0.0, 0.0, 1e6, 0.0])

@@ -153,3 +153,24 @@ def test_small_data_and_hidden_layers_are_not_copied(rng):
     assert is_worth_copying(objective_of(large, 5))
     assert not is_worth_copying(objective_of(large[:100], 5))
     assert not is_worth_copying(objective_of(large, 5, sizes=(3,)))
+
+
+def test_data_are_copied_when_they_are_multiplied_by_for_the_seventh_time(rng):
+    objective = objective_of(rng.normal(size=(20_000, 10)), 5)
+    copies = [objective.single_copy() for _ in range(8)]
+    assert copies[:6] == [None] * 6
+    assert isinstance(copies[6], SingleCopy)
+    assert copies[7] is copies[6]
+    small = objective_of(rng.normal(size=(100, 10)), 5)
+    assert [small.single_copy() for _ in range(9)] == [None] * 9
+
+
+def test_the_hessian_takes_to_the_copy_and_hardly_changes(rng):
+    objective = objective_of(rng.normal(size=(20_000, 10)), 5)
+    w, v = rng.normal(size=(2, objective.network.n_params))
+    _, _, hessian = objective.value_grad_hessp(w)
+    products = np.array([hessian(v) for _ in range(9)])
+    assert (products[:6] == products[0]).all()
+    assert (products[6:] == products[6]).all()
+    error = np.abs(products[6] - products[0]).max() / np.abs(products[0]).max()
+    assert 0 < error < 100 * SINGLE
