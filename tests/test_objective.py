@@ -227,3 +227,89 @@ def test_accuracy_is_the_weighted_share_of_rows_that_are_right(data, sizes):
     value, accuracy = objective.value_and_accuracy(w)
     assert_allclose(accuracy, np.average(right, weights=data.s), rtol=1e-13)
     assert_allclose(value, objective.value(w), rtol=1e-14)
+
+
+# Separation
+
+
+def three_points(s=(1.0, 1.0, 1.0), *, wrong=False, alpha=0.0, sizes=()):
+    """A point of each class, and one between them that may be on the wrong side."""
+    X = np.array([[-1.0], [1.0], [0.5]])
+    Y = np.eye(2)[[0, 1, 0 if wrong else 1]]
+    network = Network((1, *sizes, 2), ACTIVATIONS["tanh"], True)
+    blocks = Blocks(X, Y, np.array(s), Threads())
+    return Objective(network, blocks, L2Penalty(alpha * network.weight_mask()), sum(s))
+
+
+def told_apart(objective, size):
+    """F where the logits of the point at x differ by 2 size x, and is_separated."""
+    W, b = np.array([[-size, size]]), np.zeros(2)
+    value = objective.value(objective.network.pack([(W, b)]))
+    return value, objective.is_separated(value, np.log(2.0))
+
+
+def test_classes_are_separated_where_no_row_can_be_wrong():
+    value, separated = told_apart(three_points(), 20.0)
+    assert value < 1e-5 * np.log(2.0)
+    assert separated is True
+    # The rows are all right here too, but F may yet fall a good deal.
+    value, separated = told_apart(three_points(), 8.0)
+    assert 1e-5 * np.log(2.0) < value < 1e-3
+    assert separated is False
+
+
+def test_a_wrong_row_of_hardly_any_weight_keeps_classes_from_being_separated():
+    objective = three_points((1.0, 1.0, 1e-8), wrong=True)
+    value, separated = told_apart(objective, 20.0)
+    assert value < 1e-5 * np.log(2.0)
+    assert separated is False
+    # And one of the same weight that is right does not.
+    objective = three_points((1.0, 1.0, 1e-8))
+    assert told_apart(objective, 20.0)[1] is True
+
+
+def test_there_is_a_minimum_where_there_is_a_penalty():
+    objective = three_points(alpha=1e-12)
+    assert told_apart(objective, 20.0)[1] is False
+    hidden = three_points(sizes=(2,))
+    assert hidden.is_separated(1e-9, np.log(2.0)) is False
+
+
+def leads_by_loops(X, own, W, b):
+    """Least lead of each class's rows over every other class."""
+    Z = X @ W + b
+    return [
+        min(z[k] - max(np.delete(z, k)) for z in Z[own == k]) for k in range(Z.shape[1])
+    ]
+
+
+@pytest.mark.parametrize("one_logit", [False, True])
+def test_a_direction_separates_the_classes_whose_rows_all_gain(one_logit):
+    X = np.array([[-2.0], [-1.0], [0.0], [0.0], [3.0]])
+    own = np.array([0, 0, 1, 1, 1]) if one_logit else np.array([0, 0, 1, 2, 2])
+    network = Network((1, 1 if one_logit else 3), ACTIVATIONS["tanh"], True)
+    n_classes = own.max() + 1
+    blocks = Blocks(X, np.eye(n_classes)[own], np.ones(5), Threads())
+    objective = Objective(network, blocks, L2Penalty(np.zeros(network.n_params)), 5.0)
+    W, b = np.array([[-1.0, 0.0, 0.0]]), np.array([-0.5, 0.0, 0.0])
+    if one_logit:
+        W, b = np.array([[1.0]]), np.array([0.5])
+        full = np.hstack([np.zeros((1, 1)), W]), np.append(0.0, b)
+    else:
+        full = W, b
+    leads = leads_by_loops(X, own, *full)
+    expected = np.array(leads) > 0.0
+    assert expected.any()
+    assert min(leads) >= 0.0
+    found = objective.separates(network.pack([(W, b)]))
+    assert_array_equal(found, expected)
+    # Backwards every class falls behind.
+    assert not objective.separates(-network.pack([(W, b)])).any()
+
+
+def test_a_direction_along_which_one_row_falls_behind_separates_nothing():
+    objective = three_points(wrong=True)
+    d = objective.network.pack([(np.array([[-1.0, 1.0]]), np.zeros(2))])
+    assert not objective.separates(d).any()
+    right = three_points()
+    assert right.separates(d).all()

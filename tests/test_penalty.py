@@ -201,3 +201,80 @@ def test_alpha_max_is_where_the_subdifferential_at_zero_holds_the_gradient(make,
     outside = make(largest * 0.9999, 0.6, n_classes=3, n_weights=12)
     assert not inside.prox(-grad[:12], np.ones(12)).any()
     assert outside.prox(-grad[:12], np.ones(12)).any()
+
+
+@BOTH
+@pytest.mark.parametrize("size", [0.01, 1.0])
+def test_the_gap_is_taken_at_the_largest_point_that_the_dual_allows(make, rng, size):
+    penalty = make(0.7, 1.0, n_classes=3, n_weights=12)
+    w, grad = rng.standard_normal(15), size * rng.standard_normal(15)
+    asked = []
+
+    def entropy(t):
+        asked.append(t)
+        return 0.25 * t
+
+    gap = penalty.gap(w, grad, entropy, value=5.0, rounding=np.zeros(4))
+    (t,) = asked
+    largest = penalty.norms(t * grad[:12]).max()
+    assert largest <= penalty.lasso * (1 + 1e-12)
+    assert t == 1.0 or largest >= penalty.lasso * (1 - 1e-12)
+    assert (t == 1.0) == (size < 0.1)
+    assert_allclose(gap, 5.0 - 0.25 * t)
+
+
+@BOTH
+def test_the_gap_is_never_below_the_rounding_of_the_value(make):
+    penalty = make(0.7, 1.0, n_classes=3, n_weights=12)
+    nothing = np.zeros(15)
+    for value in (1e-3, 1.0, 1e3):
+        gap = penalty.gap(nothing, nothing, lambda t, v=value: v, value, np.zeros(4))
+        assert np.finfo(float).eps * value <= gap <= 10 * np.finfo(float).eps * value
+
+
+@BOTH
+@pytest.mark.parametrize("l1_ratio", [0.3, 0.8])
+def test_with_a_ridge_the_gap_is_that_of_the_better_dual_point(make, rng, l1_ratio):
+    # For t = 1: R(u) + R*(-g) + g.u, with the conjugate by brute force.
+    penalty = make(0.7, l1_ratio, n_classes=3, n_weights=12)
+    w, grad = rng.standard_normal(15), rng.standard_normal(15)
+    u, g = w[:12], grad[:12]
+
+    def negative(v):
+        return penalty.weights_value(v) + g @ v
+
+    start = penalty.prox(-g / penalty.ridge, np.full(12, 1.0 / penalty.ridge))
+    conjugate = -minimize(
+        negative, start, method="Nelder-Mead", options={"maxiter": 40_000}
+    ).fun
+    expected = penalty.weights_value(u) + conjugate + g @ u
+    far = penalty.gap(w, grad, lambda t: -1e9, value=5.0, rounding=np.zeros(4))
+    assert_allclose(far, expected, rtol=1e-5)
+    near = penalty.gap(w, grad, lambda t: 4.5, value=5.0, rounding=np.zeros(4))
+    assert_allclose(near, min(0.5, expected), rtol=1e-5)
+
+
+def test_weights_do_not_cross_zero_where_the_slope_would_change():
+    u = np.array([1.0, 1.0, -2.0, -2.0, 3.0, 0.0])
+    v = np.array([0.5, -0.5, -0.1, 4.0, 0.0, 7.0])
+    l1 = ElasticNetPenalty(1.0, 1.0, n_classes=3, n_weights=6)
+    assert_array_equal(l1.confine(v, u), [0.5, 0.0, -0.1, 0.0, 0.0, 0.0])
+    grouped = GroupPenalty(1.0, 1.0, n_classes=3, n_weights=6)
+    assert_array_equal(grouped.confine(v, u), v)
+
+
+def test_a_step_that_ends_where_a_weight_is_zero_leaves_it_at_zero_exactly():
+    penalty = ElasticNetPenalty(1.0, 1.0, n_classes=2, n_weights=4)
+    u, d = np.array([0.1, 0.7, -3.0, 0.0]), np.array([-0.3, -1.0, -1.0, 0.5])
+    # Of -t and t^2/2 and the L1 norm; its bends are at 1/3 and at 0.7.
+    for slope, zeros in [(-0.5, [0]), (-2.0, [1]), (-0.2, [])]:
+        v, t = penalty.step_along(u, d, slope, 1.0)
+        assert_array_equal(np.flatnonzero(v == 0.0), zeros)
+        rest = slope - float(np.sign([1.0, 1.0, -1.0, 1.0]) @ d)
+
+        def cost(x, rest=rest):
+            return rest * x + 0.5 * x * x + np.abs(u + x * d).sum()
+
+        near = minimize_scalar(cost, bounds=(0, 4), options={"xatol": 1e-10})
+        assert cost(t) <= near.fun + 1e-12
+        assert_allclose(v, u + t * d, atol=1e-15)
