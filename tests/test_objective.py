@@ -313,3 +313,48 @@ def test_a_direction_along_which_one_row_falls_behind_separates_nothing():
     assert not objective.separates(d).any()
     right = three_points()
     assert right.separates(d).all()
+
+
+# Samples of the rows
+
+
+@pytest.mark.parametrize(("n_logits", "n_free"), [(1, 3), (3, 6)])
+def test_samples_grow_eightfold_and_ask_for_a_tenth_of_their_own_error(
+    rng, n_logits, n_free
+):
+    X, n_rows = rng.standard_normal((70_000, 2)), 70_000
+    Y = np.eye(max(n_logits, 2))[rng.integers(max(n_logits, 2), size=n_rows)]
+    network = Network((2, n_logits), ACTIVATIONS["tanh"], True)
+    penalty = L2Penalty(ALPHA * network.weight_mask())
+    s = rng.uniform(0.5, 2.0, n_rows)
+    objective = Objective(network, Blocks(X, Y, s, Threads()), penalty, s.sum())
+    start, w = np.zeros(network.n_params), rng.standard_normal(network.n_params)
+    samples = list(objective.thinned(start))
+    for (sample, goal), size in zip(samples, (2000, 16_000), strict=True):
+        assert abs(sample.blocks.n_rows - size) < 5 * np.sqrt(size)
+        # The minimum of m rows is n_free / 2m from that of all, in the mean.
+        assert_allclose(goal, 0.1 * n_free / (2 * size))
+        # Of a sum of m losses, each of a standard deviation of about one.
+        assert abs(sample.value(w) - objective.value(w)) < 5 / np.sqrt(size)
+        assert sample.penalty is penalty
+    assert list(objective.thinned(w)) == []
+    few = Blocks(X[:7900], Y[:7900], s[:7900], Threads())
+    few = Objective(network, few, penalty, s[:7900].sum())
+    assert list(few.thinned(start)) == []
+
+
+def test_an_intercept_is_no_warm_start(rng):
+    X, Y = rng.standard_normal((9000, 2)), np.eye(3)[rng.integers(3, size=9000)]
+    network = Network((2, 3), ACTIVATIONS["tanh"], True)
+    blocks = Blocks(X, Y, np.ones(9000), Threads())
+    penalty = L2Penalty(np.zeros(network.n_params))
+    objective = Objective(network, blocks, penalty, 9000.0)
+    null_model = network.pack([(np.zeros((2, 3)), np.array([0.1, 0.2, -0.3]))])
+    assert len(list(objective.thinned(null_model))) == 1
+
+
+def test_another_penalty_makes_another_objective_on_the_same_data(data):
+    objective, w, _ = make(data)
+    other = objective.with_penalty(L2Penalty(np.zeros(w.size)))
+    assert other.blocks is objective.blocks
+    assert_allclose(objective.value(w) - other.value(w), objective.penalty.value(w))
