@@ -16,7 +16,7 @@ pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check 
 help:
 	@echo "make demo          the estimator on real data: a table and a picture"
 	@echo "make test          the whole suite, with doctests"
-	@echo "make test-long     the suite with all hostile cases and many random examples"
+	@echo "make test-long     the suite with all hostile cases, many random examples, 1000 fits"
 	@echo "make test-peers    scikit-learn's tests of its own classifiers, on ours"
 	@echo "make lint          ruff, ruff format and numpydoc, without changing files"
 	@echo "make coverage      the suite once more: which lines did it not run?"
@@ -33,9 +33,10 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/test.stamp
 	$(bin)/python -m pytest
 
-# All of the hostile cases, and a hundred times the examples of the properties.
+# All of the hostile cases, a hundred times the examples of the properties, and a
+# thousand fits: does memory grow?
 test-long: $(VENV)/test.stamp
-	SKSOFTMAX_TEST_LONG=1 $(bin)/python -m pytest
+	SKSOFTMAX_TEST_LONG=1 $(bin)/python -m pytest -m "long or not long"
 
 # Not a line of those tests is changed: tests/peers/ has the adapters, and the list of
 # the tests that are left out.
