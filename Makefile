@@ -33,8 +33,8 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/test.stamp
 	$(bin)/python -m pytest
 
-# All of the hostile cases, a hundred times the examples of the properties, and a
-# thousand fits: does memory grow?
+# All of the hostile cases, far more examples of the properties, and a thousand fits:
+# does memory grow?
 test-long: $(VENV)/test.stamp
 	SKSOFTMAX_TEST_LONG=1 $(bin)/python -m pytest -m "long or not long"
 
