@@ -232,13 +232,13 @@ def test_accuracy_is_the_weighted_share_of_rows_that_are_right(data, sizes):
 # Separation
 
 
-def three_points(s=(1.0, 1.0, 1.0), *, wrong=False, alpha=0.0, sizes=()):
-    """A point of each class, and one between them that may be on the wrong side."""
-    X = np.array([[-1.0], [1.0], [0.5]])
-    Y = np.eye(2)[[0, 1, 0 if wrong else 1]]
+def objective_on_a_line(x, own, s=None, *, alpha=0.0, sizes=()):
+    """Rows at numbers x, of the classes 0 and 1."""
+    X, Y = np.array(x, dtype=float)[:, None], np.eye(2)[own]
+    s = np.ones(len(own)) if s is None else np.array(s)
     network = Network((1, *sizes, 2), ACTIVATIONS["tanh"], True)
-    blocks = Blocks(X, Y, np.array(s), Threads())
-    return Objective(network, blocks, L2Penalty(alpha * network.weight_mask()), sum(s))
+    penalty = L2Penalty(alpha * network.weight_mask())
+    return Objective(network, Blocks(X, Y, s, Threads()), penalty, float(s.sum()))
 
 
 def told_apart(objective, size):
@@ -249,29 +249,40 @@ def told_apart(objective, size):
 
 
 def test_classes_are_separated_where_no_row_can_be_wrong():
-    value, separated = told_apart(three_points(), 20.0)
+    objective = objective_on_a_line([-1, 1, 0.5], [0, 1, 1])
+    value, separated = told_apart(objective, 20.0)
     assert value < 1e-5 * np.log(2.0)
     assert separated is True
     # The rows are all right here too, but F may yet fall a good deal.
-    value, separated = told_apart(three_points(), 8.0)
+    value, separated = told_apart(objective, 8.0)
     assert 1e-5 * np.log(2.0) < value < 1e-3
     assert separated is False
 
 
-def test_a_wrong_row_of_hardly_any_weight_keeps_classes_from_being_separated():
-    objective = three_points((1.0, 1.0, 1e-8), wrong=True)
-    value, separated = told_apart(objective, 20.0)
+@pytest.mark.parametrize("n_more", [0, 200])
+def test_a_wrong_row_of_hardly_any_weight_keeps_classes_from_being_separated(n_more):
+    x = np.append([-1.0, 1.0, 0.01], np.ones(n_more))
+    s = np.append([1.0, 1.0, 1e-8], np.ones(n_more))
+    more = [1] * n_more
+    # At a size of 20 the third row is wrong by a probability of 0.4, or as much right.
+    wrong = objective_on_a_line(x, [0, 1, 0, *more], s)
+    value, separated = told_apart(wrong, 20.0)
     assert value < 1e-5 * np.log(2.0)
     assert separated is False
-    # And one of the same weight that is right does not.
-    objective = three_points((1.0, 1.0, 1e-8))
-    assert told_apart(objective, 20.0)[1] is True
+    right = objective_on_a_line(x, [0, 1, 1, *more], s)
+    assert told_apart(right, 20.0)[1] is True
+
+
+def test_how_far_to_follow_depends_on_the_null_model():
+    objective = objective_on_a_line([-1, 1], [0, 1])
+    assert objective.is_separated(0.9e-5 * 0.01, 0.01) is True
+    assert objective.is_separated(1.1e-5 * 0.01, 0.01) is False
 
 
 def test_there_is_a_minimum_where_there_is_a_penalty():
-    objective = three_points(alpha=1e-12)
+    objective = objective_on_a_line([-1, 1], [0, 1], alpha=1e-12)
     assert told_apart(objective, 20.0)[1] is False
-    hidden = three_points(sizes=(2,))
+    hidden = objective_on_a_line([-1, 1], [0, 1], sizes=(2,))
     assert hidden.is_separated(1e-9, np.log(2.0)) is False
 
 
@@ -308,11 +319,20 @@ def test_a_direction_separates_the_classes_whose_rows_all_gain(one_logit):
 
 
 def test_a_direction_along_which_one_row_falls_behind_separates_nothing():
-    objective = three_points(wrong=True)
-    d = objective.network.pack([(np.array([[-1.0, 1.0]]), np.zeros(2))])
-    assert not objective.separates(d).any()
-    right = three_points()
+    d = np.array([-1.0, 1.0, 0.0, 0.0])
+    wrong = objective_on_a_line([-1, 1, 0.5], [0, 1, 0])
+    assert not wrong.separates(d).any()
+    right = objective_on_a_line([-1, 1, 0.5], [0, 1, 1])
     assert right.separates(d).all()
+
+
+def test_what_falls_behind_is_compared_with_the_largest_lead_of_all_blocks():
+    x = np.append(np.full(100, -1.0), np.full(100, 1e6))
+    x[3] = 10.0  # behind by a hundred-thousandth of the leads of the other class
+    objective = objective_on_a_line(x, np.repeat([0, 1], 100))
+    assert_array_equal(
+        objective.separates(np.array([-1.0, 1.0, 0.0, 0.0])), [False, True]
+    )
 
 
 # Samples of the rows

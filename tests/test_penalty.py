@@ -278,3 +278,28 @@ def test_a_step_that_ends_where_a_weight_is_zero_leaves_it_at_zero_exactly():
         near = minimize_scalar(cost, bounds=(0, 4), options={"xatol": 1e-10})
         assert cost(t) <= near.fun + 1e-12
         assert_allclose(v, u + t * d, atol=1e-15)
+
+
+@BOTH
+def test_a_restricted_penalty_is_the_same_on_fewer_features(make, rng):
+    penalty, u = sparse(make), rng.standard_normal(12)
+    part = penalty.restricted(6)
+    zeros = np.zeros(6)
+    assert_allclose(part.value(u[:6]), penalty.value(np.append(u[:6], zeros)))
+    # Intercepts, which come after the weights, stay free.
+    assert part.value(np.append(u[:6], 100.0)) == part.value(u[:6])
+
+
+@BOTH
+def test_within_its_rounding_a_gradient_fits_the_dual(make, rng):
+    penalty, g = make(0.7, 1.0, n_classes=3, n_weights=12), rng.standard_normal(12)
+    g *= 1.02 * penalty.lasso / penalty.norms(g).max()
+    asked = []
+
+    def gap(rounding):
+        grad = np.append(g, np.zeros(3))
+        penalty.gap(np.zeros(15), grad, lambda t: asked.append(t) or 0.0, 1.0, rounding)
+        return asked.pop()
+
+    assert_allclose(gap(np.zeros(4)), 1.0 / 1.02)
+    assert gap(np.full(4, 0.03 * penalty.lasso)) == 1.0
