@@ -322,6 +322,9 @@ def test_a_direction_along_which_one_row_falls_behind_separates_nothing():
     d = np.array([-1.0, 1.0, 0.0, 0.0])
     wrong = objective_on_a_line([-1, 1, 0.5], [0, 1, 0])
     assert not wrong.separates(d).any()
+    x, own = np.repeat([-1.0, 1.0], 200), np.repeat([0, 1], 200)
+    x[3] = 0.5  # one block of several
+    assert not objective_on_a_line(x, own).separates(d).any()
     right = objective_on_a_line([-1, 1, 0.5], [0, 1, 1])
     assert right.separates(d).all()
 

@@ -39,8 +39,9 @@ def test_add_grad_adds_the_gradient_run_by_run(rng, dtype, edge):
 
 def test_a_penalty_says_whether_it_makes_zeros():
     assert not L2Penalty(STRENGTH).is_sparse
-    assert ElasticNetPenalty.is_sparse
-    assert GroupPenalty.is_sparse
+    for make, n_together in ((ElasticNetPenalty, 1), (GroupPenalty, 3)):
+        assert sparse(make).is_sparse
+        assert sparse(make).n_together == n_together  # how many at a time
 
 
 def test_a_parameter_of_strength_zero_is_free(rng):
@@ -194,8 +195,11 @@ def test_an_interval_of_medians_gives_the_one_nearest_to_the_mean():
 
 
 @BOTH
-def test_alpha_max_is_where_the_subdifferential_at_zero_holds_the_gradient(make, rng):
-    grad = rng.standard_normal(15)
+@pytest.mark.parametrize("size", [1e-6, 1.0])
+def test_alpha_max_is_where_the_subdifferential_at_zero_holds_the_gradient(
+    make, rng, size
+):
+    grad = size * rng.standard_normal(15)
     largest = sparse(make).alpha_max(grad)
     inside = make(largest * 1.0001, 0.6, n_classes=3, n_weights=12)
     outside = make(largest * 0.9999, 0.6, n_classes=3, n_weights=12)
