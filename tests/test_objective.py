@@ -329,9 +329,10 @@ def test_a_direction_along_which_one_row_falls_behind_separates_nothing():
     assert right.separates(d).all()
 
 
-def test_what_falls_behind_is_compared_with_the_largest_lead_of_all_blocks():
+@pytest.mark.parametrize("one", [-1.0, 10.0], ids=["leads", "falls behind"])
+def test_leads_are_compared_with_the_largest_of_all_blocks(one):
     x = np.append(np.full(100, -1.0), np.full(100, 1e6))
-    x[3] = 10.0  # behind by a hundred-thousandth of the leads of the other class
+    x[3] = one  # little against the other class, be it ahead or behind
     objective = objective_on_a_line(x, np.repeat([0, 1], 100))
     assert_array_equal(
         objective.separates(np.array([-1.0, 1.0, 0.0, 0.0])), [False, True]
@@ -361,6 +362,7 @@ def test_samples_grow_eightfold_and_ask_for_a_tenth_of_their_own_error(
         assert abs(sample.value(w) - objective.value(w)) < 5 / np.sqrt(size)
         assert sample.penalty is penalty
     assert list(objective.thinned(w)) == []
+    assert list(objective.thinned(np.where(np.arange(w.size) == 1, w, 0.0))) == []
     few = Blocks(X[:7900], Y[:7900], s[:7900], Threads())
     few = Objective(network, few, penalty, s[:7900].sum())
     assert list(few.thinned(start)) == []
