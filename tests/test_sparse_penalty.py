@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax._posing import largest_alpha
 from sksoftmax._sample import check_training
 
@@ -125,6 +125,16 @@ GLMNET_L1 = [
     [-0.0577182, 0, -0.2081718, -0.1304592, 0.7376760],
     [0, 0, 0, 0, -0.2887428],
 ]
+
+
+def test_where_a_path_begins_rounding_is_no_lack_of_convergence(load_table):
+    table = load_table("glmnet3.csv.gz")
+    X = np.column_stack([table[name] for name in ("x1", "x2", "x3", "x4")])
+    # At the least alpha for which all weights are zero, F is that of the null model, and
+    # what tol asks for is nothing but rounding; a warning is an error here.
+    SoftmaxRegressionClassifierCV(1, l1_ratios=1.0, cv=2).fit(
+        X.astype(float), table["y"].astype(int)
+    )
 
 
 def test_glmnet_s_lasso_is_ours(load_table):

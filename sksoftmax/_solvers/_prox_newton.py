@@ -46,7 +46,9 @@ def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
     while True:
         here = objective.at_best_intercepts(objective.centre(w))
         gap = objective.gap(here)
+        # The gap is rounded by more than F: its terms are in it, and those of the dual.
         goal = optimality_target(tol, null_value, here.value)
+        goal += 3.0 * rounding_error(null_value)
         better = gap < 0.5 * best[0] or here.value < best[1] * (1.0 - 1e-12)
         patience = _PATIENCE if better else patience - 1
         best = min(gap, best[0]), min(here.value, best[1])
