@@ -2,10 +2,9 @@
 
     python benchmarks/path.py [--out docs/benchmarks]
 
-One BLAS thread; seconds of the processor. Four tables: an L1 fit to a relative gap of
-1e-6 against saga and, where R is installed, against glmnet, 5-fold cross-validation
-against LogisticRegressionCV, and approximate against true leave-one-out. It writes
-path.md.
+One BLAS thread; seconds of the processor. Three tables: an L1 fit to a relative gap of
+1e-6 against saga, 5-fold cross-validation against LogisticRegressionCV, and approximate
+against true leave-one-out. Writes path.md.
 """
 
 import argparse
@@ -16,7 +15,6 @@ from statistics import geometric_mean, median
 
 import numpy as np
 from _datasets import problem
-from _glmnet import glmnet, is_installed
 from _markdown import table
 from _measure import environment, pinned
 from scipy.special import log_softmax
@@ -29,7 +27,6 @@ TARGET = 1e-6
 BUDGET = 30.0  # processor seconds that saga gets for one fit
 
 L1_SETS = ["glmnet3", "digits", "letter", "wide", "text"]
-GLMNET_SETS = ["glmnet3", "digits", "letter", "wide"] if is_installed() else []
 CV_SETS = ["iris", "wine", "cancer", "digits-std", "letter-std"]
 CV_ROWS = 5000
 ACCURATE = 1e-5  # nats, of a mean log-loss
@@ -49,12 +46,6 @@ def main():
                 "An L1 fit against saga",
                 "`>`: not there after 30 s; `gap` is how far off it was.",
                 [row for name in L1_SETS for row in sparse_fits(name)],
-            ),
-            _table(
-                "An L1 fit against glmnet",
-                "R's glmnet goes down ten alphas to the last, at the loosest thresh"
-                " that takes it to within 1e-6 there; the table is empty without R.",
-                [row for name in GLMNET_SETS for row in against_glmnet(name)],
             ),
             _table(
                 "Five-fold cross-validation of 20 alphas against LogisticRegressionCV",
@@ -79,7 +70,7 @@ def main():
     )
 
 
-def _seconds(fn, repeats=1):
+def processor_seconds(fn, repeats=1):
     """Median processor seconds, and the last result."""
     runs = []
     for _ in range(repeats):
@@ -96,17 +87,20 @@ def _rows_of(name, n_rows):
     return data.X[rows], data.y[rows]
 
 
-def _largest_alpha(X, y):
+def largest_alpha(X, y):
+    """The least alpha at which all L1 weights are zero."""
     return SoftmaxRegressionClassifierCV(1, l1_ratios=1.0, cv=2).fit(X, y).alphas_[0, 0]
 
 
-def _l1_value(X, y, alpha, W, b):
+def l1_value(X, y, alpha, W, b):
+    """F with the L1 penalty, nats."""
     logits = X @ W + b
     losses = -log_softmax(logits, axis=1)[np.arange(len(y)), y]
     return losses.mean() + alpha * np.abs(W).sum()
 
 
-def _null_value(y):
+def null_value(y):
+    """F of the model without features, nats."""
     shares = np.bincount(y) / len(y)
     return -(shares * np.log(shares)).sum()
 
@@ -115,16 +109,16 @@ def sparse_fits(name):
     """Rows of the table at a tenth and a hundredth of the largest alpha."""
     data = problem(name)
     X, y = data.X, data.y
-    largest, null = _largest_alpha(X, y), _null_value(y)
+    largest, null = largest_alpha(X, y), null_value(y)
     for part in (10, 100):
         alpha = largest / part
 
         def fit(alpha=alpha):
             return SoftmaxRegressionClassifier(alpha=alpha, l1_ratio=1.0).fit(X, y)
 
-        ours, model = _seconds(fit, 3)
+        ours, model = processor_seconds(fit, 3)
         least = model.loss_
-        value = _l1_value(X, y, alpha, model.coef_.T, model.intercept_)
+        value = l1_value(X, y, alpha, model.coef_.T, model.intercept_)
         seconds, gap = _saga(X, y, alpha, least, null)
         reached = gap <= TARGET
         print(name, part, ours, seconds, gap, flush=True)
@@ -147,49 +141,21 @@ def _saga(X, y, alpha, least, null):
         saga = LogisticRegression(
             C=C, l1_ratio=1.0, solver="saga", tol=0.0, max_iter=n_sweeps, random_state=0
         )
-        seconds, _ = _seconds(lambda saga=saga: saga.fit(X, y))
-        gap = _l1_value(X, y, alpha, saga.coef_.T, saga.intercept_) - least
+        seconds, _ = processor_seconds(lambda saga=saga: saga.fit(X, y))
+        gap = l1_value(X, y, alpha, saga.coef_.T, saga.intercept_) - least
         gap /= null - least
         if gap <= TARGET or seconds > BUDGET / 1.5:
             return seconds, gap
         n_sweeps = int(1.5 * n_sweeps)
 
 
-def against_glmnet(name):
-    """Rows of the table at a tenth and a hundredth of the largest alpha."""
-    data = problem(name)
-    X, y = data.X, data.y
-    largest, null = _largest_alpha(X, y), _null_value(y)
-    for part in (10, 100):
-        path = np.geomspace(largest, largest / part, 10)
-
-        def fit(alpha=path[-1]):
-            return SoftmaxRegressionClassifier(alpha=alpha, l1_ratio=1.0).fit(X, y)
-
-        ours, model = _seconds(fit, 3)
-        for thresh in (1e-5, 1e-7, 1e-9, 1e-11, 1e-13):
-            seconds, W, b, version = glmnet(X, y, path, thresh)
-            gap = _l1_value(X, y, path[-1], W, b) - model.loss_
-            gap /= null - model.loss_
-            if gap <= TARGET:
-                break
-        print(name, part, ours, seconds, thresh, gap, flush=True)
-        yield {
-            "set": name,
-            "alpha": f"max/{part}",
-            "ours, s": f"{ours:.3f}",
-            f"glmnet {version}, s": f"{seconds:.3f}",
-            "thresh": f"{thresh:.0e}",
-            "gap": f"{gap:.0e}",
-            "ratio": f"{'' if gap <= TARGET else '> '}{seconds / ours:.1f}",
-        }
-
-
 def cross_validation(name):
     """A row of the table of cross-validation."""
     X, y = _rows_of(name, CV_ROWS)
     folds = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
-    ours, model = _seconds(lambda: SoftmaxRegressionClassifierCV(cv=folds).fit(X, y))
+    ours, model = processor_seconds(
+        lambda: SoftmaxRegressionClassifierCV(cv=folds).fit(X, y)
+    )
     n_training = len(y) - len(y) // 5
     factor = 2 if y.max() == 1 else 1
     Cs = factor / (model.alphas_[0] * n_training)
@@ -223,7 +189,7 @@ def _logistic_regression_cv(X, y, folds, Cs, solver, exact):
             max_iter=10_000,
             use_legacy_attributes=False,
         )
-        seconds, _ = _seconds(lambda theirs=theirs: theirs.fit(X, y))
+        seconds, _ = processor_seconds(lambda theirs=theirs: theirs.fit(X, y))
         scores = np.asarray(theirs.scores_).squeeze().mean(axis=0)
         error = _error(scores, exact)
         if error <= ACCURATE:
@@ -239,7 +205,7 @@ def _error(scores, exact):
 def leave_one_out(name):
     """A row of the table of leave-one-out."""
     X, y = _rows_of(name, ALO_ROWS)
-    seconds, model = _seconds(
+    seconds, model = processor_seconds(
         lambda: SoftmaxRegressionClassifierCV(cv="alo").fit(X, y), 3
     )
     alphas = model.alphas_[0]
@@ -249,7 +215,7 @@ def leave_one_out(name):
         for alpha in alphas:
             warm.set_params(alpha=alpha).fit(X, y)
 
-    unscored, _ = _seconds(path, 3)
+    unscored, _ = processor_seconds(path, 3)
     started = time.process_time()
     losses = np.array([_true_losses(X, y, alphas, i) for i in range(len(y))]).mean(
         axis=0
@@ -286,8 +252,6 @@ def _true_losses(X, y, alphas, i):
 
 
 def _table(title, note, rows):
-    if not rows:
-        return f"## {title}\n\n{note}"
     body = table(list(rows[0]), [list(row.values()) for row in rows])
     ratios = [float(row["ratio"].lstrip("> ")) for row in rows if "ratio" in row]
     mean = ""

@@ -130,7 +130,7 @@ GLMNET_L1 = [
 def test_where_a_path_begins_rounding_is_no_lack_of_convergence(load_table):
     table = load_table("glmnet3.csv.gz")
     X = np.column_stack([table[name] for name in ("x1", "x2", "x3", "x4")])
-    # At the least alpha for which all weights are zero, F is that of the null model, and
+    # At the least alpha for which all weights are zero, F is the null model's, and
     # what tol asks for is nothing but rounding; a warning is an error here.
     SoftmaxRegressionClassifierCV(1, l1_ratios=1.0, cv=2).fit(
         X.astype(float), table["y"].astype(int)
