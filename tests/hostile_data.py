@@ -285,7 +285,6 @@ GOOD_Y = {
     "polars text": lambda y: pl.Series(y.astype(str)),
     "polars categories": lambda y: pl.Series(y.astype(str)).cast(pl.Categorical),
     "polars enum": lambda y: pl.Series(y.astype(str)).cast(pl.Enum(["0", "1", "2"])),
-    "polars dates": lambda y: pl.Series(np.datetime64("2020-01-01") + y),
     "arrow": pa.array,
     "duck": Duck,
 }
