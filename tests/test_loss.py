@@ -11,7 +11,7 @@ import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax import cross_entropy, hardmax, log_softmax, softmax
-from sksoftmax._loss import loss, loss_grad, loss_hessp
+from sksoftmax._loss import batch_loss_grad, loss, loss_grad, loss_hessp
 
 HARD_ROWS = {
     "ordinary": [0.3, -1.2, 2.5, 0.1],
@@ -397,3 +397,14 @@ def test_logits_further_apart_than_any_float_make_certain_of_a_class():
     Z = [1.7e308, -1.7e308]
     assert_array_equal(softmax(Z), [1.0, 0.0])
     assert_array_equal(log_softmax(Z), [0.0, -np.inf])
+
+
+@each_dtype
+def test_mini_batches_have_the_same_loss_and_gradient_at_hard_logits(hard_batch, dtype):
+    Z, Y, s = (array.astype(dtype) for array in hard_batch)
+    log_P = scipy.special.log_softmax(Z.astype(float), axis=1)
+    dZ, sY = Z.T.copy(), (s[:, None] * Y).T.copy()
+    value = batch_loss_grad(dZ, sY, s, np.empty_like(s))
+    eps = np.finfo(dtype).eps
+    assert_allclose(value, -np.sum(sY.T * log_P), rtol=20 * eps)
+    assert_allclose(dZ.T, s[:, None] * np.exp(log_P) - sY.T, atol=20 * eps)

@@ -87,7 +87,8 @@ def test_stacked_layers_are_views_of_weights_over_intercepts(rng, fit_intercept)
 
 @pytest.mark.parametrize(("n_logits", "n_free"), [(1, 1), (2, 1), (3, 2), (5, 4)])
 def test_all_logits_but_one_are_free(n_logits, n_free):
-    assert Network((7, n_logits), ACTIVATIONS["tanh"], True).n_free_logits == n_free
+    for n_units in ((7, n_logits), (7, 9, n_logits)):
+        assert Network(n_units, ACTIVATIONS["tanh"], True).n_free_logits == n_free
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -368,6 +368,16 @@ def test_samples_grow_eightfold_and_ask_for_a_tenth_of_their_own_error(
     assert list(few.thinned(start)) == []
 
 
+def test_a_sample_has_ten_rows_for_each_free_parameter(rng):
+    X, Y = rng.standard_normal((13_000, 150)), np.eye(3)[rng.integers(3, size=13_000)]
+    network = Network((150, 3), ACTIVATIONS["tanh"], True)
+    blocks = Blocks(X, Y, np.ones(13_000), Threads())
+    penalty = L2Penalty(np.zeros(network.n_params))
+    objective = Objective(network, blocks, penalty, 13_000.0)
+    ((sample, _),) = objective.thinned(np.zeros(network.n_params))
+    assert abs(sample.blocks.n_rows - 10 * 151 * 2) < 5 * np.sqrt(3020)
+
+
 def test_an_intercept_is_no_warm_start(rng):
     X, Y = rng.standard_normal((9000, 2)), np.eye(3)[rng.integers(3, size=9000)]
     network = Network((2, 3), ACTIVATIONS["tanh"], True)
