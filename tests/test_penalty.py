@@ -148,6 +148,18 @@ def test_the_change_of_the_norms_keeps_its_digits(make, rng):
 
 
 @BOTH
+@pytest.mark.parametrize("size", [1e-3, 1.0])
+def test_features_that_are_zero_change_norms_and_prox_by_nothing(make, rng, size):
+    penalty, u, v = sparse(make), *(size * rng.standard_normal((2, 12)))
+    u[:3] = v[:3] = v[3:6] = 0.0
+    expected = penalty.norms(v).sum() - penalty.norms(u).sum()
+    assert_allclose(penalty.norms_change(v, u), expected)
+    steps = np.full(12, 0.1 * size)
+    assert_array_equal(penalty.prox(v, steps)[:6], 0.0)
+    assert penalty.prox(v, steps).any()
+
+
+@BOTH
 def test_a_step_ends_at_the_minimum_along_it(make, rng):
     penalty = sparse(make)
     for _ in range(20):
@@ -269,12 +281,12 @@ def test_weights_do_not_cross_zero_where_the_slope_would_change():
 
 def test_a_step_that_ends_where_a_weight_is_zero_leaves_it_at_zero_exactly():
     penalty = ElasticNetPenalty(1.0, 1.0, n_classes=2, n_weights=4)
-    u, d = np.array([0.1, 0.7, -3.0, 0.0]), np.array([-0.3, -1.0, -1.0, 0.5])
+    u, d = np.array([0.1, 0.7, -3.0, 0.0]), np.array([-0.3, -1.0, -1.0, -0.5])
     # Of -t and t^2/2 and the L1 norm; its bends are at 1/3 and at 0.7.
     for slope, zeros in [(-0.5, [0]), (-2.0, [1]), (-0.2, [])]:
         v, t = penalty.step_along(u, d, slope, 1.0)
         assert_array_equal(np.flatnonzero(v == 0.0), zeros)
-        rest = slope - float(np.sign([1.0, 1.0, -1.0, 1.0]) @ d)
+        rest = slope - float(np.sign([1.0, 1.0, -1.0, -1.0]) @ d)
 
         def cost(x, rest=rest):
             return rest * x + 0.5 * x * x + np.abs(u + x * d).sum()
@@ -307,3 +319,11 @@ def test_within_its_rounding_a_gradient_fits_the_dual(make, rng):
 
     assert_allclose(gap(np.zeros(4)), 1.0 / 1.02)
     assert gap(np.full(4, 0.03 * penalty.lasso)) == 1.0
+
+
+def test_a_step_of_grouped_weights_is_a_whole_one_at_most(rng):
+    penalty = sparse(GroupPenalty)
+    u, d = rng.standard_normal((2, 12))
+    v, t = penalty.step_along(u, d, -1e3, 4.0)
+    assert t == 1.0
+    assert_array_equal(v, u + d)
