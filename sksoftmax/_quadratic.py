@@ -144,10 +144,6 @@ _CHUNK = 2**19
 def _block_matrix(block, state, data, entries):
     """Sum of s (diag(p) - p p^T) (x) x x^T in the given entries.
 
-    p_k (1 - p_k) is formed as p_k times the sum of the others: of classes that are all
-    but certain it is the difference of numbers that are equal to the last digits, and a
-    Hessian with such errors has directions of no curvature, or less.
-
     data are the numbers of the columns of X, their centre and whether there are ones;
     entries the places of entries among those columns, and their classes.
     """
@@ -163,10 +159,8 @@ def _block_matrix(block, state, data, entries):
         X = dense_with_ones(X, centre, ones)
         P, s = sP[rows], block.s[rows]
         B = X[:, places] * (P / np.sqrt(s)[:, None])[:, classes]
-        part = -(B.T @ B)
+        total -= B.T @ B
         for k, mine in enumerate(own):
             X_k = X[:, places[mine]]
-            others = np.delete(P, k, axis=1).sum(axis=1) / s
-            part[np.ix_(mine, mine)] = (X_k * (P[:, k] * others)[:, None]).T @ X_k
-        total += part
+            total[np.ix_(mine, mine)] += (X_k * P[:, [k]]).T @ X_k
     return total
