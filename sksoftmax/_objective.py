@@ -262,5 +262,4 @@ def _block_leads(block, network, d):
     lead = lead - Z.max(axis=1)
     least = np.full(Z.shape[1], np.inf)
     np.minimum.at(least, own, lead)
-    Z[rows, own] = 0.0
     return float(np.abs(lead).max(initial=0.0)), least

@@ -110,6 +110,18 @@ def test_the_mask_is_one_at_weights_and_zero_at_intercepts(n_units, fit_intercep
         assert b is None or (b == 0.0).all()
 
 
+@each_shape
+def test_a_tape_is_restored_from_what_was_kept_of_it(rng, n_units):
+    network, X = make(n_units), rng.standard_normal((20, n_units[0]))
+    w, v = rng.standard_normal((2, network.n_params))
+    Z, tape = network.linearize(X, w)
+    kept = network.kept(tape)
+    assert not any(np.shares_memory(part, X) for part in [*kept[0], *kept[1]])
+    restored = network.restored(kept, X, w)
+    assert_array_equal(network.jvp(restored, v), network.jvp(tape, v))
+    assert_array_equal(network.vjp(restored, Z), network.vjp(tape, Z))
+
+
 @dense_and_sparse
 @each_shape
 def test_logits_and_their_changes_are_in_the_order_that_the_loss_wants(

@@ -326,7 +326,8 @@ def test_a_direction_along_which_one_row_falls_behind_separates_nothing():
     x[3] = 0.5  # one block of several
     assert not objective_on_a_line(x, own).separates(d).any()
     right = objective_on_a_line([-1, 1, 0.5], [0, 1, 1])
-    assert right.separates(d).all()
+    for length in (1e-6, 1.0, 1e6):  # which means nothing
+        assert right.separates(length * d).all()
 
 
 @pytest.mark.parametrize("one", [-1.0, 10.0], ids=["leads", "falls behind"])
