@@ -1,16 +1,18 @@
 # Needs python3 with venv, and make. Each command makes the virtual environment and
 # installs what it lacks. Set on the command line: PYTHON (the interpreter), VENV (where
-# the environment goes) and CONSTRAINT (a pip constraints file).
+# the environment goes), CONSTRAINT (a pip constraints file) and LOCK (a file of exact
+# versions with hashes, which replaces what pip would choose).
 
 PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINT ?=
+LOCK ?=
 
 bin := $(VENV)/bin
 pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
-.PHONY: help demo test test-long test-peers lint coverage docs \
+.PHONY: help demo test test-long test-peers lint coverage mutation docs lock \
 	bench-convex bench-hidden bench-path bench-scale clean
 
 help:
@@ -20,7 +22,9 @@ help:
 	@echo "make test-peers    scikit-learn's tests of its own classifiers, on ours"
 	@echo "make lint          ruff, ruff format and numpydoc, without changing files"
 	@echo "make coverage      the suite once more: which lines did it not run?"
+	@echo "make mutation      would the tests notice if the mathematics were wrong?"
 	@echo "make docs          the documentation site, with the gallery, in build/docs/"
+	@echo "make lock          requirements/dev.txt anew: versions and hashes of today"
 	@echo "make bench-convex  softmax regression against other packages"
 	@echo "make bench-hidden  hidden layers against other packages, and their defaults"
 	@echo "make bench-path    sparse fits and paths of penalties against other packages"
@@ -54,10 +58,19 @@ coverage: $(VENV)/dev.stamp
 	$(bin)/python -m coverage run -m pytest
 	$(bin)/python -m coverage report
 
+mutation: $(VENV)/test.stamp
+	$(bin)/python tools/mutate.py
+
 docs: $(VENV)/docs.stamp
 	$(bin)/python -m pytest docs
 	$(bin)/python -m sphinx -W --keep-going --quiet -d build/doctrees docs build/docs
 	@echo "The site: build/docs/index.html"
+
+# The versions of a developer's environment, with the hashes of their files.
+lock: $(VENV)/lock.stamp
+	$(bin)/uv pip compile setup.cfg --extra dev --upgrade --universal --quiet \
+		--python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --output-file requirements/dev.txt
 
 bench-convex: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/convex.py
@@ -74,14 +87,20 @@ bench-scale: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/scale.py
 
 clean:
-	rm -rf $(VENV) .venv-oldest build dist sksoftmax.egg-info .coverage
+	rm -rf $(VENV) .venv-locked .venv-oldest build dist sksoftmax.egg-info .coverage
 	rm -rf .pytest_cache .ruff_cache docs/gallery docs/api/generated docs/api/examples
 	rm -f docs/sg_execution_times.rst
 	find sksoftmax tests benchmarks docs examples -name __pycache__ -exec rm -rf {} +
 
 # An environment with one of the extras of setup.cfg; made anew when that file changes.
-$(VENV)/%.stamp: setup.cfg pyproject.toml $(CONSTRAINT) | $(bin)/pip
+# Nothing but what is in LOCK is installed with it, nor fetched to build the package.
+$(VENV)/%.stamp: setup.cfg pyproject.toml $(CONSTRAINT) $(LOCK) | $(bin)/pip
+ifdef LOCK
+	$(pip_install) --require-hashes --requirement $(LOCK)
+	$(pip_install) --no-deps --no-build-isolation --editable .
+else
 	$(pip_install) --editable '.[$*]'
+endif
 	@touch $@
 
 $(bin)/pip:
