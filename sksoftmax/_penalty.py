@@ -195,7 +195,7 @@ class ElasticNetPenalty(SparsePenalty):
 
         slope is the derivative at t = 0, that of N included. N bends where weights
         change sign, each time by 2 alpha r |d_j|; a minimum at such a t leaves that
-        weight at zero exactly.
+        weight at zero exactly. Without curvature it is at one of those.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             kinks = np.where(d * u < 0.0, -u / d, np.inf)
@@ -205,9 +205,10 @@ class ElasticNetPenalty(SparsePenalty):
         before = slope + np.append(0.0, bends)  # on each piece, less curvature t
         ends = np.append(kinks, np.inf)
         with np.errstate(invalid="ignore"):
-            piece = int(np.argmax(before + curvature * ends >= 0.0))
+            is_minimum = before + curvature * ends >= 0.0
+        piece = int(np.argmax(is_minimum | np.isinf(ends)))
         start = ends[piece - 1] if piece else 0.0
-        t = max(-before[piece] / curvature, start)
+        t = max(-before[piece] / curvature, start) if curvature > 0.0 else start
         v = u + t * d
         if piece and t == start:
             v[order[piece - 1]] = 0.0

@@ -13,8 +13,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sksoftmax._data import dense_with_ones, slice_rows, take_columns
 from sksoftmax._solvers import conjugate_gradients
 
-# Relative to the diagonal: makes a matrix regular along directions that change no
-# probability (all classes of a feature together) and between equal columns.
+# Relative to the diagonal: makes a matrix regular between equal columns.
 _REGULAR = 1e-11
 
 
@@ -39,9 +38,7 @@ class _Model:
         self._is_weight = entries < objective.penalty.n_weights
         self.n_weights = np.count_nonzero(self._is_weight)
         self._objective, self._hessian = objective, hessian
-        counts = np.bincount(self._features[self._is_weight])
-        is_full = (counts == self._n_classes)[self._features[self._is_weight]]
-        self.full_rows = np.flatnonzero(is_full).reshape(-1, self._n_classes)
+        self.full_rows = _full_rows(self._features[self._is_weight], self._n_classes)
         self._ridge = objective.penalty.ridge * self._is_weight
 
     def enter(self, grad):
@@ -62,6 +59,15 @@ class _Model:
                 self._classes, self._centre * step, self._n_classes
             )
         return d
+
+
+def _full_rows(features, n_classes):
+    """Places of the entries of each feature that is there with all classes, a row each.
+
+    features are those of the entries, in order.
+    """
+    is_full = np.bincount(features) == n_classes
+    return np.flatnonzero(is_full[features]).reshape(-1, n_classes)
 
 
 class DenseModel(_Model):
@@ -88,9 +94,18 @@ class DenseModel(_Model):
         return self.matrix @ v
 
     def solve(self, free, rhs, penalty, u):
-        """Solve (H + Hessian of the penalty's norms at u) d = rhs in free entries."""
+        """Solve (H + Hessian of the penalty's norms at u) d = rhs in free entries.
+
+        All classes of a feature together change no probability. Without a ridge neither
+        H nor rhs has more than rounding in that direction, and their quotient would be
+        a step of any length: H gets the curvature of another direction there.
+        """
         H = self.matrix[np.ix_(free, free)]
         penalty.add_curvature(H, u[: self.n_weights][free[: self.n_weights]])
+        rows = _full_rows(self._features[free], self._n_classes)
+        rows = rows[self._ridge[free][rows[:, 0]] == 0.0]
+        typical = H.diagonal()[rows].mean(axis=1)[:, None, None]
+        H[rows[:, :, None], rows[:, None, :]] += typical
         diagonal, share = H.diagonal().copy(), _REGULAR
         while True:
             np.fill_diagonal(H, diagonal * (1.0 + share) + np.finfo(float).tiny)
@@ -144,6 +159,10 @@ _CHUNK = 2**19
 def _block_matrix(block, state, data, entries):
     """Sum of s (diag(p) - p p^T) (x) x x^T in the given entries.
 
+    p_k (1 - p_k) is formed as p_k times the sum of the others: of classes that are all
+    but certain it is the difference of numbers that are equal to the last digits, and a
+    Hessian with such errors has directions of no curvature, or less.
+
     data are the numbers of the columns of X, their centre and whether there are ones;
     entries the places of entries among those columns, and their classes.
     """
@@ -159,8 +178,10 @@ def _block_matrix(block, state, data, entries):
         X = dense_with_ones(X, centre, ones)
         P, s = sP[rows], block.s[rows]
         B = X[:, places] * (P / np.sqrt(s)[:, None])[:, classes]
-        total -= B.T @ B
+        part = -(B.T @ B)
         for k, mine in enumerate(own):
             X_k = X[:, places[mine]]
-            total[np.ix_(mine, mine)] += (X_k * P[:, [k]]).T @ X_k
+            others = np.delete(P, k, axis=1).sum(axis=1) / s
+            part[np.ix_(mine, mine)] = (X_k * (P[:, k] * others)[:, None]).T @ X_k
+        total += part
     return total

@@ -296,6 +296,18 @@ def test_a_step_that_ends_where_a_weight_is_zero_leaves_it_at_zero_exactly():
         assert_allclose(v, u + t * d, atol=1e-15)
 
 
+@pytest.mark.parametrize(
+    ("slope", "t"), [(-0.5, 1.0 / 3.0), (-1.0, 0.7), (-1e3, 0.7), (-1e3, 0.0)]
+)
+def test_without_curvature_a_step_ends_where_a_weight_is_zero(slope, t):
+    """N alone bends, and where it does not the slope is one of rounding."""
+    penalty = ElasticNetPenalty(1.0, 1.0, n_classes=2, n_weights=4)
+    u, d = np.array([0.1, 0.7, -3.0, 0.0]), np.array([-0.3, -1.0, -1.0, -0.5])
+    v, found = penalty.step_along(u, d if t else np.abs(d) * np.sign(u), slope, 0.0)
+    assert found == pytest.approx(t)
+    assert np.isin(0.0, v[:3]) == (t > 0.0)
+
+
 @BOTH
 def test_a_restricted_penalty_is_the_same_on_fewer_features(make, rng):
     penalty, u = sparse(make), rng.standard_normal(12)

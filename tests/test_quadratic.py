@@ -114,3 +114,18 @@ def test_the_best_intercepts_have_no_gradient_and_lower_f(rng):
     assert np.abs(grad[-3:]).max() < 1e-13
     assert value < objective.value(w)
     assert_allclose(best[:12], w[:12])
+
+
+def test_the_curvature_of_certain_classes_keeps_its_digits(rng):
+    """Where p is 1 - 1e-13, p - p^2 in double precision has three digits."""
+    objective, _, entries = problem(rng, True, ElasticNetPenalty)
+    w = np.zeros(objective.network.n_params)
+    w[12] = 30.0  # the first class, by its intercept, to within 2e-13
+    _, _, hessian = objective.value_grad_hessp(w)
+    model = DenseModel(objective, hessian, entries)
+    logits = np.array([30, 0, 0], np.longdouble)
+    p = np.exp(logits) / np.exp(logits).sum()
+    curvature = np.diag(p) - np.outer(p, p)
+    place = [list(entries).index(12 + k) for k in range(3)]
+    found = model.matrix[np.ix_(place, place)]
+    assert_allclose(found, curvature.astype(float), rtol=1e-6)

@@ -78,7 +78,8 @@ class _Search:
     def _change(self, v, p, Hp):
         """By how much the model is higher at v = x + p."""
         change = self._penalty.norms_change(v[: self._n], self.x[: self._n])
-        return float(p @ (self._h + 0.5 * Hp)) + self._penalty.lasso * change
+        quadratic = float(p @ self._h) + 0.5 * _curvature(p, Hp)
+        return quadratic + self._penalty.lasso * change
 
     def centre(self):
         """Move to the least penalty among points with the same probabilities.
@@ -105,7 +106,7 @@ class _Search:
             v[: self._n] = self._penalty.prox(v[: self._n], inverse[: self._n])
             p = v - self.x
             Hp = self._model.product(p)
-            curvature, bound = float(p @ Hp), float(p @ (p / inverse))
+            curvature, bound = _curvature(p, Hp), float(p @ (p / inverse))
             if curvature <= 1.000001 * bound:
                 break
             self._damping *= max(2.0, curvature / bound)
@@ -195,7 +196,7 @@ class _Search:
             Hp = self._model.product(p)
             v = self.x.copy()
             v[free[:n].nonzero()[0]], t = penalty.step_along(
-                u[free[:n]], step[:m], gain, float(p @ Hp)
+                u[free[:n]], step[:m], gain, _curvature(p, Hp)
             )
             v[n:] += t * step[m:]
             candidates.append(self._candidate(v))
@@ -213,3 +214,8 @@ class _Search:
     def _move(self, v, Hp, change):
         self.x, self._h = v, self._h + Hp
         self.promise -= change
+
+
+def _curvature(p, Hp):
+    """p^T H p, not below zero by rounding: R alone would have to stop a long step."""
+    return max(float(p @ Hp), 0.0)

@@ -119,9 +119,12 @@ def _descend(part, w, goal, iterations, report):
             model, part.penalty, model.enter(now.grad), now.w[entries]
         )
         lower = _step_down(part, now, model.leave(direction), promise)
-        now = lower or now
+        now, before = lower or now, now.value
         report(number, v=now.w, value=now.value)
         if lower is None or promise <= max(goal, _LAST * abs(now.value)):
+            break
+        # Of a class that is all but certain, little more than rounding is in the model.
+        if before - now.value <= rounding_error(abs(now.value)):
             break
     return now.w, number
 
@@ -129,13 +132,10 @@ def _descend(part, w, goal, iterations, report):
 # A step that promises this part of F is the last: what it leaves is about the square.
 _LAST = 1e-12
 
-# Rounding of F, relative.
-_ROUNDING = 1e-16
-
 
 def _step_down(part, now, direction, promise):
     """The next iterate, or None if none is lower."""
-    rounding = 100.0 * _ROUNDING * abs(now.value)
+    rounding = 20.0 * rounding_error(abs(now.value))
     new = Iterate.at(part, now.w + direction)
     if new.value <= now.value - 1e-4 * promise:
         return new
