@@ -13,9 +13,6 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sksoftmax._data import dense_with_ones, slice_rows, take_columns
 from sksoftmax._solvers import conjugate_gradients
 
-# Relative to the diagonal: makes a matrix regular between equal columns.
-_REGULAR = 1e-11
-
 
 class _Model:
     """Coordinates of a model; a subclass has diagonal, product and solve.
@@ -93,9 +90,10 @@ class DenseModel(_Model):
         """H v."""
         return self.matrix @ v
 
-    def solve(self, free, rhs, penalty, u):
+    def solve(self, free, rhs, penalty, u, damping):
         """Solve (H + Hessian of the penalty's norms at u) d = rhs in free entries.
 
+        Damping, a share of the diagonal, is added to it, and more if that is singular.
         All classes of a feature together change no probability. Without a ridge neither
         H nor rhs has more than rounding in that direction, and their quotient would be
         a step of any length: H gets the curvature of another direction there.
@@ -106,13 +104,13 @@ class DenseModel(_Model):
         rows = rows[self._ridge[free][rows[:, 0]] == 0.0]
         typical = H.diagonal()[rows].mean(axis=1)[:, None, None]
         H[rows[:, :, None], rows[:, None, :]] += typical
-        diagonal, share = H.diagonal().copy(), _REGULAR
+        diagonal = H.diagonal().copy()
         while True:
-            np.fill_diagonal(H, diagonal * (1.0 + share) + np.finfo(float).tiny)
+            np.fill_diagonal(H, diagonal * (1.0 + damping) + np.finfo(float).tiny)
             try:
                 factor = cho_factor(H, check_finite=False)
             except LinAlgError:
-                share *= 100.0
+                damping *= 100.0
             else:
                 return cho_solve(factor, rhs, check_finite=False)
 
@@ -131,8 +129,11 @@ class FreeModel(_Model):
         """H v."""
         return self.enter(self._hessian(self.leave(v)))
 
-    def solve(self, free, rhs, penalty, u):
-        """As DenseModel's, by conjugate gradients, to a hundredth of the residual."""
+    def solve(self, free, rhs, penalty, u, damping):
+        """As DenseModel's, by conjugate gradients, to a hundredth of the residual.
+
+        They end before the directions that damping is for.
+        """
         weights = slice(0, np.count_nonzero(free[: self.n_weights]))
         u = u[: self.n_weights][free[: self.n_weights]]
         inverse = 1.0 / (self.diagonal[free] + np.finfo(float).tiny)

@@ -67,7 +67,7 @@ def test_solutions_solve_the_system_of_the_free_entries(rng, make, fit_intercept
     # Along the sum of all classes the Hessian is zero; no gradient has a part of it.
     rhs[3:] -= rhs[3:].mean() if fit_intercept else 0.0
     dense = DenseModel(objective, hessian, entries)
-    d = dense.solve(free, rhs, objective.penalty, u)
+    d = dense.solve(free, rhs, objective.penalty, u, 1e-11)
     full = np.zeros(entries.size)
     full[free] = d
     product = dense.product(full)[free]
@@ -75,7 +75,7 @@ def test_solutions_solve_the_system_of_the_free_entries(rng, make, fit_intercept
     # The model adds 1e-11 of the diagonal, which without intercepts has 100^2 in it.
     assert_allclose(product, rhs, atol=1e-6)
     by_products = FreeModel(objective, hessian, entries)
-    close = by_products.solve(free, rhs, objective.penalty, u)
+    close = by_products.solve(free, rhs, objective.penalty, u, 1e-11)
     full[free] = close
     product = dense.product(full)[free]
     product[:3] += objective.penalty.curvature_times(u[3:], close[:3])

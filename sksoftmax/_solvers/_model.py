@@ -10,6 +10,13 @@ _MAX_ROUNDS = 100
 # Nats that nobody asks for: what is left of F then moves a duality gap by its root.
 _NOTHING = 1e-21
 
+# Damping of Newton's steps, relative to the diagonal. Where it is small and there are
+# fewer rows than weights, steps are long along directions that change no probability,
+# and the first weight to get to zero stops them; where it is large, steps along weak
+# features are short. So it grows where steps are cut short and falls where none is.
+_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-8, 1e-11, 1e-2
+_DAMPING_FACTOR = 1e3
+
 # Curvature that stands in for none, as constant columns have: its inverse, squared, is
 # still a number, and features at a scale of 1e-8 are far above it.
 _FLAT = 1e-100
@@ -28,8 +35,8 @@ def minimise_model(model, penalty, grad, start, share):
     Parameters
     ----------
     model : object
-        Has diagonal, product(v), solve(free, rhs, penalty, u) and n_weights, the number
-        of entries that the penalty acts on; they come first.
+        Has diagonal, product(v), solve(free, rhs, penalty, u, damping) and n_weights,
+        the number of entries that the penalty acts on; they come first.
     penalty : SparsePenalty
     grad : ndarray of shape (n_entries,)
         Gradient of q at the start, the ridge's part included.
@@ -69,7 +76,7 @@ class _Search:
         self._model, self._penalty, self._n = model, penalty, model.n_weights
         self.x, self._h = start.copy(), grad.copy()
         self.promise = 0.0
-        self._damping = 1.0
+        self._prox_damping, self._newton_damping = 1.0, _DAMPING
         diagonal = model.diagonal
         size = penalty.n_together
         parts = diagonal[: self._n].reshape(-1, size).max(axis=1)
@@ -102,7 +109,7 @@ class _Search:
     def proximal_step(self):
         """Proximal gradient step, as long as the diagonal bounds the model."""
         while True:
-            inverse = 1.0 / (self._damping * self._metric)
+            inverse = 1.0 / (self._prox_damping * self._metric)
             v = self.x - inverse * self._h
             v[: self._n] = self._penalty.prox(v[: self._n], inverse[: self._n])
             p = v - self.x
@@ -110,7 +117,7 @@ class _Search:
             curvature, bound = _curvature(p, Hp), float(p @ (p / inverse))
             if curvature <= 1.000001 * bound:
                 break
-            self._damping *= max(2.0, curvature / bound)
+            self._prox_damping *= max(2.0, curvature / bound)
         change = self._change(v, p, Hp)
         if change < 0.0:
             self._move(v, Hp, change)
@@ -174,7 +181,10 @@ class _Search:
         return 1.0 / np.maximum(largest, _FLAT)
 
     def newton_step(self):
-        """Newton's step over what is not zero, stopped where weights get to zero."""
+        """Newton's step over what is not zero, stopped where weights get to zero.
+
+        Returns whether it was stopped, and so is worth another.
+        """
         n, penalty = self._n, self._penalty
         free = np.ones(self.x.size, dtype=bool)
         u = self.x[:n]
@@ -184,7 +194,7 @@ class _Search:
         if not slope.size:
             return False
         slope[:m] += penalty.slope(u[free[:n]])
-        step = self._model.solve(free, -slope, penalty, u)
+        step = self._model.solve(free, -slope, penalty, u, self._newton_damping)
         gain = float(slope @ step)
         if not gain < 0.0:
             return False
@@ -192,20 +202,41 @@ class _Search:
         p[free] = step
         projected = self.x + p
         projected[:n] = penalty.confine(projected[:n], u)
-        candidates = [self._candidate(projected)]
-        if not np.array_equal(projected, self.x + p) or candidates[0][2] > 0.1 * gain:
-            Hp = self._model.product(p)
-            v = self.x.copy()
-            v[free[:n].nonzero()[0]], t = penalty.step_along(
-                u[free[:n]], step[:m], gain, _curvature(p, Hp)
-            )
-            v[n:] += t * step[m:]
-            candidates.append(self._candidate(v))
-        best = min(candidates, key=lambda candidate: candidate[2])
+        best, is_cut, t = self._candidate(projected), False, 1.0
+        if not np.array_equal(projected, self.x + p) or best[2] > 0.1 * gain:
+            is_cut = True
+            along, t_along = self._least_along(free, step, gain)
+            if along[2] < best[2]:
+                best, t = along, t_along
         if not best[2] < 0.0:
             return False
+        self._damp(is_cut, t)
         self._move(*best)
-        return best is not candidates[0] or len(candidates) > 1
+        return is_cut
+
+    def _least_along(self, free, step, gain):
+        """The candidate at the minimum along a step of the free entries, and its t."""
+        n = self._n
+        p, v = np.zeros_like(self.x), self.x.copy()
+        p[free] = step
+        weights = np.flatnonzero(free[:n])
+        v[weights], t = self._penalty.step_along(
+            self.x[weights],
+            step[: weights.size],
+            gain,
+            _curvature(p, self._model.product(p)),
+        )
+        v[n:] += t * step[weights.size :]
+        return self._candidate(v), t
+
+    def _damp(self, is_cut, t):
+        """Choose the damping of the next of Newton's steps by how the last one went."""
+        if not is_cut:
+            lower = self._newton_damping / _DAMPING_FACTOR
+            self._newton_damping = max(lower, _LEAST_DAMPING)
+        elif t < 0.5:
+            higher = self._newton_damping * _DAMPING_FACTOR
+            self._newton_damping = min(higher, _MOST_DAMPING)
 
     def _candidate(self, v):
         p = v - self.x

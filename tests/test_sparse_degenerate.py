@@ -1,0 +1,81 @@
+"""Sparse fits in which rounding, or directions without curvature, could win."""
+
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+from sklearn.datasets import load_wine, make_classification
+from sklearn.preprocessing import StandardScaler
+
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
+from sksoftmax._quadratic import DenseModel
+
+
+@pytest.fixture
+def wine():
+    X, y = load_wine(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def test_where_a_path_begins_rounding_is_no_lack_of_convergence(load_table):
+    table = load_table("glmnet3.csv.gz")
+    X = np.column_stack([table[name] for name in ("x1", "x2", "x3", "x4")])
+    # At the least alpha for which all weights are zero, F is the null model's, and
+    # what tol asks for is nothing but rounding; a warning is an error here.
+    SoftmaxRegressionClassifierCV(1, l1_ratios=1.0, cv=2).fit(
+        X.astype(float), table["y"].astype(int)
+    )
+
+
+def test_directions_that_change_nothing_do_not_stop_a_fit_of_two_classes():
+    X, y = make_classification(n_samples=100, n_features=20, random_state=42)
+    model = SoftmaxRegressionClassifier(alpha=0.01, l1_ratio=1.0).fit(X, y)
+    assert model.converged_
+    assert model.coef_.any()
+
+
+def test_features_of_all_scales_with_few_rows_converge():
+    """Without curvature a step is as long as the penalty lets it be."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((30, 150)) * 10.0 ** rng.uniform(-3, 3, 150)
+    for n_classes in (2, 3):
+        model = SoftmaxRegressionClassifier(alpha=0.01, l1_ratio=1.0, tol=1e-9)
+        model.fit(X, np.arange(30) % n_classes)  # a warning would be an error
+        assert model.coef_.any()
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_repeated_and_constant_columns_do_no_harm(wine, grouped):
+    X, y = wine
+    more = np.column_stack([X, X[:, 0], X[:, 3], np.full(len(X), 7.0)])
+    model = SoftmaxRegressionClassifier(alpha=0.02, l1_ratio=1.0, grouped=grouped)
+    plain = clone(model).fit(X, y)
+    model.fit(more, y)
+    assert model.converged_
+    assert_allclose(model.loss_, plain.loss_, rtol=1e-8)
+    assert not model.coef_[:, -1].any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_rows_that_are_all_but_interpolated_are_no_obstacle(seed, monkeypatch):
+    """Most directions change no probability, and Newton's steps are long along them."""
+    X = np.random.default_rng(seed).standard_normal((30, 60))
+    count = Mock(side_effect=DenseModel.solve)
+    monkeypatch.setattr(DenseModel, "solve", lambda *args: count(*args))
+    model = SoftmaxRegressionClassifier(alpha=1e-7, l1_ratio=1.0)
+    model.fit(X, np.arange(30) % 6)  # a warning would be an error
+    assert count.call_count < 150  # undamped and minimised to the end, 750 to 1,000
+
+
+@pytest.mark.parametrize(("l1_ratio", "grouped"), [(1.0, False), (0.3, True)])
+def test_a_warm_start_follows_the_path_to_almost_no_penalty(wine, l1_ratio, grouped):
+    X, y = wine
+    model = SoftmaxRegressionClassifier(l1_ratio=l1_ratio, grouped=grouped)
+    model.set_params(warm_start=True)
+    for alpha in np.geomspace(0.1, 1e-10, 10):
+        model.set_params(alpha=alpha).fit(X, y)  # a warning would be an error
+        assert model.n_iter_ <= 12
+    cold = clone(model).fit(X, y)
+    assert abs(model.loss_ - cold.loss_) <= 1e-8 * np.log(3)
