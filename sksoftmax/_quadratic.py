@@ -180,9 +180,17 @@ def _block_matrix(block, state, data, entries):
         P, s = sP[rows], block.s[rows]
         B = X[:, places] * (P / np.sqrt(s)[:, None])[:, classes]
         part = -(B.T @ B)
+        curvature = P * _sums_of_others(P) / s[:, None]
         for k, mine in enumerate(own):
             X_k = X[:, places[mine]]
-            others = np.delete(P, k, axis=1).sum(axis=1) / s
-            part[np.ix_(mine, mine)] = (X_k * (P[:, k] * others)[:, None]).T @ X_k
+            part[np.ix_(mine, mine)] = (X_k * curvature[:, [k]]).T @ X_k
         total += part
     return total
+
+
+def _sums_of_others(P):
+    """Of each entry, the sum of the rest of its row; nothing is subtracted."""
+    sums = np.zeros_like(P)
+    sums[:, 1:] = np.cumsum(P[:, :-1], axis=1)
+    sums[:, :-1] += np.cumsum(P[:, :0:-1], axis=1)[:, ::-1]
+    return sums
