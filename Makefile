@@ -1,7 +1,7 @@
 # Needs python3 with venv, and make. Each command makes the virtual environment and
 # installs what it lacks. Set on the command line: PYTHON (the interpreter), VENV (where
 # the environment goes), CONSTRAINT (a pip constraints file) and LOCK (a file of exact
-# versions with hashes, which replaces what pip would choose).
+# versions with hashes, instead of an extra: for test, lint, docs, coverage and mutation).
 
 PYTHON ?= python3
 VENV ?= .venv

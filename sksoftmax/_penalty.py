@@ -191,11 +191,12 @@ class ElasticNetPenalty(SparsePenalty):
         return np.where(v * u > 0.0, v, 0.0)
 
     def step_along(self, u, d, slope, curvature):
-        """U + t d with the t > 0 that minimises slope t + curvature t^2/2 + alpha r N.
+        """U + t d with the t that minimises slope t + curvature t^2/2 + alpha r N.
 
         slope is the derivative at t = 0, that of N included. N bends where weights
         change sign, each time by 2 alpha r |d_j|; a minimum at such a t leaves that
-        weight at zero exactly. Without curvature it is at one of those.
+        weight at zero exactly. Without curvature it is at one of those, the last if
+        need be, or at t = 0 if there is none.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             kinks = np.where(d * u < 0.0, -u / d, np.inf)

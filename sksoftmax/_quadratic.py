@@ -93,10 +93,12 @@ class DenseModel(_Model):
     def solve(self, free, rhs, penalty, u, damping):
         """Solve (H + Hessian of the penalty's norms at u) d = rhs in free entries.
 
-        Damping, a share of the diagonal, is added to it, and more if that is singular.
-        All classes of a feature together change no probability. Without a ridge neither
-        H nor rhs has more than rounding in that direction, and their quotient would be
-        a step of any length: H gets the curvature of another direction there.
+        Damping, a share of the diagonal, is added to it, and more if that is singular;
+        where no number helps, because H has none, the step is zero.
+        All classes of a feature together change no probability. Without a ridge the
+        model has no curvature in that direction but by rounding, and next to no slope
+        once R is least along it, and their quotient would be a step of any length: H
+        gets the curvature of another direction there.
         """
         H = self.matrix[np.ix_(free, free)]
         penalty.add_curvature(H, u[: self.n_weights][free[: self.n_weights]])
@@ -105,7 +107,7 @@ class DenseModel(_Model):
         typical = H.diagonal()[rows].mean(axis=1)[:, None, None]
         H[rows[:, :, None], rows[:, None, :]] += typical
         diagonal = H.diagonal().copy()
-        while True:
+        while damping < 1e9:
             np.fill_diagonal(H, diagonal * (1.0 + damping) + np.finfo(float).tiny)
             try:
                 factor = cho_factor(H, check_finite=False)
@@ -113,6 +115,7 @@ class DenseModel(_Model):
                 damping *= 100.0
             else:
                 return cho_solve(factor, rhs, check_finite=False)
+        return np.zeros_like(rhs)
 
 
 class FreeModel(_Model):
@@ -132,7 +135,7 @@ class FreeModel(_Model):
     def solve(self, free, rhs, penalty, u, damping):
         """As DenseModel's, by conjugate gradients, to a hundredth of the residual.
 
-        They end before the directions that damping is for.
+        Damping is not used: they end before they get to the directions that it is for.
         """
         weights = slice(0, np.count_nonzero(free[: self.n_weights]))
         u = u[: self.n_weights][free[: self.n_weights]]
@@ -180,7 +183,7 @@ def _block_matrix(block, state, data, entries):
         P, s = sP[rows], block.s[rows]
         B = X[:, places] * (P / np.sqrt(s)[:, None])[:, classes]
         part = -(B.T @ B)
-        curvature = P * _sums_of_others(P) / s[:, None]
+        curvature = P * _sums_of_others(P / s[:, None])
         for k, mine in enumerate(own):
             X_k = X[:, places[mine]]
             part[np.ix_(mine, mine)] = (X_k * curvature[:, [k]]).T @ X_k

@@ -353,7 +353,7 @@ def test_class_weights_and_label_smoothing_are_those_of_the_targets(wine):
 
 
 @pytest.mark.parametrize("class_weight", [{0: 1e3, 1: 1e-4}, {1: 1e-4, 2: 1e3}])
-@pytest.mark.parametrize("alpha", [0.1, 1e-3, 1e-6, 1e-10])
+@pytest.mark.parametrize("alpha", [1e-3, 1e-6, 1e-10])
 @pytest.mark.parametrize("parameters", [CASES["lasso"], CASES["grouped_elastic_net"]])
 def test_a_class_that_outweighs_all_others_is_no_obstacle(
     wine, class_weight, alpha, parameters

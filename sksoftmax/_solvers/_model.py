@@ -10,12 +10,13 @@ _MAX_ROUNDS = 100
 # Nats that nobody asks for: what is left of F then moves a duality gap by its root.
 _NOTHING = 1e-21
 
-# Damping of Newton's steps, relative to the diagonal. Where it is small and there are
-# fewer rows than weights, steps are long along directions that change no probability,
-# and the first weight to get to zero stops them; where it is large, steps along weak
-# features are short. So it grows where steps are cut short and falls where none is.
-_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-8, 1e-11, 1e-2
-_DAMPING_FACTOR = 1e3
+# Damping of Newton's steps, relative to the diagonal. With little, where rows are fewer
+# than weights, steps are long along directions that change no probability, until the
+# first weight gets to zero; with much, steps along weak features are short. So a step
+# that was cut to less than half is followed by one with much, and that by one with
+# little. Little throughout takes 1.7 to 3 times the steps on 1,500 x 150 x 12; much
+# throughout, where it helped, did not converge on data that are all but separated.
+_LITTLE, _MUCH = 1e-9, 1e-4
 
 # Curvature that stands in for none, as constant columns have: its inverse, squared, is
 # still a number, and features at a scale of 1e-8 are far above it.
@@ -30,7 +31,7 @@ def minimise_model(model, penalty, grad, start, share):
     Newton's method minimises over the others, where R is smooth, and stops weights at
     zero (two-metric projection: Bertsekas 1982, SIAM J. Control Optim. 20:221; or at
     the minimum along the step). Both only ever go down. It ends when a round lowers the
-    model by less than a share of what all rounds before did.
+    model by less than a share of what all rounds before did, or by nothing to speak of.
 
     Parameters
     ----------
@@ -42,6 +43,7 @@ def minimise_model(model, penalty, grad, start, share):
         Gradient of q at the start, the ridge's part included.
     start : ndarray of shape (n_entries,)
     share : float
+        Of what has been gained, below which a round is the last.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def minimise_model(model, penalty, grad, start, share):
             if not search.newton_step():
                 break
         gained = search.promise - before
-        if gained <= max(share * before, _NOTHING):
+        if gained <= max(share * before, _NOTHING) and not search.was_damped:
             break
     return search.x - start, search.promise
 
@@ -76,7 +78,8 @@ class _Search:
         self._model, self._penalty, self._n = model, penalty, model.n_weights
         self.x, self._h = start.copy(), grad.copy()
         self.promise = 0.0
-        self._prox_damping, self._newton_damping = 1.0, _DAMPING
+        self.was_damped = False
+        self._prox_damping, self._newton_damping = 1.0, _LITTLE
         diagonal = model.diagonal
         size = penalty.n_together
         parts = diagonal[: self._n].reshape(-1, size).max(axis=1)
@@ -183,7 +186,8 @@ class _Search:
     def newton_step(self):
         """Newton's step over what is not zero, stopped where weights get to zero.
 
-        Returns whether it was stopped, and so is worth another.
+        Returns whether it was, or brought little of what it could, and so is worth
+        another.
         """
         n, penalty = self._n, self._penalty
         free = np.ones(self.x.size, dtype=bool)
@@ -194,7 +198,9 @@ class _Search:
         if not slope.size:
             return False
         slope[:m] += penalty.slope(u[free[:n]])
-        step = self._model.solve(free, -slope, penalty, u, self._newton_damping)
+        damping, self._newton_damping = self._newton_damping, _LITTLE
+        self.was_damped = damping > _LITTLE
+        step = self._model.solve(free, -slope, penalty, u, damping)
         gain = float(slope @ step)
         if not gain < 0.0:
             return False
@@ -210,7 +216,8 @@ class _Search:
                 best, t = along, t_along
         if not best[2] < 0.0:
             return False
-        self._damp(is_cut, t)
+        if t < 0.5 and not self.was_damped:
+            self._newton_damping = _MUCH
         self._move(*best)
         return is_cut
 
@@ -228,15 +235,6 @@ class _Search:
         )
         v[n:] += t * step[weights.size :]
         return self._candidate(v), t
-
-    def _damp(self, is_cut, t):
-        """Choose the damping of the next of Newton's steps by how the last one went."""
-        if not is_cut:
-            lower = self._newton_damping / _DAMPING_FACTOR
-            self._newton_damping = max(lower, _LEAST_DAMPING)
-        elif t < 0.5:
-            higher = self._newton_damping * _DAMPING_FACTOR
-            self._newton_damping = min(higher, _MOST_DAMPING)
 
     def _candidate(self, v):
         p = v - self.x

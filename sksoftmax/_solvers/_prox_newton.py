@@ -123,7 +123,7 @@ def _descend(part, w, goal, iterations, report):
         report(number, v=now.w, value=now.value)
         if lower is None or promise <= max(goal, _LAST * abs(now.value)):
             break
-        # Of a class that is all but certain, little more than rounding is in the model.
+        # F fell by no more than it is rounded by: another model would be of rounding.
         gained = before - now.value
         if gained <= rounding_error(abs(now.value)):
             break

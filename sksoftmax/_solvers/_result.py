@@ -75,11 +75,11 @@ def optimality_target(tol, null_value, value):
     return tol * max(null_value - value, 0.0) + rounding_error(null_value)
 
 
-def rounding_error(null_value):
-    """What F is rounded by, in nats.
+def rounding_error(value):
+    """What F is rounded by near a value of it, in nats.
 
-    Relative to its size, but no less than a mean of logarithms of sums between 1 and
-    n_classes is: where heavy classes are certain, F is far smaller than 1 and they are
-    not.
+    Relative to the value, and no less than the rounding of the logarithm of a sum
+    between 1 and n_classes: where rows are all but certain that is more than F itself,
+    and where F is below 1e-15 at its start nothing can be told.
     """
-    return np.finfo(float).eps * (4.0 * null_value + 2.0)
+    return np.finfo(float).eps * (4.0 * value + 2.0)
