@@ -8,7 +8,7 @@ one instrumented fit that watches the iterates; the others by doubling and bisec
 
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from unittest import mock
 
@@ -140,14 +140,12 @@ def search_watched(oracle, solver, limit):
         return search
     model = logistic_regression(problem, solver, max_iter=1_000_000, tol=0.0)
     watch = _Watch(oracle, search, limit)
-    try:
-        with _watched(solver, watch):
-            fit_quietly(model, problem)
+    # The error is how the watch ends a fit that has told all.
+    with suppress(_EnoughError), _watched(solver, watch):
+        fit_quietly(model, problem)
         if min(TARGETS) not in search.max_iter:
             gap = oracle.suboptimality(*weights_of(model))
             search.note = f"gives up at {gap:.0e}"
-    except _EnoughError:
-        pass  # how the watch ends a fit that has told all
     return search
 
 

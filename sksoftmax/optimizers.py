@@ -60,7 +60,8 @@ class SGD:
     momentum: float = 0.0
     nesterov: bool = False
 
-    def __post_init__(self):  # noqa: D105, it checks
+    def __post_init__(self):
+        """Refuse numbers out of range."""
         _check_number("learning_rate", self.learning_rate)
         _check_number("momentum", self.momentum, below=1.0)
         if not isinstance(self.nesterov, bool | np.bool_):
@@ -174,7 +175,8 @@ class Adam:
     beta_2: float = 0.999
     epsilon: float = 1e-8
 
-    def __post_init__(self):  # noqa: D105, it checks
+    def __post_init__(self):
+        """Refuse numbers out of range."""
         _check_number("learning_rate", self.learning_rate)
         _check_number("beta_1", self.beta_1, below=1.0)
         _check_number("beta_2", self.beta_2, below=1.0)

@@ -206,15 +206,14 @@ class Fault:
                 raise self.error
 
     def during(self, action):
-        """Run an action, and put up with the error."""
+        """Run an action, and put up with the error, if it is ours."""
         earlier = sys.getprofile()
         sys.setprofile(self)
         try:
             action()
-        except (KeyboardInterrupt, MemoryError):
-            pass
-        except AttributeError as error:
-            if error.__cause__ is None:  # available_if makes this of any error
+        except (KeyboardInterrupt, MemoryError, AttributeError) as error:
+            # available_if makes an AttributeError of any error of what it asks.
+            if self.error not in (type(error), type(error.__cause__)):
                 raise
         finally:
             sys.setprofile(earlier)

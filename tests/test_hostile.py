@@ -6,15 +6,15 @@ with the name of the argument, and leave everything as it was. A RuntimeWarning 
 error, and so is a case of more than some seconds.
 """
 
-import os
 import signal
 import warnings
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from effort import LONG
 from hostile_data import (
     BAD_SOFT_Y,
     BAD_WEIGHTS,
@@ -53,7 +53,6 @@ from sksoftmax.optimizers import SGD, Adam, minimize
 SECONDS = 20
 FEWEST_CASES = 500
 KINDS = ["linear", "hidden", "sparse", "chosen"]
-LONG = "SKSOFTMAX_TEST_LONG" in os.environ  # make test-long
 STEP = 1 if LONG else 5  # of five cases one, spread over all tables
 
 
@@ -97,14 +96,23 @@ def predictions(model):
     return model.predict_proba(X)
 
 
+def always(value):
+    """A function without arguments."""
+    return lambda: value
+
+
+def without_model(function):
+    """A call of a function of the value alone."""
+    return lambda _, value: function(value)
+
+
 def table(name, call, good, bad, plain, model=None):
     """Cases of forms of an array: {id: Case}."""
     cases = {}
-    for forms, meant in ((good, lambda: plain), (bad, None)):
+    for forms, meant in ((good, always(plain)), (bad, None)):
         for form, make in forms.items():
             key = f"{name[0]} {name[1]} {'as' if meant else 'not'} {form}"
-            odd = lambda make=make: make(plain)  # noqa: E731
-            cases[key] = Case(name[1], call, odd, meant, model)
+            cases[key] = Case(name[1], call, partial(make, plain), meant, model)
     return cases
 
 
@@ -122,7 +130,7 @@ def fits(kind, argument):
 def data_cases():
     cases = {}
     for kind in KINDS:
-        model = lambda kind=kind: fitted(kind)  # noqa: E731
+        model = partial(fitted, kind)
         fit = f"{kind} fit"
         cases |= table((fit, "X"), fits(kind, "X"), GOOD_X, BAD_X, X, model)
         cases |= table((fit, "y"), fits(kind, "y"), GOOD_Y, BAD_Y, y, model)
@@ -135,18 +143,26 @@ def data_cases():
 
 
 def method_cases():
+    def predicts(method):
+        return lambda model, X: getattr(model, method)(X)
+
+    def scores(model, X):
+        return model.score(X, y)
+
+    def scores_with_weights(model, s):
+        return model.score(X, y, sample_weight=s)
+
     cases = {}
     rows = ("fewer rows", "more rows")
     bad = {form: make for form, make in BAD_X.items() if form not in rows}
     for kind in [kind for kind in KINDS if kind != "sparse"]:
-        model = lambda kind=kind: fitted(kind)  # noqa: E731
+        model = partial(fitted, kind)
         for method in ("predict_proba", "predict_log_proba", "decision_function"):
-            call = lambda model, X, name=method: getattr(model, name)(X)  # noqa: E731
-            cases |= table((f"{kind} {method}", "X"), call, GOOD_X, bad, X, model)
-        call = lambda model, X: model.score(X, y)  # noqa: E731
-        cases |= table((f"{kind} score", "X"), call, GOOD_X, BAD_X, X, model)
-        call = lambda model, s: model.score(X, y, sample_weight=s)  # noqa: E731
+            name = (f"{kind} {method}", "X")
+            cases |= table(name, predicts(method), GOOD_X, bad, X, model)
+        cases |= table((f"{kind} score", "X"), scores, GOOD_X, BAD_X, X, model)
         name = (f"{kind} score", "sample_weight")
+        call = scores_with_weights
         cases |= table(name, call, GOOD_WEIGHTS, BAD_WEIGHTS, s, model)
     return cases
 
@@ -203,13 +219,11 @@ def parameter_cases():
                 if name == "random_state" and value is None:
                     continue  # no two fits are the same
                 try:
-                    meant = rule(value)
-                    plain = lambda meant=meant: meant  # noqa: E731
+                    plain = always(rule(value))
                 except Refused:
                     plain = None
-                odd = lambda value=value: value  # noqa: E731
                 key = f"{make.__name__} {name}={label}"
-                cases[key] = Case(name, call, odd, plain)
+                cases[key] = Case(name, call, always(value), plain)
     return cases
 
 
@@ -224,7 +238,7 @@ def function_cases():
         k: make for k, make in GOOD_X.items() if type(make(X)).__module__[:5] != "scipy"
     }
     for function in (softmax, log_softmax, hardmax):
-        call = lambda _, Z, function=function: function(Z)  # noqa: E731
+        call = without_model(function)
         refused = {
             k: v for k, v in bad.items() if k not in finite or function != hardmax
         }
@@ -249,7 +263,7 @@ def odd_cases(name, call, accepts):
     for label, value in ODD_VALUES.items():
         if name[1] == "n_steps" and label in ("2**70", "10**400"):
             continue  # which takes its time
-        odd = lambda value=value: value  # noqa: E731
+        odd = always(value)
         meant = odd if label in accepts else None
         cases[f"{name[0]} {name[1]}={label}"] = Case(name[1], call, odd, meant)
     return cases
@@ -302,7 +316,7 @@ def inference_cases():
             accepts = {"base": labels, "groups": {"None"}, "confidence_level": levels}
             key = (function.__name__, name)
             cases |= odd_cases(key, call, accepts.get(name, set()))
-        call = lambda _, value, function=function: function(value, X, y)  # noqa: E731
+        call = without_model(partial(function, X=X, y=y))
         cases |= odd_cases((function.__name__, "model"), call, set())
 
     def full():
@@ -374,7 +388,7 @@ def test_odd_input_is_understood_or_refused_by_name(case):
 def test_the_cases_are_counted(record_testsuite_property, capsys):
     n_refused = sum(case.plain is None for case in CASES.values())
     with capsys.disabled():
-        print(f"\n{len(CASES)} hostile cases, {n_refused} to be refused")  # noqa: T201
+        print(f"\n{len(CASES)} hostile cases, {n_refused} to be refused")
     record_testsuite_property("hostile cases", len(CASES))
     assert len(CASES) >= FEWEST_CASES
     assert 0.3 < n_refused / len(CASES) < 0.9

@@ -1,13 +1,13 @@
 """The life of an estimator: any order of calls, against a model of what is allowed."""
 
 import copy
-import os
 import pickle
 import warnings
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from effort import LONG
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -17,7 +17,6 @@ from test_bad_input import same
 
 from sksoftmax import SoftmaxRegressionClassifier
 
-LONG = "SKSOFTMAX_TEST_LONG" in os.environ  # make test-long
 _rng = np.random.default_rng(0)
 
 

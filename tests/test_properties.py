@@ -1,13 +1,13 @@
 """Properties of fits and predictions on random problems, by hypothesis."""
 
 import copy
-import os
 import pickle
 from io import BytesIO
 
 import joblib
 import numpy as np
 import pytest
+from effort import LONG
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -22,7 +22,6 @@ from sksoftmax import (
     softmax,
 )
 
-LONG = "SKSOFTMAX_TEST_LONG" in os.environ  # make test-long
 properties = settings(
     max_examples=1500 if LONG else 40,
     derandomize=True,

@@ -14,7 +14,7 @@ def batches(rng):
 
 
 def fails(batches, message, kind=ValueError, **parameters):
-    """A fit on them raises, and leaves a fitted estimator as it was."""
+    """Check that a fit on them raises, and leaves nothing fitted behind."""
     model = SoftmaxRegressionClassifier(**parameters)
     with pytest.raises(kind, match=message):
         model.fit(batches)

@@ -232,7 +232,8 @@ def report(room):
 def main():
     """Report on the rooms that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rooms", nargs="*", choices=[[], *ROOMS])
+    # Before Python 3.12 no arguments at all have to be among the choices.
+    parser.add_argument("rooms", nargs="*", choices=[[], *ROOMS], metavar="room")
     rooms = parser.parse_args().rooms or list(ROOMS)
     os.chdir(ROOT)
     counts = [report(room) for room in rooms]
