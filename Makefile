@@ -18,7 +18,7 @@ pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check 
 help:
 	@echo "make demo          the estimator on real data: a table and a picture"
 	@echo "make test          the whole suite, with doctests"
-	@echo "make test-long     the suite with all hostile cases, many random examples, 1000 fits"
+	@echo "make test-long     what the suite tries briefly: all hostile cases, 1000 fits, ..."
 	@echo "make test-peers    scikit-learn's tests of its own classifiers, on ours"
 	@echo "make lint          ruff, ruff format and numpydoc, without changing files"
 	@echo "make coverage      the suite once more: which lines did it not run?"
@@ -38,9 +38,11 @@ test: $(VENV)/test.stamp
 	$(bin)/python -m pytest
 
 # All of the hostile cases, far more examples of the properties, and a thousand fits:
-# does memory grow?
+# does memory grow? The files are those that tests/effort.py speaks to.
 test-long: $(VENV)/test.stamp
-	SKSOFTMAX_TEST_LONG=1 $(bin)/python -m pytest -m "long or not long"
+	SKSOFTMAX_TEST_LONG=1 $(bin)/python -m pytest -m "long or not long" \
+		tests/test_hostile.py tests/test_life_cycle.py tests/test_memory.py \
+		tests/test_properties.py
 
 # Not a line of those tests is changed: tests/peers/ has the adapters, and the list of
 # the tests that are left out.
