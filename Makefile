@@ -83,6 +83,7 @@ bench-hidden: $(VENV)/bench-hidden.stamp
 
 bench-path: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/path.py
+	$(bin)/python benchmarks/weak_penalty.py
 	if command -v Rscript; then $(bin)/python benchmarks/glmnet.py; fi
 
 bench-scale: $(VENV)/bench.stamp

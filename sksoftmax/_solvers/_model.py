@@ -14,8 +14,10 @@ _NOTHING = 1e-21
 # than weights, steps are long along directions that change no probability, until the
 # first weight gets to zero; with much, steps along weak features are short. So a step
 # that was cut to less than half is followed by one with much, and that by one with
-# little. Little throughout takes 1.7 to 3 times the steps on 1,500 x 150 x 12; much
-# throughout, where it helped, did not converge on data that are all but separated.
+# little; and from no weights at all the first has much, since what it puts into such
+# directions R has to take out again: 21 models and not 112 for 30 x 150 x 12 with alpha
+# at 1e-7 (benchmarks/weak_penalty.py). Much throughout did not converge on data that
+# are all but separated.
 _LITTLE, _MUCH = 1e-9, 1e-4
 
 # Curvature that stands in for none, as constant columns have: its inverse, squared, is
@@ -79,7 +81,8 @@ class _Search:
         self.x, self._h = start.copy(), grad.copy()
         self.promise = 0.0
         self.was_damped = False
-        self._prox_damping, self._newton_damping = 1.0, _LITTLE
+        self._prox_damping = 1.0
+        self._newton_damping = _LITTLE if start[: self._n].any() else _MUCH
         diagonal = model.diagonal
         size = penalty.n_together
         parts = diagonal[: self._n].reshape(-1, size).max(axis=1)
