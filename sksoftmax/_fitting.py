@@ -216,6 +216,12 @@ def _run_full_batch(settings, training, validation, start, *, threads):
     )
     history = History(watched, settings.verbose, blocks, start.monitor)
     objective = objective_of(settings, network, blocks, targets.total_weight)
+    # A warm start that is worse than none, as after a change of units, may be certain
+    # of what is wrong, and where there is no curvature second-order models lie.
+    if start.layers is not None and network.is_linear:
+        null_value = targets.null_value(settings.fit_intercept)
+        if not objective.value(w) <= null_value * (1.0 + 1e-9):
+            w = pack_layers(network, [null_model(training)])
     fitted = solve(settings, objective, targets, w, history)
     return fitted._replace(n_passes=blocks.n_passes)  # those of a survey included
 

@@ -91,9 +91,11 @@ class SparseObjective(Objective):
         """What to add to the intercepts, found by Newton's method."""
         shift = np.zeros(n_classes)
         value, g, H = self.blocks.sum(_block_shifted, states, shift, reads_X=False)
+        little = 1e-12 * self.total_weight * np.eye(n_classes)
         for _ in range(50):
-            # Adding the same number to all changes nothing; the ones make H regular.
-            step = np.linalg.solve(H + np.trace(H) / n_classes**2, -g)
+            # Adding the same number to all changes nothing; the ones make H regular,
+            # and little does where all rows are certain of something and H is zero.
+            step = np.linalg.solve(H + np.trace(H) / n_classes**2 + little, -g)
             for _ in range(30):
                 new = self.blocks.sum(
                     _block_shifted, states, shift + step, reads_X=False
@@ -141,13 +143,18 @@ def _block_squares(block, origin):
 
 
 def _block_shifted(block, state, shift):
-    """Change of L, its gradient and Hessian by intercepts, when these are shifted."""
+    """Change of L, its gradient and Hessian by intercepts, when these are shifted.
+
+    An infinite change where a shift is so long that it leaves a row no probability.
+    """
     _, sP = state
     largest = shift.max()
     sQ = sP * np.exp(shift - largest)
     ratios = sQ.sum(axis=1) / block.s
-    sQ /= ratios[:, None]
     mass = block.sY.sum(axis=0)
+    if not ratios.all():
+        return np.inf, np.zeros_like(mass), np.zeros((mass.size, mass.size))
+    sQ /= ratios[:, None]
     value = block.s @ np.log(ratios) + block.s.sum() * largest - mass @ shift
     H = np.diag(sQ.sum(axis=0)) - sQ.T @ (sQ / block.s[:, None])
     return float(value), sQ.sum(axis=0) - mass, H

@@ -450,3 +450,22 @@ def is_plain(value):
     if isinstance(value, list | tuple):
         return all(map(is_plain, value))
     return isinstance(value, np.ndarray | np.generic | str | float | int | None)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"solver": "newton"}, {"solver": "lbfgs"}, {"l1_ratio": 1.0}],
+    ids=["newton", "lbfgs", "prox-newton"],
+)
+@pytest.mark.parametrize("unit", [1e2, 1e3, 1e8])
+def test_a_warm_start_that_is_certain_and_wrong_is_no_worse_than_a_cold_one(
+    rng, settings, unit
+):
+    """As from weights of features in other units; there is no curvature to go by."""
+    X, y = rng.standard_normal((40, 5)), np.arange(40) % 3
+    cold = SoftmaxRegressionClassifier(alpha=0.01, **settings).fit(X, y)
+    warm = clone(cold).set_params(warm_start=True).fit(X, y)
+    warm.coefs_[0][:] = unit * rng.standard_normal((5, 3))
+    warm.intercepts_[0][:] = [10.0 * unit, 0.0, 0.0]
+    warm.fit(X, y)  # a warning would be an error
+    assert_allclose(warm.loss_, cold.loss_, rtol=1e-7)

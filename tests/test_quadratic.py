@@ -116,6 +116,15 @@ def test_the_best_intercepts_have_no_gradient_and_lower_f(rng):
     assert_allclose(best[:12], w[:12])
 
 
+def test_intercepts_are_found_where_a_whole_step_leaves_no_probability(rng):
+    """Far from the minimum the first class has all of it, and little curvature."""
+    objective, w, _ = problem(rng, True)
+    w[12:] = [800.0, 0.0, 0.0]
+    best = objective.at_best_intercepts(w)  # a RuntimeWarning would be an error
+    assert np.isfinite(best.value)
+    assert best.value <= objective.value(w)
+
+
 def test_the_curvature_of_certain_classes_keeps_its_digits(rng):
     """Where p is 1 - 1e-13, p - p^2 in double precision has three digits."""
     objective, _, entries = problem(rng, True, ElasticNetPenalty)
