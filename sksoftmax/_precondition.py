@@ -178,28 +178,28 @@ class Preconditioner:
 
 
 class _Centred:
-    """A preconditioner, made in centred coordinates and in the gauge, as one for w."""
+    """A preconditioner, made in centred coordinates and in the gauge, as one for w.
+
+    What all classes share is left out of r and of the solution: the loss does not see
+    it, and where w is in the gauge, it is rounding. Over a small penalty, and times the
+    centre of features such as timestamps, it would drown the step.
+    """
 
     def __init__(self, objective, curvature, built):
         self._network, self._centre = objective.network, curvature.centre
-        strength = objective.penalty.strength.reshape(-1, self._network.n_units[-1])
-        self._inverse_strength = _inverse_or_zero(strength[:, 0])
         self._built = built
 
     def solve(self, r):
         """M^-1 r."""
         n_classes = self._network.n_units[-1]
-        R = r.reshape(-1, n_classes)
-        # What all classes share is seen by the penalty alone; one logit shares nothing.
-        shared = np.zeros(len(R)) if n_classes == 1 else R.sum(axis=1) / n_classes
-        R = R - shared[:, None]
+        R = r.reshape(-1, n_classes).copy()
+        if n_classes > 1:
+            R -= R.mean(axis=1, keepdims=True)
         if self._network.fit_intercept:
             R[:-1] -= self._centre[:, None] * R[-1]
         solution = self._built.solve(R)
         if n_classes > 1:
-            shared *= self._inverse_strength
-            shared -= solution.sum(axis=1) / n_classes
-            solution += shared[:, None]
+            solution -= solution.mean(axis=1, keepdims=True)
         if self._network.fit_intercept:
             solution[-1] -= self._centre @ solution[:-1]
         return solution.ravel()

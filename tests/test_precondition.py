@@ -154,15 +154,20 @@ def test_solve_is_positive_where_the_hessian_is(rng, build, kind, make):
 
 @each_kind
 @each_data
-def test_weights_that_all_classes_share_are_left_to_the_penalty(rng, build, kind, make):
-    """They change no probability, so that the Hessian is alpha there."""
+def test_what_all_classes_share_is_left_out(rng, build, kind, make):
+    """It changes no probability, and in the gauge it is rounding."""
     X = make(rng)
     objective = objective_of(X, alpha=0.1)
     preconditioner, _ = build(objective, start(objective, X), kind)
-    shared = np.repeat(rng.normal(size=X.shape[1] + 1), N_CLASSES)
-    solution = preconditioner.solve(shared)
-    assert_allclose(solution[:-N_CLASSES], shared[:-N_CLASSES] / 0.1, rtol=1e-9)
-    assert_allclose(solution[-N_CLASSES:], solution[-1], rtol=1e-9, atol=1e-9)
+    R = rng.normal(size=(X.shape[1] + 1, N_CLASSES))
+    R -= R.mean(axis=1, keepdims=True)
+    solution = preconditioner.solve(R.ravel())
+    shared = rng.normal(size=(len(R), 1))
+    again = preconditioner.solve((R + shared).ravel())
+    assert_allclose(again, solution, rtol=1e-7, atol=1e-9 * np.abs(solution).max())
+    largest = np.abs(solution.reshape(R.shape)).max(axis=1)
+    sums = solution.reshape(R.shape).sum(axis=1)
+    assert_allclose(sums[:-1] / largest[:-1], 0.0, atol=1e-12)
 
 
 @each_data

@@ -91,7 +91,8 @@ def solve_newton_system(hessian, grad, precondition, *, goal, scale, shrinkage):
     """
     if precondition.is_exact:
         step = precondition.solve(-grad)
-        return NewtonStep(step, 0.5 * max(-float(grad @ step), 0.0))
+        # Where rounding makes it no way down, it is one of no certainty either.
+        return NewtonStep(step, 0.5 * abs(float(grad @ step)))
     decrement, lengths, rests = 0.0, [], []
     enough = 0.1 * goal * precondition.lowest
     floor = shrinkage**2

@@ -118,7 +118,7 @@ def _iterate(
             # (tol = 0) gets them.
             goal=max(goal - rounding_error(null_value), 1e-3 * goal),
             scale=max(null_value - now.value, 0.0) + abs(now.value),
-            shrinkage=gaps[-1] / gaps[-2] if len(gaps) > 1 else 0.0,
+            shrinkage=gaps[-1] / gaps[-2] if len(gaps) > 1 and gaps[-2] else 0.0,
         )
         gaps.append(step.gap)
         last = step.gap <= goal or n_iter == iterations[-1]

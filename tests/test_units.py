@@ -1,0 +1,65 @@
+"""Features in units far from one: timestamps in nanoseconds, identifiers, dollars.
+
+The oracle is the same problem on the standardised feature, whose weight is penalised
+less by the square of the unit: F is the same function of the probabilities.
+"""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+from sklearn.datasets import load_iris
+
+from sksoftmax import SoftmaxRegressionClassifier
+
+ALPHA = 1e-3
+
+
+def minimum(Z, y, units):
+    """The least F for the features 1 + units times Z, found on Z.
+
+    A shift of the feature moves the intercepts alone, which have no penalty.
+    """
+    Y = np.eye(y.max() + 1)[y]
+    strength = ALPHA / units**2
+
+    def value_and_grad(w):
+        W, b = w[: -Y.shape[1]].reshape(-1, Y.shape[1]), w[-Y.shape[1] :]
+        log_P = log_softmax(Z @ W + b, axis=1)
+        D = (np.exp(log_P) - Y) / len(y)
+        value = -np.sum(Y * log_P) / len(y) + 0.5 * np.sum(strength[:, None] * W**2)
+        grad = np.vstack([Z.T @ D + strength[:, None] * W, D.sum(axis=0)])
+        return value, grad.ravel()
+
+    w = np.zeros((Z.shape[1] + 1) * Y.shape[1])
+    options = {"maxiter": 20000, "maxfun": 20000, "ftol": 0.0, "gtol": 1e-10}
+    return minimize(value_and_grad, w, jac=True, method="L-BFGS-B", options=options).fun
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+@pytest.mark.parametrize("unit", [1e9, 1e11, 1e13, 1e16])
+@pytest.mark.parametrize("offset", [0.0, 1.7, 50.0])
+def test_a_feature_in_huge_units_is_fitted_like_the_others(rng, solver, unit, offset):
+    """Its mean up to fifty times its deviation, as with times since 1970."""
+    X, y = load_iris(return_X_y=True)
+    z = rng.standard_normal(150) + 0.5 * y
+    units = np.array([1.0, 1.0, 1.0, 1.0, unit])
+    Z = np.column_stack([X - X.mean(axis=0), z])
+    raw = np.column_stack([X, unit * (offset + z)])
+    model = SoftmaxRegressionClassifier(alpha=ALPHA, solver=solver, max_iter=5000)
+    model.fit(raw, y)  # a ConvergenceWarning would be an error
+    assert_allclose(model.loss_, minimum(Z, y, units), rtol=1e-7)
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_a_warm_start_from_another_gauge_ends_at_the_same_minimum(rng, solver):
+    """What all classes share costs a penalty, and the solvers leave it as it is."""
+    X, y = load_iris(return_X_y=True)
+    cold = SoftmaxRegressionClassifier(alpha=ALPHA, solver=solver).fit(X, y)
+    warm = SoftmaxRegressionClassifier(alpha=0.1, solver=solver, warm_start=True)
+    warm.fit(X, y)
+    warm.coefs_[0][:] += 0.1 * rng.standard_normal((4, 1))
+    warm.set_params(alpha=ALPHA).fit(X, y)
+    assert_allclose(warm.loss_, cold.loss_, rtol=1e-7)
+    assert_allclose(warm.coef_, cold.coef_, rtol=1e-3, atol=1e-3)
