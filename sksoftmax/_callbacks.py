@@ -9,18 +9,23 @@ class History:
     Parameters
     ----------
     validation : Objective or None
-        Whose value at each iterate is recorded and watched, if given.
+        Whose value at each iterate is recorded, if given.
     verbose : int
         Whether to print a line an iteration.
     blocks : Blocks, optional
         Whose passes over the data are printed too: on large data they are the cost.
     monitor : Monitor, optional
         Told of each iteration; it may ask to stop, which raises `Stop`.
+    watches_validation : bool
+        Whether the number to watch is the validation loss, if there is one. To look at
+        that loss changes nothing otherwise.
     """
 
-    def __init__(self, validation, verbose, blocks=None, monitor=None):
+    def __init__(
+        self, validation, verbose, blocks=None, monitor=None, watches_validation=False
+    ):
         self.blocks, self.monitor = blocks, monitor
-        self.validation = validation
+        self.validation, self.watches_validation = validation, watches_validation
         self.verbose = verbose
         self.w = None  # the last iterate
         self.loss_curve = []
@@ -33,10 +38,12 @@ class History:
         line = f"iteration {n_iter:4d}   loss {value:.8f}"
         watched = value
         if self.validation is not None:
-            watched, accuracy = self.validation.value_and_accuracy(w)
-            self.validation_loss_curve.append(watched)
+            loss, accuracy = self.validation.value_and_accuracy(w)
+            self.validation_loss_curve.append(loss)
             self.validation_score_curve.append(accuracy)
-            line += f"   validation loss {watched:.8f}   accuracy {accuracy:.4f}"
+            line += f"   validation loss {loss:.8f}   accuracy {accuracy:.4f}"
+            if self.watches_validation:
+                watched = loss
         if self.verbose:
             if self.blocks is not None:
                 line += f"   passes {self.blocks.n_passes:.1f}"

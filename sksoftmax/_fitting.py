@@ -114,6 +114,8 @@ def fit_epoch(settings, training, start):
     solver = "adam" if settings.solver == "auto" else settings.solver
     training = training.with_weight().smooth(settings.label_smoothing)
     fitted = run_minibatch(settings, training, None, start, solver, is_part=True)
+    if fitted.result.diverged:
+        warn_unless_converged(settings, fitted)
     every_class = np.ones(training.targets.classes.size, dtype=bool)
     layers = finished(settings, every_class, training.dtype, fitted.layers)
     return fitted._replace(layers=layers)

@@ -55,14 +55,20 @@ def run_minibatch(settings, training, validation, start, solver, is_part=False):
         n_epochs=settings.n_iter_no_change,
         target=tol * null_value,
         restore_best=settings.early_stopping,
-        null_value=null_value,
+        # The rows of one call may be of one class, which has nothing to learn.
+        null_value=np.inf if is_part else null_value,
     )
     if validation is not None and not network.is_linear:
         validation = validation._replace(X=inputs.apply(validation.X, dtype))
     with fit_threads() as threads:
         watched = validation_of(network, validation, threads)
         start = start.seen_through(partial(_layers_at, network))
-        history = History(watched, settings.verbose, monitor=start.monitor)
+        history = History(
+            watched,
+            settings.verbose,
+            monitor=start.monitor,
+            watches_validation=settings.early_stopping,
+        )
         result = _solvers.minibatch(
             _batch_objective(settings, network, training, inputs, dtype, threads),
             w,

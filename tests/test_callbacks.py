@@ -23,9 +23,11 @@ def test_the_loss_of_every_iteration_is_recorded_and_watched():
     assert history.validation_loss_curve == history.validation_score_curve == []
 
 
-def test_the_validation_loss_is_watched_where_there_is_one():
-    history = History(Bowl(), verbose=0)
-    assert [history(*iteration) for iteration in RUN] == [4.0, 2.0]
+@pytest.mark.parametrize("watches", [True, False])
+def test_the_validation_loss_is_watched_if_that_is_wanted(watches):
+    history = History(Bowl(), verbose=0, watches_validation=watches)
+    watched = [4.0, 2.0] if watches else [0.9, 0.5]
+    assert [history(*iteration) for iteration in RUN] == watched
     assert history.loss_curve == [0.9, 0.5]
     assert history.validation_loss_curve == [4.0, 2.0]
     assert history.validation_score_curve == [0.5, 0.25]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -158,6 +159,23 @@ def test_a_class_of_two_rows_stays_in_training(wine):
     assert model.coefs_[-1].shape == (20, 3)
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_to_look_at_validation_data_does_not_change_the_training(wine, solver):
+    """Nor does it end, or is it called diverged, where it overfits them."""
+    X, y = wine
+    noisy = np.random.default_rng(0).permutation(y[1::2])
+    model = network(solver=solver, learning_rate="constant", max_iter=30)
+    blind = clone(model).fit(X[::2], y[::2])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X[::2], y[::2], X_val=X[1::2], y_val=noisy)
+    assert not any("diverged" in str(w.message) for w in caught)
+    assert model.loss_curve_ == blind.loss_curve_
+    assert model.validation_loss_curve_[-1] > 1.5 * model.validation_loss_curve_[0]
+    for one, other in zip(model.coefs_, blind.coefs_, strict=True):
+        assert_array_equal(one, other)
+
+
 # Divergence
 
 
@@ -181,6 +199,31 @@ def test_divergence_is_one_warning_and_finite_coefficients(
     assert "lower learning_rate_init" in str(caught[0].message)
     assert all(np.isfinite(a).all() for a in model.coefs_ + model.intercepts_)
     assert np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("sizes", [(), (5,)], ids=str)
+def test_a_batch_that_diverges_is_told_and_does_not_spoil_the_next(wine, solver, sizes):
+    X = StandardScaler().fit_transform(wine[0])
+    settings = {"solver": solver, "learning_rate_init": 1e-3}
+    model, spared = network(sizes, **settings), network(sizes, **settings)
+    for each in (model, spared):
+        each.partial_fit(X, wine[1], classes=[0, 1, 2])
+    with pytest.warns(ConvergenceWarning, match="learning rate was too large"):
+        model.partial_fit(1e200 * X, wine[1])
+    for each in (model, spared):
+        each.partial_fit(X, wine[1])
+    assert model.loss_ == spared.loss_
+    assert_array_equal(model.coefs_[0], spared.coefs_[0])
+
+
+def test_a_warm_start_after_a_divergence_does_not_go_on_with_its_velocity(wine):
+    X = StandardScaler().fit_transform(wine[0])
+    model = network((), solver="sgd", learning_rate_init=1e4, warm_start=True)
+    model.fit(X, wine[1])
+    before = model.loss_
+    model.set_params(learning_rate_init=1e-2, max_iter=20).fit(X, wine[1])
+    assert model.loss_ < before
 
 
 def test_a_batch_larger_than_the_data_is_clipped_with_a_warning(wine):

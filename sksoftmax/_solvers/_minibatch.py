@@ -102,8 +102,10 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     -------
     Result
         w of the last epoch, or of the best if patience says so or if training diverged.
+        After a divergence the state is that of the start, if w is, or a new one: what
+        led astray would do so again.
     """
-    start, w, state = w, w.copy(), _own(state)
+    start, before, w, state = w, state, w.copy(), _own(state)
     batches = objective.batches(
         w, batch_size=training.batch_size, dropout=training.dropout
     )
@@ -116,7 +118,10 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         now = w.copy()
         with np.errstate(over="ignore", invalid="ignore"):  # of huge weights
             value = mean_loss + objective.penalty.value(now)
-        diverged = not (np.isfinite(value) and np.isfinite(now).all())
+        # A second moment that is infinite would stop Adam for ever where it is.
+        diverged = not all(
+            np.isfinite(part).all() for part in (value, now, *state["optimizer"])
+        )
         if diverged:
             improvement = np.inf
             break
@@ -142,6 +147,10 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         improvement = np.inf
     if patience.restore_best or diverged:
         _, now, value = best
+    if diverged and now is start:
+        state = dict(before)
+    elif diverged:
+        state.update(step=0, optimizer=training.optimizer.init(now))
     return Result(
         now,
         value,

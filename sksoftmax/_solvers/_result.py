@@ -35,7 +35,7 @@ class Result:
     optimality: float  # the number that was compared with tol, nats
     target: float  # what it was compared with, nats
     n_iter: int
-    diverged: bool = False  # the value left the finite numbers
+    diverged: bool = False  # steps were too long, to no finite number or upwards
     halted_by: type | None = None  # Stop or KeyboardInterrupt
     separated: bool = False  # F has no minimum, only the infimum 0
     completed: bool = False  # a schedule that leads to an end has come to it
