@@ -31,16 +31,28 @@ def check_X(estimator, X, *, reset):
         )
     refuse_masked("X", X)
     with naming("X"):
-        return validate_data(estimator, X, reset=reset, **_FORMS)
+        return _canonical(validate_data(estimator, X, reset=reset, **_FORMS))
 
 
 def convert_X(X):
     """X in the form that `check_X` gives, without looking at its entries again."""
     if issparse(X):
-        X = X.tocsr()
+        X = _canonical(X.tocsr())
     elif not isinstance(X, np.ndarray):
         X = np.asarray(X)
     return X if X.dtype in _FORMS["dtype"] else X.astype(np.float64)
+
+
+def _canonical(X):
+    """X with its stored entries in order, each once; an array as it is.
+
+    Of a CSR matrix that has them otherwise a copy: scipy would put the caller's in
+    order, and what is not linear in the entries must not see one in parts.
+    """
+    if issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
 
 
 def is_memory_mapped(X):
@@ -237,7 +249,7 @@ def scale_of_stored(X, s):
 
     Of a CSR matrix, rows weighted by s.
     """
-    largest = np.abs(X).max(axis=0).toarray().ravel().astype(np.float64)
+    largest = abs(X).max(axis=0).toarray().ravel().astype(np.float64)
     unit = np.where(largest > 0, largest, 1.0)
     U = csr_matrix((X.data / unit[X.indices], X.indices, X.indptr), shape=X.shape)
     squares = U.multiply(U).T @ s
@@ -248,9 +260,9 @@ def scale_of_stored(X, s):
 def rescaled(X, centre, factor, dtype, *, ones):
     """(X - centre) * factor, with a last column of ones if asked for; new arrays.
 
-    A CSR matrix is not centred.
+    A CSR matrix whose centre is not zero becomes an array.
     """
-    if issparse(X):
+    if issparse(X) and not centre.any():
         data = (X.data * factor[X.indices]).astype(dtype)
         scaled = csr_matrix((data, X.indices, X.indptr), shape=X.shape)
         if ones:
@@ -260,5 +272,6 @@ def rescaled(X, centre, factor, dtype, *, ones):
     out = np.ones((X.shape[0], X.shape[1] + ones), dtype)
     for start in range(0, X.shape[0], _CHUNK):
         part = slice(start, start + _CHUNK)
-        out[part, : X.shape[1]] = (X[part] - centre) * factor
+        rows = X[part].toarray() if issparse(X) else X[part]
+        out[part, : X.shape[1]] = (rows - centre) * factor
     return out

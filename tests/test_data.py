@@ -1,14 +1,17 @@
 """What X becomes: float rows, dense or CSR, as they were in memory where possible."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from sksoftmax._data import check_X, take_rows
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._data import check_X, convert_X, take_rows
 
 SPARSE_FORMS = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]
 
@@ -59,6 +62,41 @@ def test_csr_floats_are_not_copied(estimator, X, kind, index, dtype):
     assert type(checked) is kind
     assert checked.dtype == dtype
     assert np.shares_memory(checked.data, X.data)
+
+
+def untidy(X):
+    """CSR with entries out of order, and the last one in two halves."""
+    tidy = sparse.csr_array(X)
+    order = np.concatenate([np.arange(a, b)[::-1] for a, b in pairwise(tidy.indptr)])
+    data, indices, indptr = tidy.data[order], tidy.indices[order], tidy.indptr.copy()
+    data[-1] /= 2
+    data, indices = np.append(data, data[-1]), np.append(indices, indices[-1])
+    indptr[-1] += 1
+    for array in (data, indices, indptr):
+        array.flags.writeable = False
+    return sparse.csr_array((data, indices, indptr), shape=X.shape)
+
+
+def test_entries_out_of_order_or_in_parts_are_put_right_in_a_copy(estimator, X):
+    given = untidy(X)
+    data, indices = given.data.copy(), given.indices.copy()
+    for checked in (check_X(estimator, given, reset=True), convert_X(given)):
+        assert checked.has_canonical_format
+        assert_array_equal(checked.toarray(), X)
+        assert_array_equal(given.data, data)
+        assert_array_equal(given.indices, indices)
+
+
+@pytest.mark.parametrize("sizes", [(), (4,)], ids=str)
+def test_a_fit_does_not_tidy_up_what_it_was_given(rng, sizes):
+    X = rng.standard_normal((40, 4)) * (rng.random((40, 4)) < 0.5)
+    y = np.arange(40) % 3
+    given = untidy(X)
+    data = given.data.copy()
+    model = SoftmaxRegressionClassifier(sizes, alpha=0.1, random_state=0, max_iter=5)
+    loss = model.fit(given, y).loss_
+    assert_array_equal(given.data, data)
+    assert_allclose(loss, model.fit(sparse.csr_array(X), y).loss_, rtol=1e-6)
 
 
 @pytest.mark.parametrize("form", SPARSE_FORMS)
