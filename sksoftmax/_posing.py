@@ -126,7 +126,8 @@ def inputs_of(settings, training, start, is_part=False):
     if not hidden_sizes(settings):
         return identity(training.n_features)
     if start.state and "inputs" in start.state:
-        return Inputs(*start.state["inputs"])
+        inputs = Inputs(*start.state["inputs"])
+        return inputs if settings.fit_intercept else inputs.uncentred()
     return standardise(
         training.moments(),
         training.dtype,

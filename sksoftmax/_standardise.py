@@ -32,9 +32,13 @@ class Inputs(NamedTuple):
         """(X - centre) * factor, a new array or CSR; a column of ones on request.
 
         The arithmetic is in double precision: offsets cancel before anything is rounded
-        to single.
+        to single. CSR, where the centre of another X is not zero, becomes an array.
         """
         return rescaled(X, self.centre, self.factor, dtype, ones=ones)
+
+    def uncentred(self):
+        """The same factors about zero: without intercepts nothing can be shifted."""
+        return self._replace(centre=np.zeros_like(self.centre))
 
     def fold(self, layers):
         """Layers on X from layers on what `apply` returns."""

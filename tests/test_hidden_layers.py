@@ -110,6 +110,36 @@ def test_partial_fit_learns_row_by_row_where_the_first_has_no_spread(wine):
     assert model.score(X, y) > 0.9
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_validation_data_may_be_sparse_where_the_training_data_are_dense(wine, solver):
+    X, y = wine
+    model = network(solver=solver, max_iter=5)
+    dense = clone(model).fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    model.fit(X[::2], y[::2], X_val=csr_array(X[1::2]), y_val=y[1::2])
+    assert_allclose(model.validation_loss_curve_, dense.validation_loss_curve_)
+
+
+@pytest.mark.parametrize("in_batches", [False, True])
+def test_a_training_on_dense_rows_goes_on_with_sparse_ones(wine, in_batches):
+    X, y = wine
+    sparse = csr_array(X)
+    settings = {"warm_start": True, "max_iter": 5, "shuffle": False}
+    one, other = (network(**settings).fit(X, y) for _ in range(2))
+    one.fit(X, y).partial_fit(X, y)
+    other.fit([(sparse, y)]) if in_batches else other.fit(sparse, y)
+    other.partial_fit(sparse, y)
+    assert_allclose(other.loss_curve_, one.loss_curve_, rtol=1e-6)
+
+
+def test_a_training_that_goes_on_without_intercepts_has_none(wine):
+    model = network(warm_start=True).fit(*wine).set_params(fit_intercept=False)
+    model.fit(*wine)
+    assert not any(b.any() for b in model.intercepts_)
+    log_P = model.predict_log_proba(wine[0])
+    loss = -log_P[np.arange(log_P.shape[0]), wine[1]].mean()
+    assert abs(loss - model.loss_) < 0.05  # the mean over the last epoch, and after it
+
+
 # Early stopping
 
 

@@ -100,6 +100,12 @@ def test_folded_layers_do_on_x_what_layers_did_on_inputs(rng, X, s, store):
     assert_allclose(again_b, b, atol=1e-6)
 
 
+def test_sparse_rows_are_centred_as_dense_rows_are_where_those_were_first(X, s):
+    inputs = inputs_for(X, s, centred=True)
+    U = inputs.apply(csr_array(X), np.float64, ones=True)
+    assert_array_equal(U, inputs.apply(X, np.float64, ones=True))
+
+
 def test_silenced_features_get_no_weights(rng):
     inputs = Inputs(np.array([3.0, 0.0]), np.array([0.0, 2.0]))
     ((W, b),) = inputs.fold([(np.ones((2, 3)), np.zeros(3))])
