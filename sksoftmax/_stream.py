@@ -67,8 +67,13 @@ class Recipe(NamedTuple):
         """The classes that the objective sees."""
         return self.classes if self.present is None else self.classes[self.present]
 
+    def counts(self, counts):
+        """Rows of each class, before the recipe, as they are after it."""
+        counted = self.factors if self.factors is None else self.factors > 0
+        return self._replace(factors=counted).totals(counts)
+
     def totals(self, totals):
-        """Sums over rows by class, before the recipe, as they are after it."""
+        """Weights of each class, before the recipe, as they are after it."""
         if self.factors is not None:
             totals = totals * self.factors
         share = self.label_smoothing
@@ -172,7 +177,7 @@ class Surveyed:
     @property
     def kept_layout(self):
         """The layout of what the objective sees."""
-        return self.layout._replace(counts=self.recipe.totals(self.counts))
+        return self.layout._replace(counts=self.recipe.counts(self.counts))
 
     def with_weight(self):
         """The rows with weight; others are left out where they are read."""

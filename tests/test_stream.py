@@ -205,6 +205,17 @@ def test_large_data_begin_with_a_sample(rng, exact):
     assert len(reads) <= model.n_passes_ < len(reads) + 10
 
 
+@pytest.mark.parametrize("factor", [1e-4, 1e-2, 1e2, 1e5])
+def test_the_sample_does_not_depend_on_the_unit_of_class_weights(rng, exact, factor):
+    X = rng.normal(size=(30_000, 3))
+    y = (X @ rng.normal(size=(3, 3)) + rng.gumbel(size=(30_000, 3))).argmax(axis=1)
+    batches = batches_of(5000, X, y)
+    expected = exact().fit(batches)
+    model = exact(class_weight=dict.fromkeys(range(3), factor)).fit(batches)
+    assert_same_model(model, expected)
+    assert_allclose(model.n_passes_, expected.n_passes_, rtol=0.1)
+
+
 # Time and memory
 
 
