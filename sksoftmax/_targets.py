@@ -340,13 +340,17 @@ def hold_out(targets, fraction, rng):
 
     Rows are taken at equal distances from an order by class, within classes by weight,
     and random among equals: each class gives its share to within one row, of heavy and
-    light rows alike. The heaviest row of each class always stays.
+    light rows alike. The heaviest row of each class always stays, also of a class that
+    is the likeliest of no row.
     """
     order = rng.permutation(targets.s.size)
     codes = targets.Y.argmax(axis=1)
     order = order[np.lexsort((-targets.s[order], codes[order]))]
     codes = codes[order]
     spare = order[np.r_[False, codes[1:] == codes[:-1]]]
+    unlikely = np.bincount(codes, minlength=targets.classes.size) == 0
+    mass = targets.s[:, None] * targets.Y[:, unlikely & targets.present]
+    spare = spare[~np.isin(spare, mass.argmax(axis=0))]
     n_held = max(1, round(fraction * order.size))
     if spare.size < n_held:
         raise ValueError(

@@ -351,6 +351,16 @@ def test_a_row_of_every_class_stays(rng):
         assert set(codes[~held]) == {0, 1, 2}
 
 
+def test_a_row_of_a_class_that_is_nowhere_the_likeliest_stays(rng):
+    Y = np.eye(4)[rng.integers(3, size=30)]
+    Y[7] = [0.6, 0.0, 0.0, 0.4]
+    targets = Targets(np.arange(4), Y, np.ones(30))
+    for _ in range(50):
+        held = hold_out(targets, 0.5, rng)
+        assert held.sum() == 15
+        assert not held[7]
+
+
 def test_soft_rows_are_spread_by_their_largest_class(rng, soft):
     codes = soft.Y.argmax(axis=1)
     held = hold_out(soft, 0.5, rng)
