@@ -129,3 +129,16 @@ def test_a_model_without_numbers_has_a_step_of_zero():
     free = np.ones(2, dtype=bool)
     step = model.solve(free, np.ones(2), penalty, np.ones(2), 1e-9)
     assert_array_equal(step, 0.0)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_large_tables_without_intercepts_may_have_no_weights_at_all(rng, grouped):
+    """The sample that a fit begins with has nothing to do then."""
+    X = rng.normal(size=(10_000, 3))
+    y = (X + rng.gumbel(size=(10_000, 3))).argmax(axis=1)
+    model = SoftmaxRegressionClassifier(
+        alpha=10.0, l1_ratio=1.0, grouped=grouped, fit_intercept=False
+    )
+    model.fit(X, y)
+    assert not model.coef_.any()
+    assert_allclose(model.loss_, np.log(3))

@@ -114,6 +114,8 @@ def _descend(part, w, goal, iterations, report):
     number, share = iterations.start, _MOST
     for number in range(iterations.start + 1, iterations.stop + 1):
         entries = _active_entries(part, now.w, now.grad)
+        if not entries.size:  # no weight wants to leave zero, and there are no others
+            return now.w, number - 1
         model = part.model(now.hessian, entries)
         direction, promise = minimise_model(
             model, part.penalty, model.enter(now.grad), now.w[entries], share
