@@ -62,11 +62,12 @@ class Objective:
 
         A total loss under log 2 times the smallest weight gives every row's own class a
         probability over 1/2. Then scaling w up lowers F for ever, and a
-        hundred-thousandth of F_null is as far as it makes sense to follow.
+        hundred-thousandth of F_null is as far as it makes sense to follow. Not where a
+        row has several classes, whose shares it would leave.
         """
         if self.penalty.strength.any() or value > 1e-5 * null_value:
             return False
-        smallest = min(self.blocks.collect(_block_smallest_weight, reads_X=False))
+        smallest = min(self.blocks.collect(_block_smallest_hard, reads_X=False))
         return self.network.is_linear and value * self.total_weight < 0.69 * smallest
 
     def separates(self, d):
@@ -246,7 +247,10 @@ def _line_value_and_slope(block, line, t):
     return value, float(np.vdot(grad.T, dZ.T))
 
 
-def _block_smallest_weight(block):
+def _block_smallest_hard(block):
+    """The smallest weight of a row; zero if one has several classes."""
+    if (np.count_nonzero(block.sY, axis=1) > 1).any():
+        return 0.0
     return float(block.s.min(initial=np.inf))
 
 
@@ -255,11 +259,20 @@ def _block_leads(block, network, d):
     Z = network.logits(block.X, network.unpack(d))
     if Z.shape[1] == 1:
         Z = np.hstack([np.zeros_like(Z), Z])
-    own = block.sY.argmax(axis=1)
-    rows = np.arange(own.size)
-    lead = Z[rows, own]
-    Z[rows, own] = -np.inf
-    lead = lead - Z.max(axis=1)
-    least = np.full(Z.shape[1], np.inf)
-    np.minimum.at(least, own, lead)
+    own = block.sY > 0.0
+    _, lead = gains(Z, own)
+    least = np.where(own, lead[:, None], np.inf).min(axis=0, initial=np.inf)
     return float(np.abs(lead).max(initial=0.0)), least
+
+
+def gains(Z, own):
+    """What rows with these logits gain, own being the mask of their classes.
+
+    Returns the least logit of a row's own classes, and its lead over all others; a row
+    of several has to keep them level, so that their spread is a loss.
+    """
+    lowest = np.where(own, Z, np.inf).min(axis=1)
+    lead = lowest - np.where(own, -np.inf, Z).max(axis=1)
+    spread = np.where(own, Z, -np.inf).max(axis=1) - lowest
+    several = np.count_nonzero(own, axis=1) > 1
+    return lowest, np.where(several, np.minimum(lead, -spread), lead)

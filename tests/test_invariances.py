@@ -221,6 +221,16 @@ def test_label_smoothing_acts_as_smoothed_soft_labels(problem, sizes):
     assert_same_model(model.fit(X, y), expected)
 
 
+@pytest.mark.parametrize("share", [1e-8, 1e-6, 1e-3, 0.1])
+def test_smoothed_labels_that_features_separate_have_a_finite_optimum(share):
+    """Probabilities are the shares there: slopes of log((2 - share) / share) / 2."""
+    model = SoftmaxRegressionClassifier(alpha=0, label_smoothing=share, tol=0)
+    model.fit([[-1.0], [1.0]], [0, 1])  # a SeparationWarning would be an error
+    assert model.converged_
+    slope = np.log((2.0 - share) / share) / 2.0
+    assert_allclose(model.coef_, [[-slope], [slope]], rtol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def trained_by_batch_size():
     """Objective and squared norm, at three batch sizes, of nets trained to the end."""

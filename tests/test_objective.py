@@ -340,6 +340,36 @@ def test_leads_are_compared_with_the_largest_of_all_blocks(one):
     )
 
 
+def test_a_row_of_several_classes_keeps_them_level_and_the_others_behind():
+    """Along d the classes 0 and 1 gain on 2 alike; along e they part."""
+    X = np.array([[1.0, 1.0], [1.0, 2.0], [-1.0, 1.0]])
+    network = Network((2, 3), ACTIVATIONS["tanh"], False)
+    d = np.array([[1.0, 1.0, -1.0], [0.0, 0.0, 0.0]]).ravel()
+    e = np.array([[1.0, 1.0, -1.0], [0.5, -0.5, 0.0]]).ravel()
+
+    def separates(first_row, direction):
+        Y = np.array([first_row, [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+        blocks = Blocks(X, Y, np.ones(3), Threads())
+        no_penalty = L2Penalty(np.zeros(network.n_params))
+        return Objective(network, blocks, no_penalty, 3.0).separates(direction)
+
+    assert_array_equal(separates([0.9, 0.1, 0.0], d), [False, False, True])
+    assert_array_equal(separates([0.9, 0.1, 0.0], e), [False] * 3)
+    assert_array_equal(separates([1.0, 0.0, 0.0], e), [True, True, True])
+    assert_array_equal(separates([0.5, 0.2, 0.3], d), [False] * 3)
+
+
+def test_a_row_of_several_classes_proves_no_separation():
+    X = np.array([[-1.0], [1.0]])
+    Y = np.array([[1.0 - 1e-9, 1e-9], [0.0, 1.0]])
+    network = Network((1, 2), ACTIVATIONS["tanh"], True)
+    no_penalty = L2Penalty(np.zeros(network.n_params))
+    objective = Objective(network, Blocks(X, Y, np.ones(2), Threads()), no_penalty, 2.0)
+    value, separated = told_apart(objective, 8.0)
+    assert value < 1e-5 * np.log(2.0)
+    assert separated is False
+
+
 # Samples of the rows
 
 

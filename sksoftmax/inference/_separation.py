@@ -13,7 +13,7 @@ from scipy.linalg import eigh
 
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._network import Network
-from sksoftmax._objective import Objective
+from sksoftmax._objective import Objective, gains
 from sksoftmax._penalty import L2Penalty
 from sksoftmax.inference._likelihood import logits
 
@@ -103,12 +103,7 @@ def _block_gains(block, design, step):
     """
     Z = logits(design.rows(block.X), step)
     own = block.sY > 0
-    lowest = np.where(own, Z, np.inf).min(axis=1)
-    gain = lowest - np.where(own, -np.inf, Z).max(axis=1)
-    # A soft row with weight on several classes has to keep them level.
-    several = own.sum(axis=1) > 1
-    highest = np.where(own, Z, -np.inf).max(axis=1)
-    gain[several] = np.minimum(gain, lowest - highest)[several]
+    lowest, gain = gains(Z, own)
     on_one = lowest - np.where(own, np.inf, Z).min(axis=1)
     on_all, on_one = (
         np.where(own, g[:, None], -np.inf).max(axis=0) for g in (gain, on_one)
