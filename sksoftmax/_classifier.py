@@ -113,7 +113,7 @@ default="relu"
         duality gap, which is a bound at any size. A mini-batch solver has
         converged when the last `n_iter_no_change` epochs improved on those before by at
         most tol * F_null, or when a "cosine" schedule has come to its end. "auto" is
-        1e-8 without hidden layers and 1e-4 with them.
+        1e-4 with hidden layers or mini-batches and 1e-8 without.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch; "auto" is a 200th of all rows, at least 32 and at most
         200.
@@ -371,7 +371,7 @@ default="cosine"
         )
         start = Start(seed=check_random_state(self.random_state).randint(2**31 - 1))
         if self.warm_start and hasattr(self, "coefs_"):
-            self._check_continues(checked, classes)
+            self._check_continues(checked, classes, "warm_start")
             start = self._current(start.seed)
         monitor = self._monitor(checked, classes, (X, y, sample_weight))
         start = start._replace(monitor=monitor)
@@ -399,8 +399,9 @@ default="cosine"
     ) -> Self:
         """Train for one more epoch, on these samples.
 
-        Continues where the last `partial_fit` (or `fit`) stopped, optimizer and all.
-        With solver="auto" it trains by "adam", without hidden layers too.
+        Continues where the last `partial_fit` or `fit` stopped: with its optimizer too,
+        unless that was a `fit` without `warm_start`. With solver="auto" it trains by
+        "adam", without hidden layers too.
 
         Parameters
         ----------
@@ -434,7 +435,7 @@ default="cosine"
         classes = training.targets.classes
         start = Start(seed=check_random_state(self.random_state).randint(2**31 - 1))
         if not first:
-            self._check_continues(checked, classes)
+            self._check_continues(checked, classes, "partial_fit")
             start = self._current(start.seed)
         fitted = fit_epoch(checked, training, start)
         after = copy.copy(self)
@@ -474,22 +475,22 @@ default="cosine"
         layers = list(zip(self.coefs_, self.intercepts_, strict=True))
         return Start(layers, self._state, seed)
 
-    def _check_continues(self, checked, classes):
+    def _check_continues(self, checked, classes, by):
         """Whether layers of before suit the data and parameters of now."""
         if checked.n_features_in_ != self.n_features_in_:
             raise ValueError(
-                f"X has {checked.n_features_in_} features, but warm_start continues a"
-                f" fit on {self.n_features_in_} features."
+                f"X has {checked.n_features_in_} features, but {by} continues a fit on"
+                f" {self.n_features_in_} features."
             )
         if not np.array_equal(classes, self.classes_):
             raise ValueError(
-                f"y has the classes {classes!r}, but warm_start continues a fit on"
+                f"y has the classes {classes!r}, but {by} continues a fit on"
                 f" {self.classes_!r}."
             )
         sizes = tuple(W.shape[1] for W in self.coefs_[:-1])
         if hidden_sizes(self) != sizes:
             raise ValueError(
-                f"hidden_layer_sizes is {self.hidden_layer_sizes!r}, but warm_start"
+                f"hidden_layer_sizes is {self.hidden_layer_sizes!r}, but {by}"
                 f" continues a fit with {sizes}."
             )
 

@@ -31,7 +31,7 @@ from sksoftmax._parameters import Interval, plain_number, with_plain_numbers
 from sksoftmax._path import alpha_grid
 from sksoftmax._prediction import FittedNetworkMixin
 from sksoftmax._sample import check_rows
-from sksoftmax._targets import check_weights, encode, is_soft
+from sksoftmax._targets import check_weights, encode, hard_labels, is_soft
 
 # Over the six decades of an L2 grid, each alpha is half of the one before.
 _N_ALPHAS = 20
@@ -70,7 +70,8 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         Whether there are intercepts.
     class_weight : dict or "balanced", default=None
         Factors on the weights of the rows in a fit, by class. They have no part in the
-        scores. "balanced" is of the rows that are fitted.
+        scores, but that cv="alo" leaves out no row whose factor is zero. "balanced" is
+        of the rows that are fitted.
     label_smoothing : float, default=0.0
         Share, in [0, 1), by which targets move towards the uniform distribution in a
         fit. It has no part in the scores.
@@ -86,7 +87,8 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         What is maximised: the name of a scorer or a scorer of scikit-learn, and for
         cv="alo" either "neg_log_loss" or "accuracy". None stands for "accuracy". With
         soft labels "neg_log_loss" is minus the mean cross-entropy; any scorer but these
-        two gets the likeliest class of each row.
+        two gets the likeliest class of each row. A scorer sees X as an array or a CSR
+        matrix, without names.
     max_iter : int or "auto", default="auto"
         Iterations of each fit at most; "auto" stands for 200.
     tol : float or "auto", default="auto"
@@ -332,13 +334,13 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
             score_params["sample_weight"] = check_weights(sample_weight, n_samples)
         if _routing_enabled():
             score_params = process_routing(self, "score", **score_params).scorer.score
-        if not is_soft(y):
-            return self._scorer()(self, X, y, **score_params)
-        targets = encode(y, self.classes_)
         scoring = Scoring.by(self._scorer(), score_params)
-        if scoring.of_rows is None:
-            return self._scorer()(self, X, targets.labels, **score_params)
-        return scoring.mean(self._logits(X), targets.Y)
+        # Labels of no class are wrong; whether that is an error, the scorer knows.
+        known = is_soft(y) or np.isin(y, self.classes_).all()
+        if scoring.of_rows is None or not known:
+            y = hard_labels(y, self.classes_)
+            return self._scorer()(self, X, y, **score_params)
+        return scoring.mean(self._logits(X), encode(y, self.classes_).Y)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Who gets which metadata: `fit` the weights, the splitter, the scorer.
@@ -350,8 +352,10 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         if not self._leaves_one_out:
+            # Pairs of row numbers ask for nothing, and may be there to be read once.
+            splitter = self.cv if hasattr(self.cv, "split") else check_cv()
             router.add(
-                splitter=check_cv(self.cv),
+                splitter=splitter,
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
         return router.add(

@@ -75,6 +75,12 @@ def is_dask_frame(X):
     return not hasattr(X, "chunks")
 
 
+def float_dtype(X):
+    """The dtype that a dask collection has where it is checked, block by block."""
+    dtypes = X.dtypes if is_dask_frame(X) else [X.dtype]
+    return np.dtype(np.float32 if all(d == np.float32 for d in dtypes) else np.float64)
+
+
 def n_rows(X):
     """Number of rows of an array, a matrix or a data frame."""
     return X.shape[0]

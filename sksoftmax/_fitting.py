@@ -209,8 +209,6 @@ def _run_full_batch(settings, training, validation, start, *, threads):
         layers = [null_model(training)]
     if layers is None:
         w = network.initial(np.random.default_rng(start.seed))
-    elif network.is_linear and not is_sparse(settings):
-        w = pack_layers(network, [centre_classes(*layers[0])])  # solvers keep the gauge
     else:
         w = pack_layers(network, layers)
     blocks = training.blocks(threads)

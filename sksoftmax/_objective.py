@@ -90,6 +90,13 @@ class Objective:
         other.penalty = penalty
         return other
 
+    def centre(self, w):
+        """The w of the same probabilities that has the least penalty: in the gauge."""
+        if not self.network.is_linear or self.network.n_units[-1] == 1:
+            return w
+        W = w.reshape(-1, self.network.n_units[-1])
+        return (W - W.mean(axis=1, keepdims=True)).ravel()
+
     def preconditioner(self, earlier=None, *, weak=False):
         """A new preconditioner, that learns from an earlier one on fewer rows."""
         return self._make_preconditioner(self, earlier, weak)

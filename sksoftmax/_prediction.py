@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._dask_sample import in_memory, map_rows
-from sksoftmax._data import check_X, is_dask
+from sksoftmax._data import check_X, float_dtype, is_dask
 from sksoftmax._loss import log_softmax, softmax
 from sksoftmax._naming import naming
 from sksoftmax._network import Network, centre_classes
@@ -124,7 +124,8 @@ class FittedNetworkMixin:
             return of_logits(self._logits(X))
         check_is_fitted(self)
         W = self.coefs_[-1]
-        empty = of_logits(np.zeros((0, W.shape[1]), W.dtype))
+        dtype = np.result_type(float_dtype(X), W)
+        empty = of_logits(np.zeros((0, W.shape[1]), dtype))
         return map_rows(_answer_block, X, empty, self, of_logits)
 
     def _likeliest(self, Z):
@@ -135,7 +136,16 @@ class FittedNetworkMixin:
         X = check_X(self, X, reset=False)
         layers = list(zip(self.coefs_, self.intercepts_, strict=True))
         n_units = (layers[0][0].shape[0], *(W.shape[1] for W, _ in layers))
-        return Network(n_units, ACTIVATIONS[self._activation], True).logits(X, layers)
+        network = Network(n_units, ACTIVATIONS[self._activation], True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = network.logits(X, layers)
+        finite = np.isfinite(Z.max(axis=1))
+        if not finite.all():
+            raise ValueError(
+                f"X is too large in row {finite.argmin()} for the coefficients: the"
+                " logits are not finite."
+            )
+        return Z
 
     @property
     def coef_(self):

@@ -304,6 +304,11 @@ def _open(batches):
                 f"batch {number}: a batch must be (X, y) or (X, y, sample_weight), got"
                 f" {type(batch).__name__!r}."
             )
+        if not hasattr(batch[0], "shape"):
+            raise TypeError(
+                f"batch {number}: X must be an array, a sparse matrix or a data frame,"
+                f" got {type(batch[0]).__name__!r}."
+            )
         yield (*batch, None)[:3]
 
 

@@ -14,7 +14,14 @@ from sksoftmax._data import (
     weighted_sums,
 )
 from sksoftmax._stream_blocks import Layout
-from sksoftmax._targets import Tally, check_weights, class_factors, encode, is_soft
+from sksoftmax._targets import (
+    Tally,
+    check_sum,
+    check_weights,
+    class_factors,
+    encode,
+    is_soft,
+)
 
 
 class Findings(NamedTuple):
@@ -163,14 +170,21 @@ class Survey:
         tally = Tally(self.classes, self._by_class("mass"))
         if not tally.mass.any():
             raise ValueError("sample_weight must not be zero for all samples.")
+        check_sum(tally.mass, "sample_weight")
         return tally
 
     def factors(self, class_weight):
         """Factors of `class_weight`, shape (n_classes,), or None."""
         tally = self.tally()
         factors = class_factors(tally, class_weight)
-        if factors is not None and not (factors * tally.mass).any():
-            raise ValueError("class_weight leaves no sample with a positive weight.")
+        if factors is not None:
+            with np.errstate(over="ignore"):
+                mass = factors * tally.mass
+            if not mass.any():
+                raise ValueError(
+                    "class_weight leaves no sample with a positive weight."
+                )
+            check_sum(mass, "sample_weight times class_weight")
         return factors
 
     def layout(self, is_lazy=False):

@@ -140,7 +140,10 @@ def encode(y, classes=None, *, name="y"):
 def check_classes(classes):
     """Announced classes, sorted, each once."""
     with naming("classes"):
-        return np.unique(classes)
+        found = np.unique(classes)
+        if (found != found).any():  # only missing values differ from themselves
+            raise ValueError(f"classes must all be there, got {classes!r}.")
+        return found
 
 
 def encode_again(y, classes):
@@ -266,7 +269,7 @@ def check_weights(sample_weight, n_samples, *, name="sample_weight", is_part=Fal
         raise ValueError(f"{name} must be >= 0, got {s.min()}.")
     if not (is_part or s.any()):
         raise ValueError(f"{name} must not be zero for all samples.")
-    _check_sum(s, name)
+    check_sum(s, name)
     return s
 
 
@@ -274,7 +277,8 @@ def check_weights(sample_weight, n_samples, *, name="sample_weight", is_part=Fal
 _LARGEST_WEIGHT = 1e200
 
 
-def _check_sum(s, name):
+def check_sum(s, name):
+    """Refuse weights that are so large together that products would overflow."""
     with np.errstate(over="ignore"):
         total = s.sum()
     if not total < _LARGEST_WEIGHT:
@@ -320,7 +324,7 @@ def weigh(targets, factors, *, is_part=False):
         Y = targets.Y * factors
         sums = Y.sum(axis=1)
         s = targets.s * sums
-    _check_sum(s, "sample_weight times class_weight")
+    check_sum(s, "sample_weight times class_weight")
     if not (is_part or s.any()):
         raise ValueError("class_weight leaves no sample with a positive weight.")
     Y = np.divide(Y, sums[:, None], out=targets.Y.copy(), where=sums[:, None] > 0)

@@ -419,6 +419,15 @@ def test_a_warm_start_with_other_layers_is_refused():
     assert_refused(
         model, lambda model: model.fit(X, y), "hidden_layer_sizes", "(5,)", "(4,)"
     )
+    assert_refused(model, lambda model: model.partial_fit(X, y), "partial_fit", "(4,)")
+
+
+def test_announced_classes_must_all_be_there():
+    classes = [0.0, 1.0, 2.0, np.nan]
+    model = SoftmaxRegressionClassifier(solver="adam")
+    for fit in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="classes must all be there"):
+            fit(X, y, classes=classes)
 
 
 VALID = {"X_val": X, "y_val": y}

@@ -469,3 +469,18 @@ def test_a_warm_start_that_is_certain_and_wrong_is_no_worse_than_a_cold_one(
     warm.intercepts_[0][:] = [10.0 * unit, 0.0, 0.0]
     warm.fit(X, y)  # a warning would be an error
     assert_allclose(warm.loss_, cold.loss_, rtol=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("sizes", [(), (3,)], ids=str)
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+)
+def test_rows_too_large_for_finite_logits_are_named(rng, sizes, method):
+    X, y = 1e-3 * rng.standard_normal((40, 5)), np.arange(40) % 3
+    settings = {"activation": "identity", "solver": "lbfgs", "alpha": 1e-9}
+    model = SoftmaxRegressionClassifier(sizes, random_state=0, **settings)
+    model.fit(X, y)
+    X[7] = 1e308 * np.sign(X[7])
+    with pytest.raises(ValueError, match="X is too large in row 7"):
+        getattr(model, method)(X)

@@ -434,3 +434,20 @@ def test_a_cv_that_gives_no_row_numbers_is_named(cv):
     X, y = load_iris(return_X_y=True)
     with pytest.raises((ValueError, TypeError), match=r"\bcv\b"):
         SoftmaxRegressionClassifierCV(cv=cv).fit(X, y)
+
+
+def test_pairs_that_can_be_read_once_are_read_once(wine):
+    folds = list(StratifiedKFold(3).split(*wine))
+    expected = SoftmaxRegressionClassifierCV(alphas=3, cv=folds).fit(*wine)
+    with config_context(enable_metadata_routing=True):
+        model = SoftmaxRegressionClassifierCV(alphas=3, cv=(pair for pair in folds))
+        assert_array_equal(model.fit(*wine).scores_, expected.scores_)
+
+
+def test_rows_to_be_scored_may_lack_classes(wine):
+    X, y = wine
+    model = SoftmaxRegressionClassifierCV(alphas=3).fit(X, y)
+    expected = model.predict_log_proba(X[:59])[:, 0].mean()
+    assert_allclose(model.score(X[:59], y[:59]), expected)
+    model.set_params(scoring="accuracy")
+    assert model.score(X[:2], [y[0], 17]) == 0.5  # of no class, so wrong

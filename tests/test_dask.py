@@ -303,6 +303,15 @@ def test_score_on_dask_arrays_is_that_on_arrays(data):
     assert_allclose(model.score(dX, soft), model.score(X, soft), rtol=1e-14)
 
 
+@pytest.mark.parametrize("fitted", [np.float32, np.float64])
+@pytest.mark.parametrize("asked", [np.float32, np.float64, np.int64])
+def test_lazy_predictions_know_their_dtype(data, fitted, asked):
+    X, y = data[:2]
+    model = SoftmaxRegressionClassifier().fit(X.astype(fitted), y)
+    P = model.predict_proba(da.from_array(X.astype(asked), chunks=(50, -1)))
+    assert P.dtype == P.compute().dtype
+
+
 def test_fits_and_predictions_do_not_pull_the_data_into_memory(data, monkeypatch):
     def refuse(self, *args, **kwargs):
         raise AssertionError("all of it was asked for")

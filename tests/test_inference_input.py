@@ -371,3 +371,18 @@ def test_fifty_thousand_parameters_are_refused_at_once():
     wide[:, :3] = X
     with pytest.raises(ValueError, match="here in 50002 free parameters"):
         summary(fit(wide, y, alpha=0.1), wide, y)
+
+
+def test_coefficients_that_single_precision_has_rounded_are_told_the_cure():
+    """The features' offset is large, and the intercepts' rounding with it."""
+    X32 = (X + 1e6).astype(np.float32)
+    with pytest.raises(ValueError, match="fit it on X in double precision"):
+        summary(fit(X32), X32, y)
+
+
+@pytest.mark.parametrize("name", ["intercept", "const"])
+def test_a_column_of_that_name_is_no_intercept(name):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": X[:, 0], name: 1.0})
+    test = summary(fit(frame, fit_intercept=False), frame, y).lr_test
+    assert test.df == 4

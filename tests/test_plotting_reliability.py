@@ -127,3 +127,11 @@ def test_probabilities_that_do_not_suit_the_labels_are_refused(predictions):
         ReliabilityDisplay.from_predictions(y[1:], P)
     with pytest.raises(ValueError, match=r"must be in \[0, 1\]"):
         ReliabilityDisplay.from_predictions(y, np.log(P))
+
+
+def test_labels_are_called_what_the_caller_calls_them():
+    P = [[0.5, 0.5]] * 3
+    with pytest.raises(ValueError, match="y_true contains NaN"):
+        ReliabilityDisplay.from_predictions([0, 1, np.nan], P)
+    with pytest.raises(ValueError, match="y_true and y_prob"):
+        ReliabilityDisplay.from_predictions([0, 1], P)

@@ -152,3 +152,15 @@ def test_a_memory_mapped_table_with_missing_values_or_labels(tmp_path):
     with pytest.raises(ValueError, match="Input X contains infinity"):
         model.fit(X, y)
     assert not hasattr(model, "coefs_")
+
+
+def test_rows_that_are_a_list_are_named(batches):
+    batches[1] = (batches[1][0].tolist(), batches[1][1])
+    fails(lambda: iter(batches), "batch 1: X must be an array.* 'list'", TypeError)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"class_weight": {0: 1e190}}], ids=str)
+def test_weights_that_are_too_large_together_only(batches, parameters):
+    weight = 1e9 if parameters else 4e198
+    weighted = [(X, y, np.full(8, weight)) for X, y in batches]
+    fails(weighted, "sample_weight .*must sum to less than 1e.200", **parameters)

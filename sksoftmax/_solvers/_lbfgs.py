@@ -24,7 +24,7 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
     Parameters
     ----------
     objective : Objective
-        Needs value_and_grad, value_grad_hessp and preconditioner.
+        Needs value_and_grad, value_grad_hessp, centre and preconditioner.
     w : ndarray of shape (n_params,)
         Start.
     tol : float
@@ -38,6 +38,7 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
     -------
     Result
     """
+    w = objective.centre(w)  # no step changes what all classes share
     precondition = objective.preconditioner()
     scale = precondition.unit_scale(objective.value_grad_hessp(w)[2])
     n_iter = 0

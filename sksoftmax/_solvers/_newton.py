@@ -33,7 +33,7 @@ def newton(objective, w, *, tol, null_value, max_iter, callback):
     Parameters
     ----------
     objective : Objective
-        Needs value, value_grad_hessp, along and preconditioner.
+        Needs value, value_grad_hessp, along, centre and preconditioner.
     w : ndarray of shape (n_params,)
         Start.
     tol : float
@@ -47,7 +47,7 @@ def newton(objective, w, *, tol, null_value, max_iter, callback):
     -------
     Result
     """
-    learned = _Learned()
+    w, learned = objective.centre(w), _Learned()  # no step changes what classes share
     for sample, goal in objective.thinned(w):
         w, learned = _prepare(sample, w, learned, goal, null_value)
     precondition = objective.preconditioner(learned.precondition)

@@ -188,8 +188,8 @@ def likelihood_ratio_test(restricted, full) -> HypothesisTest:
     Raises
     ------
     ValueError, TypeError
-        If one is no summary, a model is penalised, weights are importance weights, y or
-        weights differ, or the models cannot be nested.
+        If one is no summary, a model is penalised, weights are importance weights, the
+        numbers of observations of the classes differ, or the models cannot be nested.
 
     See Also
     --------

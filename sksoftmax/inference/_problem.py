@@ -262,11 +262,14 @@ def _check_optimum(model, factor, decrement):
             " again."
         )
     if factor is None or not decrement <= _OFF_OPTIMUM:
+        cure = "lower tol and fit again with solver='newton'"
+        if model.coefs_[0].dtype == np.float32:
+            cure = "fit it on X in double precision: coefs_ are rounded to single"
         raise ValueError(
             "These X, y and sample_weight are not the data that the model was fitted"
             " on, or it stopped short: the log-likelihood is not at its maximum (a"
             f" Newton step would add about {decrement:.2g} nats). Pass the data of the"
-            " fit; if they are, lower tol and fit again with solver='newton'."
+            f" fit; if they are, {cure}."
         )
 
 

@@ -55,6 +55,8 @@ class Summary(CoefficientTable):
         Where the covariance comes from.
     alpha : float
         Strength of the penalty.
+    fit_intercept : bool
+        Whether the model has intercepts.
     weighted : bool
         Whether rows differ in importance.
     n : float
@@ -76,6 +78,7 @@ class Summary(CoefficientTable):
     base: object
     cov_type: str
     alpha: float
+    fit_intercept: bool
     weighted: bool
     n: float
     df: float
@@ -102,7 +105,7 @@ class Summary(CoefficientTable):
     def lr_test(self):
         """Likelihood-ratio test of all features; p is nan with penalty or weights."""
         statistic = 2.0 * (self.loglik - self.loglik_null)
-        intercepts = self.estimates.gamma.shape[0] * ("intercept" in self.terms[-1:])
+        intercepts = self.estimates.gamma.shape[0] * self.fit_intercept
         df = self.estimates.gamma.size - intercepts
         if self.alpha > 0 or self.weighted:
             return HypothesisTest(statistic, df, np.nan, "Likelihood ratio")
@@ -272,6 +275,7 @@ def summary(
         base=base,
         cov_type=cov_type,
         alpha=problem.alpha,
+        fit_intercept=bool(model.fit_intercept),
         weighted=problem.weighted,
         n=problem.n,
         df=_degrees_of_freedom(problem),

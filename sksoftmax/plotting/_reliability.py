@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_consistent_length
 
+from sksoftmax._naming import naming
 from sksoftmax._targets import check_weights, encode
 from sksoftmax.plotting._axes import axes_for, check_class, import_pyplot, line_style
 
@@ -210,7 +211,7 @@ class ReliabilityDisplay:
         """
         import_pyplot(f"{cls.__name__}.from_predictions")
         _check_bins(n_bins, strategy)
-        targets = encode(y_true, _check_classes(classes))
+        targets = encode(y_true, _check_classes(classes), name="y_true")
         P = _check_probabilities(y_prob, targets)
         s = check_weights(sample_weight, P.shape[0])
         column = check_class(class_of_interest, targets.classes)
@@ -289,7 +290,8 @@ def _check_classes(classes):
 
 def _check_probabilities(y_prob, targets):
     P = check_array(y_prob, dtype=np.float64, input_name="y_prob")
-    check_consistent_length(targets.Y, P)
+    with naming("y_true and y_prob"):
+        check_consistent_length(targets.Y, P)
     if P.shape[1] != targets.classes.size:
         raise ValueError(
             f"y_prob must have one column for each class: it has {P.shape[1]}, and the"
