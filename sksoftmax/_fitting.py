@@ -3,6 +3,7 @@
 `settings` as in `_posing`, which makes the objective.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -128,7 +129,7 @@ def warn_unless_converged(estimator, fitted):
     if fitted.separated:
         category = SeparationWarning
         message = (
-            f"{name}: the features separate the classes {fitted.separated} from all"
+            f"{name}: the features separate the classes {fitted.separated} from"
             " others, so without a penalty their coefficients have no finite optimum;"
             " they were stopped on their way to infinity. Use alpha > 0."
         )
@@ -155,10 +156,17 @@ def warn_unless_converged(estimator, fitted):
 def _run_constant(settings, training, validation, start, solver):
     """One class alone: nothing to learn, and all parameters are zero at the minimum."""
     network = network_of(settings, training)
-    layers = layers_of(network, np.zeros(network.n_params))
+    w = np.zeros(network.n_params)
+    layers = layers_of(network, w)
     result = _solvers.Result(None, 0.0, 0.0, 0.0, 1)
-    history = History(None, settings.verbose)
-    history(1, None, 0.0)
+    with fit_threads() as threads:
+        watched = validation_of(network, validation, threads)
+        start = start.seen_through(partial(layers_of, network))
+        history = History(watched, settings.verbose, monitor=start.monitor)
+        try:
+            history(1, w, 0.0)
+        except _solvers.Stop:
+            result = replace(result, halted_by=_solvers.Stop)
     return Fitted(layers, result, history, solver, [], 0.0)
 
 
@@ -250,6 +258,8 @@ def solve(settings, objective, targets, w, history):
             raise
         result = _solvers.halted(history.w, history.loss_curve, KeyboardInterrupt)
     separated = targets.classes[_separated_classes(settings, objective, result)]
+    if separated.size:
+        result = replace(result, separated=True)
     layers = _layers_at(settings, network, targets.classes.size, result.w)
     n_passes = objective.blocks.n_passes - before
     return Fitted(layers, result, history, solver, separated.tolist(), n_passes)

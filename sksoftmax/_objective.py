@@ -75,14 +75,17 @@ class Objective:
 
         Along a direction in which no row's own logit falls behind another, F never
         rises: quasi-complete separation (Albert and Anderson 1984, Biometrika 71:1). A
-        class counts where all its rows gain on all others.
+        class counts where all its rows gain on all others. If there is none, those
+        count of which a row gains on one.
         """
-        leads = self.blocks.collect(_block_leads, self.network, d)
-        sizes, leads = zip(*leads, strict=True)
-        largest, lead = max(sizes), np.min(leads, axis=0)
-        if not (lead >= -1e-4 * largest).all():
-            return np.zeros(lead.size, dtype=bool)
-        return lead > 1e-2 * largest
+        found = self.blocks.collect(_block_gains, self.network, d)
+        least, most = zip(*found, strict=True)
+        least, most = np.min(least, axis=0), np.max(most, axis=0)
+        largest = most.max()
+        if not (largest > 0.0 and (least >= -1e-4 * largest).all()):
+            return np.zeros(least.size, dtype=bool)
+        ahead = least > 1e-2 * largest
+        return ahead if ahead.any() else most > 1e-2 * largest
 
     def with_penalty(self, penalty):
         """F with another penalty; what is known of the data is kept."""
@@ -261,25 +264,31 @@ def _block_smallest_hard(block):
     return float(block.s.min(initial=np.inf))
 
 
-def _block_leads(block, network, d):
-    """Largest lead along d, and per class the least lead of its rows over others."""
+def _block_gains(block, network, d):
+    """Per class, what its rows gain along d: the least on all others, the most on one.
+
+    Shapes (K,).
+    """
     Z = network.logits(block.X, network.unpack(d))
     if Z.shape[1] == 1:
         Z = np.hstack([np.zeros_like(Z), Z])
     own = block.sY > 0.0
-    _, lead = gains(Z, own)
-    least = np.where(own, lead[:, None], np.inf).min(axis=0, initial=np.inf)
-    return float(np.abs(lead).max(initial=0.0)), least
+    on_all, on_one = gains(Z, own)
+    return (
+        np.where(own, on_all[:, None], np.inf).min(axis=0, initial=np.inf),
+        np.where(own, on_one[:, None], -np.inf).max(axis=0, initial=-np.inf),
+    )
 
 
 def gains(Z, own):
-    """What rows with these logits gain, own being the mask of their classes.
+    """How far the own logits of rows are ahead of all others, and of one, (n_rows,).
 
-    Returns the least logit of a row's own classes, and its lead over all others; a row
-    of several has to keep them level, so that their spread is a loss.
+    own is the mask of a row's classes. A row of several has to keep them level, so that
+    their spread is a loss.
     """
     lowest = np.where(own, Z, np.inf).min(axis=1)
-    lead = lowest - np.where(own, -np.inf, Z).max(axis=1)
+    on_all = lowest - np.where(own, -np.inf, Z).max(axis=1)
+    on_one = lowest - np.where(own, np.inf, Z).min(axis=1)
     spread = np.where(own, Z, -np.inf).max(axis=1) - lowest
     several = np.count_nonzero(own, axis=1) > 1
-    return lowest, np.where(several, np.minimum(lead, -spread), lead)
+    return np.where(several, np.minimum(on_all, -spread), on_all), on_one

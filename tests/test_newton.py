@@ -217,7 +217,7 @@ def test_without_a_penalty_a_fit_converges_or_says_that_classes_are_separated(pr
         assert is_separated(problem)
     else:
         assert model.converged_
-    if model.converged_:
+        assert not is_separated(problem)
         assert_certified(problem, model)
 
 

@@ -359,6 +359,16 @@ def test_a_row_of_several_classes_keeps_them_level_and_the_others_behind():
     assert_array_equal(separates([0.5, 0.2, 0.3], d), [False] * 3)
 
 
+def test_where_rows_of_every_class_are_level_those_of_which_some_gain_count():
+    """Quasi-complete separation: the third row of each class stays on the boundary."""
+    x, own = [-1.0, -2.0, 0.0, 0.0, 1.0, 2.0], [0, 0, 0, 1, 1, 1]
+    d = np.array([-1.0, 1.0, 0.0, 0.0])
+    assert objective_on_a_line(x, own).separates(d).all()
+    assert not objective_on_a_line(x, own).separates(0.0 * d).any()
+    x[2] = 0.1
+    assert not objective_on_a_line(x, own).separates(d).any()
+
+
 def test_a_row_of_several_classes_proves_no_separation():
     X = np.array([[-1.0], [1.0]])
     Y = np.array([[1.0 - 1e-9, 1e-9], [0.0, 1.0]])

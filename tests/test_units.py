@@ -1,7 +1,7 @@
-"""Features in units far from one: timestamps in nanoseconds, identifiers, dollars.
+"""Features in units far from one, and such as separate classes, or all but do.
 
-The oracle is the same problem on the standardised feature, whose weight is penalised
-less by the square of the unit: F is the same function of the probabilities.
+The oracle of the units is the same problem on the standardised feature, whose weight is
+penalised less by the square of the unit: F is the same function of the probabilities.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.special import log_softmax
 from sklearn.datasets import load_iris
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.exceptions import SeparationWarning
 
 ALPHA = 1e-3
 
@@ -63,3 +64,26 @@ def test_a_warm_start_from_another_gauge_ends_at_the_same_minimum(rng, solver):
     warm.set_params(alpha=ALPHA).fit(X, y)
     assert_allclose(warm.loss_, cold.loss_, rtol=1e-7)
     assert_allclose(warm.coef_, cold.coef_, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_a_dummy_that_only_one_class_has_is_separation(rng, solver):
+    """Which has no finite coefficient, though most rows are not told apart."""
+    x, dummy = rng.standard_normal(200), np.arange(200) < 10
+    y = (x + rng.logistic(size=200) > 0) | dummy
+    model = SoftmaxRegressionClassifier(alpha=0, solver=solver, max_iter=1000)
+    with pytest.warns(SeparationWarning, match="no finite optimum"):
+        model.fit(np.column_stack([x, dummy]), y)
+    assert not model.converged_
+
+
+def test_the_certificate_holds_where_classes_are_all_but_separated():
+    """F falls as the sum of a fast and a slow exponential, which shows later."""
+    X = [[0.71, 0.73], [-1.4, -1.09], [0.31, -0.49], [0.23, -0.17], [1.06, 1.13]]
+    X = np.array([*X, [-1.83, 1.36], [-0.48, -1.13]])
+    y = [0, 1, 0, 0, 0, 1, 0]
+    for alpha in (6e-11, 1e-10):
+        model = SoftmaxRegressionClassifier(alpha=alpha).fit(X, y)
+        best = SoftmaxRegressionClassifier(alpha=alpha, tol=1e-14, max_iter=1000)
+        assert model.converged_
+        assert model.loss_ - best.fit(X, y).loss_ <= model.optimality_

@@ -121,9 +121,11 @@ def _iterate(
             shrinkage=gaps[-1] / gaps[-2] if len(gaps) > 1 and gaps[-2] else 0.0,
         )
         gaps.append(step.gap)
-        last = step.gap <= goal or n_iter == iterations[-1]
-        lower = _step_down(objective, now, step.direction, last)
         gap = step.gap
+        if len(gaps) > 1 and gap > _LINEAR * gaps[-2]:
+            gap *= _DOUBT
+        last = gap <= goal or n_iter == iterations[-1]
+        lower = _step_down(objective, now, step.direction, last)
         if lower is not None:
             gap = max(gap, now.value - lower.value)
             now = lower
@@ -139,6 +141,13 @@ def _iterate(
         if last or (lower is None and not precondition.distrust()):
             break
     return Result(now.w, now.value, gap, goal, n_iter, step=step.direction)
+
+
+# Newton's steps shrink the gap to its square, and where they leave more than this share
+# of it, classes are all but separated: F falls as exponentials do, some of which are
+# slower than the others and do not show in the slope. On 1,200 random tables with alpha
+# from 1e-12 to 10 the gap was up to 7 times its estimate there.
+_LINEAR, _DOUBT = 0.1, 10.0
 
 
 # Where a step leaves this share of the slope that it started with, and promised to

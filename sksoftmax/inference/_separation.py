@@ -103,12 +103,9 @@ def _block_gains(block, design, step):
     """
     Z = logits(design.rows(block.X), step)
     own = block.sY > 0
-    lowest, gain = gains(Z, own)
-    on_one = lowest - np.where(own, np.inf, Z).min(axis=1)
-    on_all, on_one = (
-        np.where(own, g[:, None], -np.inf).max(axis=0) for g in (gain, on_one)
-    )
-    return float(gain.min()), on_all, on_one
+    found = gains(Z, own)
+    on_all, on_one = (np.where(own, g[:, None], -np.inf).max(axis=0) for g in found)
+    return float(found[0].min()), on_all, on_one
 
 
 def _block_moves(block, design, step):
