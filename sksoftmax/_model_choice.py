@@ -46,14 +46,21 @@ class Scoring(NamedTuple):
 
     @classmethod
     def by(cls, scorer, params):
-        """By a scorer, which is recognised by what it calls itself.
+        """By a scorer, which is recognised by its function and what it calls itself.
 
         So it is also where it requests metadata.
         """
-        names = {repr(get_scorer(name)): name for name in _OF_ROWS}
-        name = names.get(repr(scorer))
-        known = name is not None and set(params) <= {"sample_weight"}
-        return cls(scorer, params, _OF_ROWS[name] if known else None)
+        of_rows = None
+        for name, function in _OF_ROWS.items():
+            known = get_scorer(name)
+            same = getattr(scorer, "_score_func", None) is known._score_func
+            if (
+                same
+                and repr(scorer) == repr(known)
+                and set(params) <= {"sample_weight"}
+            ):
+                of_rows = function
+        return cls(scorer, params, of_rows)
 
     def weights(self, n_rows):
         """Weights of the rows in a mean, shape (n_rows,)."""
@@ -243,7 +250,7 @@ def warn_of(estimator, outcomes):
         message = (
             f"{name}: in {len(separated)} of {len(outcomes)} fits, without a penalty,"
             f" the features separate classes ({separated[0].separated} in the first)"
-            " from all others, and their coefficients have no finite optimum. Use"
+            " from others, and their coefficients have no finite optimum. Use"
             " alphas > 0."
         )
     else:

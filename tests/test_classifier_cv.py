@@ -13,7 +13,7 @@ from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.exceptions import UnsetMetadataPassedError as UnsetMetadata
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
-from sklearn.metrics import get_scorer, log_loss
+from sklearn.metrics import get_scorer, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
@@ -451,3 +451,13 @@ def test_rows_to_be_scored_may_lack_classes(wine):
     assert_allclose(model.score(X[:59], y[:59]), expected)
     model.set_params(scoring="accuracy")
     assert model.score(X[:2], [y[0], 17]) == 0.5  # of no class, so wrong
+
+
+def test_a_scorer_of_the_same_name_is_called(wine):
+    def accuracy_score(y_true, y_pred):
+        return 0.25
+
+    model = SoftmaxRegressionClassifierCV(
+        alphas=2, cv=2, scoring=make_scorer(accuracy_score)
+    )
+    assert_array_equal(model.fit(*wine).scores_, np.full((1, 2, 2), 0.25))

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.base import clone
-from sklearn.datasets import load_digits, load_wine
+from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
@@ -251,9 +251,8 @@ def test_a_warm_start_after_a_divergence_does_not_go_on_with_its_velocity(wine):
     X = StandardScaler().fit_transform(wine[0])
     model = network((), solver="sgd", learning_rate_init=1e4, warm_start=True)
     model.fit(X, wine[1])
-    before = model.loss_
     model.set_params(learning_rate_init=1e-2, max_iter=20).fit(X, wine[1])
-    assert model.loss_ < before
+    assert model.loss_ < 0.2
 
 
 def test_a_batch_larger_than_the_data_is_clipped_with_a_warning(wine):
@@ -282,6 +281,37 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(dtype):
             models.append(model.fit(X, y))
     for one, other in zip(models[0].coefs_, models[1].coefs_, strict=True):
         assert_array_equal(one, other)
+
+
+def test_a_penalty_of_the_start_that_is_large_is_no_divergence():
+    model = SoftmaxRegressionClassifier((16,), alpha=10.0, random_state=0)
+    with pytest.warns(ConvergenceWarning) as caught:
+        model.fit(*load_iris(return_X_y=True))
+    assert "diverged" not in str(caught[0].message)
+    assert model.loss_ == model.loss_curve_[-1] < 0.1 * model.loss_curve_[0]
+
+
+def test_a_training_that_goes_on_near_its_end_may_rise_a_little(wine):
+    settings = {"dropout": 0.5, "learning_rate": "constant", "warm_start": True}
+    model = network((16,), **settings)
+    for _ in range(5):
+        model.fit(*wine)
+        assert model.loss_ == model.loss_curve_[-1]
+
+
+def test_a_warm_start_recovers_from_a_rate_far_too_large(wine):
+    model = network((8,), solver="sgd", learning_rate_init=100.0, warm_start=True)
+    model.fit(*wine)
+    model.set_params(learning_rate_init=1e-2, max_iter=60)
+    assert model.fit(*wine).score(*wine) > 0.9
+
+
+def test_validation_data_of_one_class_have_curves_too(wine):
+    X = wine[0]
+    y = np.zeros(len(X))
+    model = SoftmaxRegressionClassifier().fit(X[::2], y[::2], X_val=X, y_val=y)
+    assert model.validation_loss_curve_ == [0.0]
+    assert model.validation_score_curve_ == [1.0]
 
 
 @pytest.mark.parametrize("rate", [10.0, 1e10])

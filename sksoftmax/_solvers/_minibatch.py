@@ -46,16 +46,18 @@ class Patience:
         """Whether the last epoch has about what the null model has, or less."""
         return bool(watched) and watched[-1] <= 1.1 * self.null_value
 
-    def has_leapt(self, watched):
+    def has_leapt(self, watched, first_loss):
         """Whether steps were too long: a plateau may be one far up.
 
-        To end higher than the first epoch did is none, if the training loss is watched;
-        and where nothing was learned, a first epoch far above the null model tells.
+        To end higher than the first epoch did is none, by a tenth of what the null
+        model has, if the training loss is watched; and where nothing was learned, a
+        loss of the first epoch far above the null model tells, without its penalty.
         """
         if not watched:
             return False
-        rose = not self.restore_best and watched[-1] > watched[0]
-        far = watched[0] > 10.0 * self.null_value
+        unit = self.null_value if np.isfinite(self.null_value) else watched[0]
+        rose = not self.restore_best and watched[-1] > watched[0] + 0.1 * unit
+        far = first_loss > 10.0 * self.null_value
         return rose or (far and not self.has_learned(watched))
 
 
@@ -101,9 +103,10 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     Returns
     -------
     Result
-        w of the last epoch, or of the best if patience says so or if training diverged.
-        After a divergence the state is that of the start, if w is, or a new one: what
-        led astray would do so again.
+        w of the last epoch, or of the best if patience says so or if training diverged;
+        of the start if all epochs are far above the null model then. After a divergence
+        the state is that of the start, if w is, or a new one: what led astray would do
+        so again.
     """
     start, before, w, state = w, state, w.copy(), _own(state)
     batches = objective.batches(
@@ -111,10 +114,11 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     )
     planned = training.schedule in PLANNED
     watched, best = [], (np.inf, start, np.nan)
-    rate, since, halted_by = 1.0, 0, None
+    rate, since, halted_by, first_loss = 1.0, 0, None, np.nan
     for n_iter in range(1, max_iter + 1):
         progress = n_iter - 1, max_iter, rate
         mean_loss = _epoch(batches, w, training, state, progress)
+        first_loss = mean_loss if n_iter == 1 else first_loss
         now = w.copy()
         with np.errstate(over="ignore", invalid="ignore"):  # of huge weights
             value = mean_loss + objective.penalty.value(now)
@@ -141,10 +145,12 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         if training.schedule != "adaptive" or lowered <= LOWEST_RATE:
             break
         rate, since = rate / CUT, len(watched)
-    diverged = diverged or patience.has_leapt(watched)
+    diverged = diverged or patience.has_leapt(watched, first_loss)
     learned = patience.has_learned(watched)
     if planned and not learned:  # rates that fall to zero make a plateau of anything
         improvement = np.inf
+    if diverged and best[0] > 10.0 * patience.null_value:
+        best = (np.inf, start, np.nan)  # no epoch is worth going on from
     if patience.restore_best or diverged:
         _, now, value = best
     if diverged and now is start:
