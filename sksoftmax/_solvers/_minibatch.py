@@ -123,9 +123,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         with np.errstate(over="ignore", invalid="ignore"):  # of huge weights
             value = mean_loss + objective.penalty.value(now)
         # A second moment that is infinite would stop Adam for ever where it is.
-        diverged = not all(
-            np.isfinite(part).all() for part in (value, now, *state["optimizer"])
-        )
+        diverged = not _all_finite(value, now, *state["optimizer"])
         if diverged:
             improvement = np.inf
             break
@@ -153,10 +151,9 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         best = (np.inf, start, np.nan)  # no epoch is worth going on from
     if patience.restore_best or diverged:
         _, now, value = best
-    if diverged and now is start:
-        state = dict(before)
-    elif diverged:
-        state.update(step=0, optimizer=training.optimizer.init(now))
+    if diverged:
+        fresh = {**state, "step": 0, "optimizer": training.optimizer.init(now)}
+        state = dict(before) if now is start else fresh
     return Result(
         now,
         value,
@@ -168,6 +165,10 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         completed=planned and learned and len(watched) == max_iter,
         state=state,
     )
+
+
+def _all_finite(*parts):
+    return all(np.isfinite(part).all() for part in parts)
 
 
 def _own(state):
