@@ -60,15 +60,21 @@ class Objective:
     def is_separated(self, value, null_value):
         """Whether F(w) proves that F has no minimum: no penalty, and no wrong row.
 
-        A total loss under log 2 times the smallest weight gives every row's own class a
-        probability over 1/2. Then scaling w up lowers F for ever, and a
-        hundred-thousandth of F_null is as far as it makes sense to follow. Not where a
-        row has several classes, whose shares it would leave.
+        Scaling w up lowers F for ever then, and a hundred-thousandth of F_null is as
+        far as it makes sense to follow.
         """
         if self.penalty.strength.any() or value > 1e-5 * null_value:
             return False
+        return self.network.is_linear and self.has_no_wrong_row(value)
+
+    def has_no_wrong_row(self, value):
+        """Whether F(w) proves that the own class of every row has most probability.
+
+        As a total loss under log 2 times the smallest weight does; not where a row has
+        several classes.
+        """
         smallest = min(self.blocks.collect(_block_smallest_hard, reads_X=False))
-        return self.network.is_linear and value * self.total_weight < 0.69 * smallest
+        return value * self.total_weight < 0.69 * smallest
 
     def separates(self, d):
         """Classes told apart without bound along d, a mask, for a linear network.

@@ -9,9 +9,11 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from scipy.special import log_softmax
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_digits, load_iris
+from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._solvers._cg import solve_newton_system
 from sksoftmax.exceptions import SeparationWarning
 
 ALPHA = 1e-3
@@ -87,3 +89,30 @@ def test_the_certificate_holds_where_classes_are_all_but_separated():
         best = SoftmaxRegressionClassifier(alpha=alpha, tol=1e-14, max_iter=1000)
         assert model.converged_
         assert model.loss_ - best.fit(X, y).loss_ <= model.optimality_
+
+
+@pytest.mark.parametrize("standardised", [False, True])
+def test_separated_digits_are_told_within_few_passes(standardised):
+    """Some rows are certain of a wrong class on the way, where Newton's steps fail."""
+    X, y = load_digits(return_X_y=True)
+    if standardised:
+        X = StandardScaler().fit_transform(X)
+    model = SoftmaxRegressionClassifier(alpha=0)
+    with pytest.warns(SeparationWarning, match="no finite optimum"):
+        model.fit(X, y)
+    assert model.loss_ <= 1e-5 * np.log(10)
+    assert model.n_passes_ < 700
+    assert len(model.loss_curve_) == model.n_iter_
+
+
+def test_a_metric_that_is_none_certifies_nothing():
+    class Wrong:
+        is_exact, max_products, lowest, n_products = False, 10, 1.0, 0
+
+        def solve(self, r):
+            return np.array([1.0, -1.0]) * r
+
+    step = solve_newton_system(
+        lambda v: v, np.array([1.0, 2.0]), Wrong(), goal=1e-8, scale=1.0, shrinkage=0.0
+    )
+    assert step.gap == np.inf

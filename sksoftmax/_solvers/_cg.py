@@ -110,9 +110,12 @@ def solve_newton_system(hessian, grad, precondition, *, goal, scale, shrinkage):
     precondition.n_products += len(lengths)
     if lengths:
         lowest = _lowest_ritz_value(lengths, np.divide(rests[1:], rests[:-1]))
+        lowest = max(lowest, np.finfo(float).eps)  # rounding can make it less than zero
         precondition.lowest = min(precondition.lowest, lowest)
     else:
         direction = precondition.solve(-grad)  # good enough, and so is its step
+    if min(rests) < -1e-8 * abs(rests[0]) or rests[0] < 0.0:
+        return NewtonStep(direction, np.inf)  # M^-1 is not positive: it tells nothing
     # The bound on the rest is only as good as the eigenvalue: it counts twice.
     rest = max(rest, 0.0) / precondition.lowest
     return NewtonStep(direction, 0.5 * decrement + rest)

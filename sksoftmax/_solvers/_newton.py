@@ -54,11 +54,7 @@ def newton(objective, w, *, tol, null_value, max_iter, callback):
     target = partial(optimality_target, tol, null_value)
     now, n_iter = Iterate.at(objective, w), 0
     if learned.is_near and precondition.suits_quasi_newton:
-
-        def enough(value):
-            separated = objective.is_separated(value, null_value)
-            return np.inf if separated else 0.5 * target(value)
-
+        enough = partial(_close_enough, objective, target, null_value)
         precondition.update(now.hessian)
         memory = LimitedMemory(precondition, learned.memory)
         now, n_iter, _ = approach(
@@ -102,11 +98,17 @@ def _constant(goal, value):
     return goal
 
 
+def _close_enough(objective, target, null_value, value):
+    """Gap with which quasi-Newton steps leave the rest to Newton's."""
+    return np.inf if objective.is_separated(value, null_value) else 0.5 * target(value)
+
+
 def _iterate(
-    objective, precondition, start, target, null_value, iterations, callback=None
+    objective, precondition, start, target, null_value, numbers, callback=None
 ):
     """Newton iterations until the gap is within target(F(w))."""
     now, gaps = start, []
+    iterations = iter(numbers)
     for n_iter in iterations:
         precondition.update(now.hessian)
         goal = target(now.value)
@@ -124,16 +126,23 @@ def _iterate(
         gap = step.gap
         if len(gaps) > 1 and gap > _LINEAR * gaps[-2]:
             gap *= _DOUBT
-        last = gap <= goal or n_iter == iterations[-1]
+        last = gap <= goal or n_iter == numbers[-1]
+        before = now
         lower = _step_down(objective, now, step.direction, last)
         if lower is not None:
             gap = max(gap, now.value - lower.value)
             now = lower
-            if last and gap > goal and n_iter < iterations[-1]:
+            if last and gap > goal and n_iter < numbers[-1]:
                 # The step gained more than the model said was left to gain.
                 now, last = Iterate.at(objective, now.w), False
         if callback is not None:
             callback(n_iter, now.w, now.value)
+        if not last and _is_cut(before, now, step.direction):
+            enough = partial(_close_enough, objective, target, null_value)
+            most = min(_ESCAPE, numbers[-1] - n_iter - 1)
+            report = callback and (lambda _, *at: callback(next(iterations), *at))
+            now, n_more = _escape(objective, now, enough, most, report)
+            n_iter, gaps = n_iter + n_more, []
         if objective.is_separated(now.value, null_value):
             # The infimum is zero, so F is its own distance from it.
             return Result(now.w, now.value, now.value, goal, n_iter, separated=True)
@@ -141,6 +150,38 @@ def _iterate(
         if last or (lower is None and not precondition.distrust()):
             break
     return Result(now.w, now.value, gap, goal, n_iter, step=step.direction)
+
+
+# Where less than this share of a Newton step leads down, rows are certain of the wrong
+# class: they have slope and no curvature, and the step is far too long along them.
+# Quasi-Newton steps go by how the slope changed on the way, and get out. (digits at
+# alpha = 0: 220 passes and 0.14 s, in the place of 1,555 and 1.4 s that did not do.)
+_CUT, _ESCAPE = 0.1, 60
+
+
+def _is_cut(before, now, direction):
+    """Whether little of a direction could be gone."""
+    moved, wanted = np.linalg.norm(now.w - before.w), np.linalg.norm(direction)
+    return 0.0 < moved < _CUT * wanted
+
+
+def _escape(objective, start, enough, max_iter, callback):
+    """Quasi-Newton steps from a point whose Hessian is of no use, as long as they do.
+
+    With a penalty there is a minimum, to which Newton leads where no row is wrong.
+    Returns the last iterate and the number of steps.
+    """
+    if not objective.network.is_linear:
+        return start, 0
+    if objective.penalty.strength.any() and objective.has_no_wrong_row(start.value):
+        return start, 0
+    weak = objective.preconditioner(weak=True)
+    weak.update(start.hessian)
+    memory = LimitedMemory(weak)
+    now, n_iter, _ = approach(
+        objective, start, memory, enough, max_iter, callback, is_patient=True
+    )
+    return now, n_iter
 
 
 # Newton's steps shrink the gap to its square, and where they leave more than this share

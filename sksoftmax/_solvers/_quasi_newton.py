@@ -58,7 +58,9 @@ class LimitedMemory:
         return z
 
 
-def approach(objective, start, memory, goal_at, max_iter, callback):
+def approach(
+    objective, start, memory, goal_at, max_iter, callback, *, is_patient=False
+):
     """Step by step towards the minimum, as long as the way is short.
 
     A step costs one pass over the data, and each passes on what it learned of the
@@ -77,6 +79,9 @@ def approach(objective, start, memory, goal_at, max_iter, callback):
         F(w) -> gap, in nats, that is close enough.
     max_iter : int
     callback : callable
+    is_patient : bool
+        Whether to go on where the way is long, as long as F falls by a tenth every six
+        steps.
 
     Returns
     -------
@@ -85,7 +90,7 @@ def approach(objective, start, memory, goal_at, max_iter, callback):
     arrived : bool
         Whether the end is within the goal.
     """
-    now, gaps = start, []  # gaps has one for every pass
+    now, gaps, values = start, [], []  # gaps has one for every pass
     for n_iter in range(max_iter):
         direction = -memory.solve(now.grad)
         slope = float(now.grad @ direction)
@@ -93,7 +98,9 @@ def approach(objective, start, memory, goal_at, max_iter, callback):
         goal = goal_at(now.value)
         if gaps[-1] <= goal:
             return now, n_iter, True
-        if _is_far(gaps, goal):
+        values.append(now.value)
+        has_stalled = len(values) > _WINDOW and values[-1] > 0.9 * values[-1 - _WINDOW]
+        if has_stalled if is_patient else _is_far(gaps, goal):
             return now, n_iter, False
         lower, n_shortened = _lower(objective, now, direction, slope)
         if lower is None:
