@@ -225,6 +225,28 @@ def standardised(X, centre, scale):
     return type(X)((data, X.indices, X.indptr), shape=X.shape, copy=False)
 
 
+def sum_of_squares(X):
+    """Of all entries; infinite where that overflows."""
+    values = X.data if issparse(X) else X
+    axes = "ij"[: values.ndim]
+    with np.errstate(over="ignore"):
+        return float(np.einsum(f"{axes},{axes}->", values, values))
+
+
+def largest_entry(X):
+    """Column and size of the entry of largest size."""
+    sizes = abs(X).max(axis=0)
+    sizes = sizes.toarray().ravel() if issparse(X) else sizes
+    return int(sizes.argmax()), float(sizes.max())
+
+
+def middles(X, columns):
+    """Middle and half the length of the range of these columns of an array."""
+    low, high = X[:, columns].min(axis=0), X[:, columns].max(axis=0)
+    low, high = low.astype(np.float64), high.astype(np.float64)
+    return np.where(low < high, low / 2 + high / 2, low), high / 2 - low / 2
+
+
 # Rows that are converted at a time: the temporary double-precision copies stay small.
 _CHUNK = 2048
 

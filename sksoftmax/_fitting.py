@@ -21,6 +21,7 @@ from sksoftmax._posing import (
     layers_of,
     max_iter_of,
     n_logits_of,
+    nearer_inputs,
     network_of,
     null_model,
     objective_of,
@@ -175,8 +176,12 @@ def _run_exact(settings, training, validation, start, solver):
     with fit_threads() as threads:
         run = partial(_run_full_batch, settings, threads=threads)
         if hidden_sizes(settings):
-            return _on_inputs(settings, training, validation, start, run)
+            inputs = inputs_of(settings, training, start)
+            return _on_inputs(inputs, training, validation, start, run)
         in_memory = training.is_in_memory and getattr(validation, "is_in_memory", True)
+        inputs = nearer_inputs(settings, training) if in_memory else None
+        if inputs is not None:
+            return _on_inputs(inputs, training, validation, start, run)
         if not (in_memory and is_wide(settings, training)):
             return run(training, validation, start)
         space = RowSpace(training.X)
@@ -197,9 +202,8 @@ def expanded(space, layers):
     return [(space.expand_weights(V), b)]
 
 
-def _on_inputs(settings, training, validation, start, run):
-    """Run on standardised X, and give back layers for X as it is."""
-    inputs = inputs_of(settings, training, start)
+def _on_inputs(inputs, training, validation, start, run):
+    """Run on X transformed, and give back layers for X as it is."""
     start = unfolded(start, inputs)
     training, validation = (
         sample and sample._replace(X=inputs.apply(sample.X, np.float64))

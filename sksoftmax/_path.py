@@ -14,6 +14,7 @@ from sksoftmax._posing import (
     is_wide,
     largest_alpha,
     n_logits_of,
+    nearer_inputs,
     network_of,
     null_model,
     objective_of,
@@ -69,7 +70,7 @@ def fit_path(settings, training, alphas, observe=None):
     training, present = prepare(settings, training)
     path = Path([], [])
     with fit_threads() as threads:
-        space = None
+        space, (training, inputs) = None, _brought_near(settings, training)
         if is_wide(with_alpha(settings, min(alphas)), training):
             space = RowSpace(training.X)
             training = training._replace(X=space.coordinates)
@@ -88,11 +89,21 @@ def fit_path(settings, training, alphas, observe=None):
                 path.observed.append(observe(objective, fitted.result.w))
             if space is not None:
                 fitted = fitted._replace(layers=expanded(space, fitted.layers))
+            if inputs is not None:
+                fitted = fitted._replace(layers=inputs.fold(fitted.layers))
             # The layers have all of w; a long path need not keep it twice.
             fitted = fitted._replace(result=replace(fitted.result, w=None, step=None))
             layers = finished(here, present, dtype, fitted.layers)
             path.fits.append(fitted._replace(layers=layers))
     return path
+
+
+def _brought_near(settings, training):
+    """The sample with X as `nearer_inputs` has it, and these inputs or None."""
+    inputs = nearer_inputs(settings, training)
+    if inputs is not None:
+        training = training._replace(X=inputs.apply(training.X, np.float64))
+    return training, inputs
 
 
 def _predict(alpha, optima):
@@ -171,6 +182,7 @@ def alpha_grid(settings, training, n_alphas):
     -------
     alphas : ndarray of shape (n_alphas,)
     """
+    training, _ = _brought_near(settings, training)
     if settings.l1_ratio > 0.0:
         n_rows, n_features = training.X.shape
         largest = largest_alpha(settings, training)

@@ -11,7 +11,7 @@ import numpy as np
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._callbacks import History
-from sksoftmax._data import is_dense
+from sksoftmax._data import is_dense, largest_entry, sum_of_squares
 from sksoftmax._monitor import Monitor
 from sksoftmax._naming import naming
 from sksoftmax._network import Network, centre_classes, subtract_classes
@@ -19,7 +19,7 @@ from sksoftmax._objective import Objective
 from sksoftmax._penalty import ElasticNetPenalty, GroupPenalty, L2Penalty
 from sksoftmax._precondition import Preconditioner
 from sksoftmax._sparse_objective import SparseObjective
-from sksoftmax._standardise import Inputs, identity, standardise
+from sksoftmax._standardise import Inputs, identity, nearer, standardise
 from sksoftmax._threads import fit_threads
 
 
@@ -134,6 +134,28 @@ def inputs_of(settings, training, start, is_part=False):
         centred=settings.fit_intercept,
         constant=1.0 if is_part else 0.0,
     )
+
+
+# Weighted sums of squares of all features from which one of them might overflow, or a
+# product that they are in.
+_LARGEST_SQUARES = 1e306
+
+
+def nearer_inputs(settings, training):
+    """The transformation of X without hidden layers, if rounding asks for one, or None.
+
+    Refuses features in memory that are so large that a Hessian would not be finite.
+    """
+    if not training.is_in_memory:
+        return None
+    X, s = training.X, training.targets.s
+    if X.dtype == np.float64 and not sum_of_squares(X) * s.max() < _LARGEST_SQUARES:
+        column, size = largest_entry(X)
+        raise ValueError(
+            f"X is too large in column {column}, up to {size:g} in size: squares of its"
+            " entries, times sample_weight, overflow. Scale it."
+        )
+    return nearer(X) if is_dense(X) and settings.fit_intercept else None
 
 
 def unfolded(start, inputs):

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._data import column_moments, is_dense, rescaled, scale_of_stored
+from sksoftmax._data import column_moments, is_dense, middles, rescaled, scale_of_stored
 
 
 class Inputs(NamedTuple):
@@ -59,6 +59,31 @@ class Inputs(NamedTuple):
 def identity(n_features):
     """The transformation that changes nothing."""
     return Inputs(np.zeros(n_features), np.ones(n_features))
+
+
+# A feature whose range is this small against where it lies, and that is this far from
+# zero: the rounding of its mean would pass for a slope. With a constant of 100 "lbfgs"
+# does not arrive in 200 iterations, with one of 1e12 nobody does.
+_NARROW, _AWAY = 1e-6, 30.0
+
+
+def nearer(X):
+    """Inputs that bring such features of an array to zero, None if there are none.
+
+    Whoever has none, as nearly everybody, pays for a look at a few rows.
+    """
+    few = X[:: max(X.shape[0] // 50, 1)]
+    columns = np.flatnonzero(_is_far(*middles(few, slice(None))))
+    if not columns.size:
+        return None
+    middle, half = middles(X, columns)
+    centre = np.zeros(X.shape[1])
+    centre[columns] = np.where(_is_far(middle, half), middle, 0.0)
+    return Inputs(centre, np.ones(X.shape[1])) if centre.any() else None
+
+
+def _is_far(middle, half):
+    return (np.abs(middle) > _AWAY) & (half < _NARROW * np.abs(middle))
 
 
 @dataclass(frozen=True)

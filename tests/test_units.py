@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 from scipy.special import log_softmax
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.preprocessing import StandardScaler
 
-from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax._solvers._cg import solve_newton_system
 from sksoftmax.exceptions import SeparationWarning
 
@@ -116,3 +118,58 @@ def test_a_metric_that_is_none_certifies_nothing():
         lambda v: v, np.array([1.0, 2.0]), Wrong(), goal=1e-8, scale=1.0, shrinkage=0.0
     )
     assert step.gap == np.inf
+
+
+@pytest.mark.parametrize("parameters", [{}, {"solver": "lbfgs"}, {"l1_ratio": 0.5}])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("value", [100.0, 2024.0, 1.7e18])
+def test_a_constant_column_changes_nothing(parameters, dtype, value):
+    """Whatever it holds: the rounding of its mean must not pass for a slope."""
+    X, y = load_iris(return_X_y=True)
+    X = X.astype(dtype)
+    model = SoftmaxRegressionClassifier(alpha=ALPHA, **parameters)
+    expected = clone(model).fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    X = np.column_stack([X, np.full(150, value, dtype)])
+    model.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    assert_allclose(model.loss_, expected.loss_, rtol=1e-7)
+    assert_allclose(model.predict_proba(X), expected.predict_proba(X[:, :4]), atol=1e-4)
+    found, wanted = model.validation_loss_curve_, expected.validation_loss_curve_
+    assert_allclose(found[-1], wanted[-1], rtol=1e-4)
+    assert not model.coef_[:, 4].any()
+
+
+@pytest.mark.parametrize("parameters", [{"l1_ratios": 0.5}, {"cv": "alo"}, {}])
+def test_paths_do_not_see_a_constant_column(parameters):
+    X, y = load_iris(return_X_y=True)
+    model = SoftmaxRegressionClassifierCV(alphas=3, **parameters)
+    expected = clone(model).fit(X, y)
+    model.fit(np.column_stack([X, np.full(150, 1.7e18)]), y)
+    assert_allclose(model.alphas_, expected.alphas_)
+    assert_allclose(model.mean_scores_, expected.mean_scores_, rtol=1e-5)
+    assert_allclose(model.coef_[:, :4], expected.coef_, atol=1e-4)
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_a_column_of_little_spread_far_from_zero_is_fitted(rng, solver):
+    X, y = load_iris(return_X_y=True)
+    t = rng.standard_normal(150) + y
+    model = SoftmaxRegressionClassifier(alpha=ALPHA, solver=solver, max_iter=1000)
+    expected = clone(model).fit(np.column_stack([X, 1024.0 * t]), y)
+    moved = 2.0**43 + np.round(1024.0 * t, 3)
+    model.fit(np.column_stack([X, moved]), y)
+    assert_allclose(model.loss_, expected.loss_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("store", [np.asarray, csr_array])
+@pytest.mark.parametrize("parameters", [{}, {"solver": "lbfgs"}, {"l1_ratio": 1.0}])
+def test_features_whose_squares_overflow_are_named(store, parameters):
+    X, y = load_iris(return_X_y=True)
+    X[3, 2] = 1e155
+    for model in (
+        SoftmaxRegressionClassifier(**parameters),
+        SoftmaxRegressionClassifierCV(alphas=3),
+    ):
+        with pytest.raises(
+            ValueError, match=r"X is too large in column 2, up to 1e\+155"
+        ):
+            model.fit(store(X), y)
