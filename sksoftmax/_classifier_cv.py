@@ -25,6 +25,7 @@ from sklearn.utils.validation import (
 )
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
+from sksoftmax._dask_sample import in_memory
 from sksoftmax._model_choice import Scoring, check_folds, score_paths, warn_of
 from sksoftmax._naming import naming, refuse_masked
 from sksoftmax._parameters import Interval, plain_number, with_plain_numbers
@@ -334,13 +335,15 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
             score_params["sample_weight"] = check_weights(sample_weight, n_samples)
         if _routing_enabled():
             score_params = process_routing(self, "score", **score_params).scorer.score
+        y = in_memory(y)
         scoring = Scoring.by(self._scorer(), score_params)
         # Labels of no class are wrong; whether that is an error, the scorer knows.
         known = is_soft(y) or np.isin(y, self.classes_).all()
         if scoring.of_rows is None or not known:
             y = hard_labels(y, self.classes_)
             return self._scorer()(self, X, y, **score_params)
-        return scoring.mean(self._logits(X), encode(y, self.classes_).Y)
+        Z = in_memory(self._answer(X, np.asarray))
+        return scoring.mean(Z, encode(y, self.classes_).Y)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Who gets which metadata: `fit` the weights, the splitter, the scorer.

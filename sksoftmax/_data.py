@@ -77,8 +77,11 @@ def is_dask_frame(X):
 
 def float_dtype(X):
     """The dtype that a dask collection has where it is checked, block by block."""
-    dtypes = X.dtypes if is_dask_frame(X) else [X.dtype]
-    return np.dtype(np.float32 if all(d == np.float32 for d in dtypes) else np.float64)
+    try:
+        found = np.result_type(*(X.dtypes if is_dask_frame(X) else [X.dtype]))
+    except TypeError:  # of pandas' own
+        found = np.float64
+    return np.dtype(np.float32 if found == np.float32 else np.float64)
 
 
 def n_rows(X):

@@ -172,28 +172,33 @@ def _run_constant(settings, training, validation, start, solver):
 
 
 def _run_exact(settings, training, validation, start, solver):
-    """Full-batch solver in float64, in the space of the rows where that is smaller."""
+    """Full-batch solver in float64, on X as it suits the arithmetic."""
     with fit_threads() as threads:
         run = partial(_run_full_batch, settings, threads=threads)
+        inputs = None
         if hidden_sizes(settings):
             inputs = inputs_of(settings, training, start)
-            return _on_inputs(inputs, training, validation, start, run)
-        in_memory = training.is_in_memory and getattr(validation, "is_in_memory", True)
-        inputs = nearer_inputs(settings, training) if in_memory else None
+        elif training.is_in_memory and getattr(validation, "is_in_memory", True):
+            inputs = nearer_inputs(settings, training)
+            if is_wide(settings, training):
+                run = partial(_in_row_space, run=run)
         if inputs is not None:
             return _on_inputs(inputs, training, validation, start, run)
-        if not (in_memory and is_wide(settings, training)):
-            return run(training, validation, start)
-        space = RowSpace(training.X)
-        training = training._replace(X=space.coordinates)
-        if validation is not None:
-            validation = validation._replace(X=space.reduce_data(validation.X))
-        if start.layers is not None:
-            ((W, b),) = start.layers
-            start = start._replace(layers=[(space.reduce_weights(W), b)])
-        expand = partial(expanded, space)
-        fitted = run(training, validation, start.seen_through(expand))
-        return fitted._replace(layers=expand(fitted.layers))
+        return run(training, validation, start)
+
+
+def _in_row_space(training, validation, start, *, run):
+    """Run in the space of the rows, and give back layers for X as it is."""
+    space = RowSpace(training.X)
+    training = training._replace(X=space.coordinates)
+    if validation is not None:
+        validation = validation._replace(X=space.reduce_data(validation.X))
+    if start.layers is not None:
+        ((W, b),) = start.layers
+        start = start._replace(layers=[(space.reduce_weights(W), b)])
+    expand = partial(expanded, space)
+    fitted = run(training, validation, start.seen_through(expand))
+    return fitted._replace(layers=expand(fitted.layers))
 
 
 def expanded(space, layers):

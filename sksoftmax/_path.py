@@ -182,7 +182,7 @@ def alpha_grid(settings, training, n_alphas):
     -------
     alphas : ndarray of shape (n_alphas,)
     """
-    training, _ = _brought_near(settings, training)
+    training, _ = _brought_near(settings, training.with_weight())
     if settings.l1_ratio > 0.0:
         n_rows, n_features = training.X.shape
         largest = largest_alpha(settings, training)

@@ -144,12 +144,11 @@ _LARGEST_SQUARES = 1e306
 def nearer_inputs(settings, training):
     """The transformation of X without hidden layers, if rounding asks for one, or None.
 
-    Refuses features in memory that are so large that a Hessian would not be finite.
+    For data in memory. Refuses features so large that a Hessian would not be finite.
     """
-    if not training.is_in_memory:
-        return None
-    X, s = training.X, training.targets.s
-    if X.dtype == np.float64 and not sum_of_squares(X) * s.max() < _LARGEST_SQUARES:
+    X, largest_weight = training.X, float(training.targets.s.max())
+    squares = sum_of_squares(X) if X.dtype == np.float64 else 0.0
+    if not squares * largest_weight < _LARGEST_SQUARES:
         column, size = largest_entry(X)
         raise ValueError(
             f"X is too large in column {column}, up to {size:g} in size: squares of its"

@@ -139,7 +139,7 @@ class FittedNetworkMixin:
         network = Network(n_units, ACTIVATIONS[self._activation], True)
         with np.errstate(over="ignore", invalid="ignore"):
             Z = network.logits(X, layers)
-        finite = np.isfinite(Z.max(axis=1))
+        finite = np.isfinite(Z).all(axis=1)
         if not finite.all():
             raise ValueError(
                 f"X is too large in row {finite.argmin()} for the coefficients: the"

@@ -312,6 +312,25 @@ def test_lazy_predictions_know_their_dtype(data, fitted, asked):
     assert P.dtype == P.compute().dtype
 
 
+def test_lazy_predictions_of_mixed_columns_know_their_dtype(data):
+    dd = pytest.importorskip("dask.dataframe")
+    pd = pytest.importorskip("pandas")
+    X, y = data[:2]
+    columns = {"a": X[:, 0].astype("f4"), "b": X[:, 1].astype("i1"), "c": X[:, 2] > 0}
+    frame = pd.DataFrame(columns)
+    model = SoftmaxRegressionClassifier().fit(frame, y)
+    P = model.predict_proba(dd.from_pandas(frame, npartitions=2))
+    assert P.dtype == P.compute().dtype == np.float32
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss"])
+def test_a_chosen_penalty_is_scored_on_dask_data(data, scoring):
+    X, y = data[:2]
+    model = SoftmaxRegressionClassifierCV(alphas=2, cv=2, scoring=scoring).fit(X, y)
+    lazy = da.from_array(X, chunks=(700, -1)), da.from_array(y, chunks=700)
+    assert model.score(*lazy) == pytest.approx(model.score(X, y), rel=1e-12)
+
+
 def test_fits_and_predictions_do_not_pull_the_data_into_memory(data, monkeypatch):
     def refuse(self, *args, **kwargs):
         raise AssertionError("all of it was asked for")

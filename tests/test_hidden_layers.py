@@ -302,6 +302,7 @@ def test_a_training_that_goes_on_near_its_end_may_rise_a_little(wine):
 def test_a_warm_start_recovers_from_a_rate_far_too_large(wine):
     model = network((8,), solver="sgd", learning_rate_init=100.0, warm_start=True)
     model.fit(*wine)
+    assert np.isfinite(model.loss_)  # of the start
     model.set_params(learning_rate_init=1e-2, max_iter=60)
     assert model.fit(*wine).score(*wine) > 0.9
 

@@ -173,3 +173,28 @@ def test_features_whose_squares_overflow_are_named(store, parameters):
             ValueError, match=r"X is too large in column 2, up to 1e\+155"
         ):
             model.fit(store(X), y)
+
+
+def test_rows_without_weight_may_hold_anything_on_a_path(rng):
+    X, y = rng.standard_normal((60, 3)), np.arange(60) % 3
+    X[:, 2] += 1e9
+    expected = SoftmaxRegressionClassifierCV(alphas=3, cv="alo").fit(X, y)
+    X = np.vstack([X, np.full((1, 3), 1e160)])
+    model = SoftmaxRegressionClassifierCV(alphas=3, cv="alo")
+    model.fit(X, np.append(y, 0), np.append(np.ones(60), 0.0))
+    assert_allclose(model.alphas_, expected.alphas_)
+
+
+def test_large_weights_of_large_features_are_refused_by_name(rng):
+    X, y = 1e60 * rng.standard_normal((60, 3)), np.arange(60) % 3
+    with pytest.raises(ValueError, match="X is too large in column"):
+        SoftmaxRegressionClassifier().fit(X, y, np.full(60, 1e190))
+
+
+def test_wide_tables_with_a_constant_column_are_fitted_in_the_space_of_their_rows(rng):
+    X, y = rng.standard_normal((30, 200)), np.arange(30) % 3
+    expected = SoftmaxRegressionClassifier(alpha=ALPHA).fit(X, y)
+    X = np.column_stack([X, np.full(30, 1e12)])
+    model = SoftmaxRegressionClassifier(alpha=ALPHA).fit(X, y)
+    assert_allclose(model.loss_, expected.loss_, rtol=1e-7)
+    assert_allclose(model.coef_[:, :200], expected.coef_, atol=1e-4)

@@ -103,10 +103,8 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     Returns
     -------
     Result
-        w of the last epoch, or of the best if patience says so or if training diverged;
-        of the start if all epochs are far above the null model then. After a divergence
-        the state is that of the start, if w is, or a new one: what led astray would do
-        so again.
+        w of the last epoch, or of the best if patience says so; after a divergence of
+        the best or the start, see `_recovered`.
     """
     start, before, w, state = w, state, w.copy(), _own(state)
     batches = objective.batches(
@@ -117,8 +115,10 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     rate, since, halted_by, first_loss = 1.0, 0, None, np.nan
     for n_iter in range(1, max_iter + 1):
         progress = n_iter - 1, max_iter, rate
-        mean_loss = _epoch(batches, w, training, state, progress)
-        first_loss = mean_loss if n_iter == 1 else first_loss
+        mean_loss, before_steps = _epoch(batches, w, training, state, progress)
+        if n_iter == 1:
+            first_loss = mean_loss
+            origin = start, before_steps + objective.penalty.value(start), before
         now = w.copy()
         with np.errstate(over="ignore", invalid="ignore"):  # of huge weights
             value = mean_loss + objective.penalty.value(now)
@@ -145,15 +145,13 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         rate, since = rate / CUT, len(watched)
     diverged = diverged or patience.has_leapt(watched, first_loss)
     learned = patience.has_learned(watched)
-    if planned and not learned:  # rates that fall to zero make a plateau of anything
+    # Rates that fall to zero make a plateau of anything.
+    if diverged or (planned and not learned):
         improvement = np.inf
-    if diverged and best[0] > 10.0 * patience.null_value:
-        best = (np.inf, start, np.nan)  # no epoch is worth going on from
-    if patience.restore_best or diverged:
-        _, now, value = best
     if diverged:
-        fresh = {**state, "step": 0, "optimizer": training.optimizer.init(now)}
-        state = dict(before) if now is start else fresh
+        now, value, state = _recovered(best, origin, training, state)
+    elif patience.restore_best:
+        _, now, value = best
     return Result(
         now,
         value,
@@ -165,6 +163,19 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         completed=planned and learned and len(watched) == max_iter,
         state=state,
     )
+
+
+def _recovered(best, origin, training, state):
+    """Where to go on from after a divergence: w, its value, and a state.
+
+    The best epoch and a new state, because what led astray would do so again; or the
+    origin, if all epochs are far above it.
+    """
+    watched, w, value = best
+    if not watched <= 10.0 * origin[1]:
+        start, loss, before = origin
+        return start, loss, dict(before)
+    return w, value, {**state, "step": 0, "optimizer": training.optimizer.init(w)}
 
 
 def _all_finite(*parts):
@@ -180,7 +191,7 @@ def _own(state):
 
 
 def _epoch(batches, w, training, state, progress):
-    """One epoch: w and state change; returns the mean loss of the batches, nats.
+    """One epoch: w and state change; mean loss of the batches, and of the first, nats.
 
     progress is the number of epochs behind, that of epochs in all, and a factor on the
     learning rate.
@@ -191,14 +202,15 @@ def _epoch(batches, w, training, state, progress):
     n_behind, max_iter, rate = progress
     schedule, take_step = SCHEDULES[training.schedule], training.optimizer.step
     optimizer, step = state["optimizer"], state["step"]
-    total, seen, n_rows = 0.0, 0, batches.n_rows
+    total, seen, n_rows, first = 0.0, 0, batches.n_rows, np.nan
     # Divergence is seen in the value.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for value, size in batches.epoch(rng, shuffle=training.shuffle):
             step += 1
             factor = schedule(step, (n_behind + seen / n_rows) / max_iter)
             optimizer = take_step(batches.grad, optimizer, w, rate * factor)
+            first = value if not seen else first
             total += value * size
             seen += size
     state.update(epoch=state["epoch"] + 1, step=step, optimizer=optimizer)
-    return total / n_rows
+    return total / n_rows, first
