@@ -229,6 +229,28 @@ def test_accuracy_is_the_weighted_share_of_rows_that_are_right(data, sizes):
     assert_allclose(value, objective.value(w), rtol=1e-14)
 
 
+def test_centred_weights_sum_to_zero_over_classes_and_mean_the_same(rng):
+    X = rng.standard_normal((5, 2))
+    network = Network((2, 3), ACTIVATIONS["tanh"], True)
+    blocks = Blocks(X, np.eye(3)[[0, 1, 2, 0, 1]], np.ones(5), Threads())
+    objective = Objective(network, blocks, L2Penalty(network.weight_mask()), 5.0)
+    w = rng.standard_normal(9)
+    before, centred = w.copy(), objective.centre(w)
+    assert_array_equal(w, before)
+    assert_allclose(centred.reshape(3, 3).sum(axis=1), 0.0, atol=1e-15)
+    Z, other = (plain_logits(network, X, v) for v in (w, centred))
+    assert_allclose(np.ptp(Z - other, axis=1), 0.0, atol=1e-14)
+    assert objective.value(centred) < objective.value(w)
+
+
+@pytest.mark.parametrize("n_units", [(2, 1), (2, 4, 3)], ids=str)
+def test_one_logit_and_hidden_layers_have_no_gauge(rng, n_units):
+    network = Network(n_units, ACTIVATIONS["tanh"], True)
+    objective = Objective(network, None, None, 1.0)
+    w = rng.standard_normal(network.n_params)
+    assert_array_equal(objective.centre(w), w)
+
+
 # Separation
 
 
