@@ -353,10 +353,13 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         routing : MetadataRouter
             The routing information.
         """
-        router = MetadataRouter(owner=self).add_self_request(self)
+        owner, splitter = copy.copy(self), self.cv
+        if not hasattr(self.cv, "split"):
+            # Pairs of row numbers ask for nothing. They may be there to be read once,
+            # and cannot be copied then, as scikit-learn does with an owner.
+            owner.cv, splitter = None, check_cv()
+        router = MetadataRouter(owner=owner).add_self_request(self)
         if not self._leaves_one_out:
-            # Pairs of row numbers ask for nothing, and may be there to be read once.
-            splitter = self.cv if hasattr(self.cv, "split") else check_cv()
             router.add(
                 splitter=splitter,
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),

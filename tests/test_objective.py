@@ -385,7 +385,9 @@ def test_where_rows_of_every_class_are_level_those_of_which_some_gain_count():
     """Quasi-complete separation: the third row of each class stays on the boundary."""
     x, own = [-1.0, -2.0, 0.0, 0.0, 1.0, 2.0], [0, 0, 0, 1, 1, 1]
     d = np.array([-1.0, 1.0, 0.0, 0.0])
-    assert objective_on_a_line(x, own).separates(d).all()
+    for length in (1e-6, 1.0, 1e6):  # which means nothing
+        found = objective_on_a_line(x, own).separates(length * d)
+        assert_array_equal(found, [True, True])
     assert not objective_on_a_line(x, own).separates(0.0 * d).any()
     x[2] = 0.1
     assert not objective_on_a_line(x, own).separates(d).any()
