@@ -308,6 +308,17 @@ def test_there_is_a_minimum_where_there_is_a_penalty():
     assert hidden.is_separated(1e-9, np.log(2.0)) is False
 
 
+def test_what_does_not_look_at_x_reads_no_rows_of_it():
+    objective = objective_on_a_line([-1, 1, 0.5], [0, 1, 1])
+    w, d = np.array([-1.0, 1.0, 0.0, 0.0]), np.array([0.5, 0.0, 1.0, 0.0])
+    phi = objective.along(w, d)
+    phi(0.0)  # the first may form the logits
+    before = objective.blocks.rows_read
+    phi(0.5)
+    objective.has_no_wrong_row(0.1)
+    assert objective.blocks.rows_read == before
+
+
 def leads_by_loops(X, own, W, b):
     """Least lead of each class's rows over every other class."""
     Z = X @ W + b
