@@ -243,11 +243,11 @@ def largest_entry(X):
     return int(sizes.argmax()), float(sizes.max())
 
 
-def middles(X, columns):
-    """Middle and half the length of the range of these columns of an array."""
-    low, high = X[:, columns].min(axis=0), X[:, columns].max(axis=0)
-    low, high = low.astype(np.float64), high.astype(np.float64)
-    return np.where(low < high, low / 2 + high / 2, low), high / 2 - low / 2
+def middles(X):
+    """Middle of the range of each column of an array, and half the range's length."""
+    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    half = high / 2 - low / 2
+    return np.where(half > 0, low / 2 + high / 2, low), half
 
 
 # Rows that are converted at a time: the temporary double-precision copies stay small.
@@ -260,9 +260,7 @@ def column_moments(X, s):
     Formed from differences to the middle of a column's range in units of it: nothing
     overflows, and a constant column has exactly its value as mean and zero deviation.
     """
-    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
-    half = high / 2 - low / 2
-    middle = np.where(half > 0, low / 2 + high / 2, low)
+    middle, half = middles(X)
     unit = np.where(half > 0, half, 1.0)
     first, second = np.zeros_like(half), np.zeros_like(half)
     for start in range(0, s.size, _CHUNK):

@@ -50,17 +50,14 @@ class Scoring(NamedTuple):
 
         So it is also where it requests metadata.
         """
+        asked = repr(scorer), getattr(scorer, "_score_func", None)
         of_rows = None
         for name, function in _OF_ROWS.items():
             known = get_scorer(name)
-            same = getattr(scorer, "_score_func", None) is known._score_func
-            if (
-                same
-                and repr(scorer) == repr(known)
-                and set(params) <= {"sample_weight"}
-            ):
+            if asked == (repr(known), known._score_func):
                 of_rows = function
-        return cls(scorer, params, of_rows)
+        weighs_at_most = set(params) <= {"sample_weight"}
+        return cls(scorer, params, of_rows if weighs_at_most else None)
 
     def weights(self, n_rows):
         """Weights of the rows in a mean, shape (n_rows,)."""

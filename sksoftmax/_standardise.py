@@ -19,7 +19,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._data import column_moments, is_dense, middles, rescaled, scale_of_stored
+from sksoftmax._data import (
+    column_moments,
+    is_dense,
+    middles,
+    rescaled,
+    scale_of_stored,
+    take_columns,
+)
 
 
 class Inputs(NamedTuple):
@@ -73,10 +80,10 @@ def nearer(X):
     Whoever has none, as nearly everybody, pays for a look at a few rows.
     """
     few = X[:: max(X.shape[0] // 50, 1)]
-    columns = np.flatnonzero(_is_far(*middles(few, slice(None))))
+    columns = np.flatnonzero(_is_far(*middles(few)))
     if not columns.size:
         return None
-    middle, half = middles(X, columns)
+    middle, half = middles(take_columns(X, columns))
     centre = np.zeros(X.shape[1])
     centre[columns] = np.where(_is_far(middle, half), middle, 0.0)
     return Inputs(centre, np.ones(X.shape[1])) if centre.any() else None
