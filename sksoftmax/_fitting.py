@@ -27,6 +27,7 @@ from sksoftmax._posing import (
     objective_of,
     pack_layers,
     prepare,
+    refuse_overflow,
     resolve_solver,
     unfolded,
     validation_of,
@@ -182,6 +183,8 @@ def _run_exact(settings, training, validation, start, solver):
             inputs = nearer_inputs(settings, training)
             if is_wide(settings, training):
                 run = partial(_in_row_space, run=run)
+        else:
+            refuse_overflow(training)
         if inputs is not None:
             return _on_inputs(inputs, training, validation, start, run)
         return run(training, validation, start)

@@ -11,7 +11,7 @@ import numpy as np
 from sksoftmax import _solvers
 from sksoftmax._activations import ACTIVATIONS
 from sksoftmax._callbacks import History
-from sksoftmax._data import is_dense, largest_entry, sum_of_squares
+from sksoftmax._data import is_dense, largest_entry
 from sksoftmax._monitor import Monitor
 from sksoftmax._naming import naming
 from sksoftmax._network import Network, centre_classes, subtract_classes
@@ -141,20 +141,28 @@ def inputs_of(settings, training, start, is_part=False):
 _LARGEST_SQUARES = 1e306
 
 
+def refuse_overflow(training):
+    """Refuse features so large that the Hessian would not be finite."""
+    if training.squares * training.targets.largest_weight < _LARGEST_SQUARES:
+        return
+    where = ""
+    if training.is_in_memory:
+        column, size = largest_entry(training.X)
+        where = f" in column {column}, up to {size:g} in size"
+    raise ValueError(
+        f"X is too large{where}: squares of its entries, times sample_weight, overflow."
+        " Scale it."
+    )
+
+
 def nearer_inputs(settings, training):
     """The transformation of X without hidden layers, if rounding asks for one, or None.
 
-    For data in memory. Refuses features so large that a Hessian would not be finite.
+    For data in memory.
     """
-    X, largest_weight = training.X, float(training.targets.s.max())
-    squares = sum_of_squares(X) if X.dtype == np.float64 else 0.0
-    if not squares * largest_weight < _LARGEST_SQUARES:
-        column, size = largest_entry(X)
-        raise ValueError(
-            f"X is too large in column {column}, up to {size:g} in size: squares of its"
-            " entries, times sample_weight, overflow. Scale it."
-        )
-    return nearer(X) if is_dense(X) and settings.fit_intercept else None
+    refuse_overflow(training)
+    can_shift = is_dense(training.X) and settings.fit_intercept
+    return nearer(training.X) if can_shift else None
 
 
 def unfolded(start, inputs):

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from sksoftmax._batches import batch_rows
 from sksoftmax._blocks import Blocks
-from sksoftmax._data import check_X, take_rows
+from sksoftmax._data import check_X, sum_of_squares, take_rows
 from sksoftmax._naming import naming
 from sksoftmax._standardise import moments_of
 from sksoftmax._targets import (
@@ -44,6 +44,11 @@ class Sample(NamedTuple):
     def n_rows(self):
         """Number of rows."""
         return self.targets.s.size
+
+    @property
+    def squares(self):
+        """Sum of the squares of all entries, infinite where that overflows."""
+        return sum_of_squares(self.X)
 
     def moments(self):
         """The `Moments` of the features."""

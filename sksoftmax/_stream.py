@@ -170,6 +170,11 @@ class Surveyed:
         return Tally(self.recipe.kept_classes, self.recipe.totals(self.mass))
 
     @property
+    def squares(self):
+        """Sum of the squares of all entries, infinite where that overflows."""
+        return self.layout.squares
+
+    @property
     def factors(self):
         """Factors of the classes, or None."""
         return self.recipe.factors

@@ -42,6 +42,7 @@ class Layout(NamedTuple):
     counts: np.ndarray  # (n_classes,), rows of each class
     stored_per_row: float
     row_bytes: float  # of X
+    squares: float  # of its entries, their sum
     is_dense: bool
     centre: np.ndarray  # (n_features,), weighted mean of each; zero where sparse
     is_lazy: bool  # whether passing through batches reads X only where it is used

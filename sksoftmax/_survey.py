@@ -11,6 +11,8 @@ from sksoftmax._data import (
     n_bytes,
     n_rows,
     stored_per_row,
+    sum_of_squares,
+    take_rows,
     weighted_sums,
 )
 from sksoftmax._stream_blocks import Layout
@@ -33,6 +35,7 @@ class Findings(NamedTuple):
     is_dense: bool
     stored: float  # entries
     n_bytes: int  # of X
+    squares: float  # sum over all entries
     is_soft: bool
     classes: np.ndarray  # that are in this part
     counts: np.ndarray  # rows of each of these classes
@@ -65,6 +68,7 @@ def look(estimator, X, y, sample_weight, classes=None, *, reset):
         is_dense=is_dense(X),
         stored=stored_per_row(X) * X.shape[0],
         n_bytes=n_bytes(X),
+        squares=sum_of_squares(take_rows(X, s > 0)),
         is_soft=is_soft(y),
         classes=targets.classes,
         counts=(s > 0).astype(np.float64) @ targets.Y,
@@ -198,6 +202,7 @@ class Survey:
             counts=counts,
             stored_per_row=sum(part.stored for part in self._parts) / n_rows,
             row_bytes=sum(part.n_bytes for part in self._parts) / n_rows,
+            squares=sum(part.squares for part in self._parts),
             is_dense=first.is_dense,
             centre=self._centre + self._shift / weight,
             is_lazy=is_lazy,

@@ -54,6 +54,11 @@ class Tally(_Masses):
         """S, the sum of the weights."""
         return float(self.mass.sum())
 
+    @property
+    def largest_weight(self):
+        """What no weight of a row is larger than."""
+        return self.total_weight
+
 
 @dataclass(frozen=True)
 class Targets(_Masses):
@@ -76,6 +81,11 @@ class Targets(_Masses):
     def total_weight(self):
         """S, the sum of the weights."""
         return float(self.s.sum())
+
+    @property
+    def largest_weight(self):
+        """The largest weight of a row."""
+        return float(self.s.max())
 
     @property
     def mass(self):

@@ -164,3 +164,19 @@ def test_weights_that_are_too_large_together_only(batches, parameters):
     weight = 1e9 if parameters else 4e198
     weighted = [(X, y, np.full(8, weight)) for X, y in batches]
     fails(weighted, "sample_weight .*must sum to less than 1e.200", **parameters)
+
+
+@pytest.mark.parametrize("store", [np.asarray, csr_array])
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_features_whose_squares_overflow(batches, store, solver):
+    batches[2][0][1, 1] = 1e160
+    stored = [(store(X), y) for X, y in batches]
+    fails(stored, "X is too large: squares of its entries", solver=solver)
+
+
+def test_features_may_be_anything_in_rows_without_weight(batches):
+    batches[2][0][1, 1] = 1e160
+    weights = np.ones(8)
+    weights[1] = 0.0
+    model = SoftmaxRegressionClassifier().fit([(X, y, weights) for X, y in batches])
+    assert np.isfinite(model.coef_).all()
