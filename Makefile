@@ -20,7 +20,7 @@ help:
 	@echo "make test          the whole suite, with doctests"
 	@echo "make test-long     what the suite tries briefly: all hostile cases, 1000 fits, ..."
 	@echo "make test-peers    scikit-learn's tests of its own classifiers, on ours"
-	@echo "make lint          ruff, ruff format and numpydoc, without changing files"
+	@echo "make lint          ruff, import-linter and numpydoc, without changing files"
 	@echo "make coverage      the suite once more: which lines did it not run?"
 	@echo "make mutation      would the tests notice if the mathematics were wrong?"
 	@echo "make docs          the documentation site, with the gallery, in build/docs/"
@@ -54,6 +54,7 @@ test-peers: $(VENV)/test.stamp
 lint: $(VENV)/lint.stamp
 	$(bin)/ruff check
 	$(bin)/ruff format --check
+	$(bin)/lint-imports --no-cache
 	$(bin)/python .ci/check_docstrings.py
 
 coverage: $(VENV)/dev.stamp

@@ -7,9 +7,9 @@ from _datasets import problem
 from _measure import pass_against_limit, pinned
 from _race import ours
 
-from sksoftmax._posing import blocks_of, network_of, objective_of
-from sksoftmax._sample import check_training
-from sksoftmax._threads import fit_threads
+from sksoftmax._data.dataset import check_training
+from sksoftmax._fit.problem import blocks_of, network_of, objective_of
+from sksoftmax._utils.threads import fit_threads
 
 # Where a pass takes long enough to be worth its speed.
 SETS = ("digits", "letter", "glmnet3", "tall", "pixels", "onehot", "separable", "text")

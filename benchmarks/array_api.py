@@ -13,9 +13,9 @@ import torch
 from _measure import environment, n_cores
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._posing import network_of, objective_of
-from sksoftmax._sample import check_training
-from sksoftmax._threads import fit_threads
+from sksoftmax._data.dataset import check_training
+from sksoftmax._fit.problem import network_of, objective_of
+from sksoftmax._utils.threads import fit_threads
 
 SIZES = [(300_000, 54, 7), (100_000, 784, 10), (20_000, 16, 26)]
 

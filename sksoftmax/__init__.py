@@ -3,7 +3,7 @@
 from sksoftmax import exceptions, export, inference, optimizers, plotting
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
-from sksoftmax._loss import cross_entropy, hardmax, log_softmax, softmax
+from sksoftmax._model.loss import cross_entropy, hardmax, log_softmax, softmax
 
 __all__ = [
     "SoftmaxRegressionClassifier",

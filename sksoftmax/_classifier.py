@@ -12,11 +12,12 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from sksoftmax import _solvers
-from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._fitting import fit_epoch, fit_network, warn_unless_converged
-from sksoftmax._monitor import CallbackSupportMixin, Monitor, with_callbacks
-from sksoftmax._parameters import Interval, with_plain_numbers
-from sksoftmax._posing import (
+from sksoftmax._data.dataset import check_training
+from sksoftmax._data.targets import check_classes, is_soft
+from sksoftmax._data.validation import check_training_source, check_validation_source
+from sksoftmax._fit.callbacks import CallbackSupportMixin, Monitor, with_callbacks
+from sksoftmax._fit.fit import fit_epoch, fit_network, warn_unless_converged
+from sksoftmax._fit.problem import (
     Start,
     hidden_sizes,
     is_sparse,
@@ -24,10 +25,9 @@ from sksoftmax._posing import (
     reading_of,
     resolve_solver,
 )
+from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._prediction import FittedNetworkMixin, features_of
-from sksoftmax._sample import check_training
-from sksoftmax._sources import check_training_source, check_validation_source
-from sksoftmax._targets import check_classes, is_soft
+from sksoftmax._utils.parameters import Interval, with_plain_numbers
 
 
 def _trains_by_minibatches(estimator):

@@ -25,14 +25,14 @@ from sklearn.utils.validation import (
 )
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
-from sksoftmax._dask_sample import in_memory
-from sksoftmax._model_choice import Scoring, check_folds, score_paths, warn_of
-from sksoftmax._naming import naming, refuse_masked
-from sksoftmax._parameters import Interval, plain_number, with_plain_numbers
-from sksoftmax._path import alpha_grid
+from sksoftmax._data.dask import in_memory
+from sksoftmax._data.dataset import check_rows
+from sksoftmax._data.targets import check_weights, encode, hard_labels, is_soft
+from sksoftmax._fit.cross_validation import Scoring, check_folds, score_paths, warn_of
+from sksoftmax._fit.path import alpha_grid
 from sksoftmax._prediction import FittedNetworkMixin
-from sksoftmax._sample import check_rows
-from sksoftmax._targets import check_weights, encode, hard_labels, is_soft
+from sksoftmax._utils.errors import naming, refuse_masked
+from sksoftmax._utils.parameters import Interval, plain_number, with_plain_numbers
 
 # Over the six decades of an L2 grid, each alpha is half of the one before.
 _N_ALPHAS = 20

@@ -6,13 +6,13 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sksoftmax import _solvers
-from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._dask_sample import in_memory, map_rows
-from sksoftmax._data import check_X, float_dtype, is_dask
-from sksoftmax._loss import log_softmax, softmax
-from sksoftmax._naming import naming
-from sksoftmax._network import Network, centre_classes
-from sksoftmax._targets import check_weights, hard_labels
+from sksoftmax._data.arrays import check_X, float_dtype, is_dask
+from sksoftmax._data.dask import in_memory, map_rows
+from sksoftmax._data.targets import check_weights, hard_labels
+from sksoftmax._model.activations import ACTIVATIONS
+from sksoftmax._model.loss import log_softmax, softmax
+from sksoftmax._model.network import Network, centre_classes
+from sksoftmax._utils.errors import naming
 
 
 class FittedNetworkMixin:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sksoftmax._naming import naming, refuse_masked
+from sksoftmax._utils.errors import naming, refuse_masked
 
 __all__ = ["SGD", "Adam", "minimize"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sksoftmax._activations import ACTIVATIONS
+from sksoftmax._model.activations import ACTIVATIONS
 
 # Klambauer et al. (2017), Self-normalizing neural networks; more digits than floats.
 SELU_SCALE = Decimal("1.05070098735548049341933498529460")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._backprop import BatchObjective
-from sksoftmax._batches import batch_rows
-from sksoftmax._network import Network
-from sksoftmax._penalty import L2Penalty
+from sksoftmax._data.minibatches import batch_rows
+from sksoftmax._model.activations import ACTIVATIONS
+from sksoftmax._model.network import Network
+from sksoftmax._model.penalties import L2Penalty
+from sksoftmax._objective.minibatch import BatchObjective
 from sksoftmax.optimizers import SGD, Adam
 
 torch = pytest.importorskip("torch")

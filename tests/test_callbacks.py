@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sksoftmax._callbacks import History
+from sksoftmax._fit.history import History
 
 
 class Bowl:

@@ -10,11 +10,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix
 
-from sksoftmax import (
-    SoftmaxRegressionClassifier,
-    SoftmaxRegressionClassifierCV,
-    _dask_blocks,
-)
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
+from sksoftmax._data import dask_chunks as _dask_blocks
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -374,7 +371,7 @@ def test_an_error_in_a_block_comes_with_its_number(data, scheduler):
 def test_an_error_in_the_middle_of_a_fit_comes_with_its_number(
     data, threaded_client, monkeypatch
 ):
-    from sksoftmax import _objective
+    from sksoftmax._objective import objective as _objective
 
     plain = _objective._block_state
 
@@ -424,7 +421,7 @@ def test_a_client_that_is_closed_during_the_fit_is_named(data, monkeypatch):
             client.close()
 
         model = SoftmaxRegressionClassifier(verbose=0)
-        monkeypatch.setattr("sksoftmax._callbacks.History.__call__", close)
+        monkeypatch.setattr("sksoftmax._fit.history.History.__call__", close)
         with pytest.raises(RuntimeError, match="closed during the fit"):
             model.fit(*chunked(*data))
         assert not hasattr(model, "coefs_")
@@ -433,7 +430,7 @@ def test_a_client_that_is_closed_during_the_fit_is_named(data, monkeypatch):
 def test_a_worker_that_is_killed_during_the_fit_changes_nothing(
     data, exact, monkeypatch
 ):
-    from sksoftmax._callbacks import History
+    from sksoftmax._fit.history import History
 
     record, killed = History.__call__, []
     with (

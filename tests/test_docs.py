@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._activations import ACTIVATIONS
+from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._solvers import FULL_BATCH, MINIBATCH
 
 ROOT = Path(__file__).parents[1]

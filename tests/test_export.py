@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
-from sksoftmax._activations import ACTIVATIONS
+from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax.export import register_skl2onnx, to_onnx
 
 PARITY = 1e-6

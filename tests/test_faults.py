@@ -24,13 +24,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris
 
 import sksoftmax
-from sksoftmax import (
-    SoftmaxRegressionClassifier,
-    SoftmaxRegressionClassifierCV,
-    _backprop,
-    _objective,
-    _threads,
-)
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
+from sksoftmax._objective import minibatch as _backprop
+from sksoftmax._objective import objective as _objective
+from sksoftmax._utils import threads as _threads
 
 PACKAGE = str(Path(sksoftmax.__file__).parent)
 X, y = load_iris(return_X_y=True)

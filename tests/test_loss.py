@@ -11,7 +11,7 @@ import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax import cross_entropy, hardmax, log_softmax, softmax
-from sksoftmax._loss import batch_loss_grad, loss, loss_grad, loss_hessp
+from sksoftmax._model.loss import batch_loss_grad, loss, loss_grad, loss_hessp
 
 HARD_ROWS = {
     "ordinary": [0.3, -1.2, 2.5, 0.1],

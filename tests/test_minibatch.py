@@ -7,13 +7,13 @@ import pytest
 import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._backprop import BatchObjective
-from sksoftmax._batches import batch_rows
-from sksoftmax._blocks import Blocks
-from sksoftmax._network import Network
-from sksoftmax._objective import Objective
-from sksoftmax._penalty import L2Penalty
+from sksoftmax._data.chunks import Blocks
+from sksoftmax._data.minibatches import batch_rows
+from sksoftmax._model.activations import ACTIVATIONS
+from sksoftmax._model.network import Network
+from sksoftmax._model.penalties import L2Penalty
+from sksoftmax._objective.minibatch import BatchObjective
+from sksoftmax._objective.objective import Objective
 from sksoftmax._solvers import (
     SGD,
     Adam,
@@ -23,7 +23,7 @@ from sksoftmax._solvers import (
     minibatch,
     start_state,
 )
-from sksoftmax._threads import Threads
+from sksoftmax._utils.threads import Threads
 
 N_ROWS, N_FEATURES, N_CLASSES, ALPHA = 60, 3, 3, 0.05
 SCHEMES = {

@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from scipy.special import softmax
 
-from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._network import (
+from sksoftmax._model.activations import ACTIVATIONS
+from sksoftmax._model.network import (
     Network,
     centre_classes,
     insert_absent_classes,

@@ -12,13 +12,13 @@ import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array, csr_matrix
 
-from sksoftmax import _blocks
-from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._blocks import Blocks
-from sksoftmax._network import Network
-from sksoftmax._objective import Objective
-from sksoftmax._penalty import L2Penalty
-from sksoftmax._threads import Threads
+from sksoftmax._data import chunks as _blocks
+from sksoftmax._data.chunks import Blocks
+from sksoftmax._model.activations import ACTIVATIONS
+from sksoftmax._model.network import Network
+from sksoftmax._model.penalties import L2Penalty
+from sksoftmax._objective.objective import Objective
+from sksoftmax._utils.threads import Threads
 
 N_ROWS, N_FEATURES, N_CLASSES, ALPHA = 150, 4, 3, 0.3
 

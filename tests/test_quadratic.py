@@ -5,14 +5,15 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 
-from sksoftmax import SoftmaxRegressionClassifier, _sparse_objective
-from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._blocks import Blocks
-from sksoftmax._network import Network
-from sksoftmax._penalty import ElasticNetPenalty, GroupPenalty
-from sksoftmax._quadratic import DenseModel, FreeModel
-from sksoftmax._sparse_objective import SparseObjective
-from sksoftmax._threads import Threads
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._data.chunks import Blocks
+from sksoftmax._model.activations import ACTIVATIONS
+from sksoftmax._model.network import Network
+from sksoftmax._model.penalties import ElasticNetPenalty, GroupPenalty
+from sksoftmax._objective import sparse as _sparse_objective
+from sksoftmax._objective.quadratic import DenseModel, FreeModel
+from sksoftmax._objective.sparse import SparseObjective
+from sksoftmax._utils.threads import Threads
 
 PENALTIES = {"l1": ElasticNetPenalty, "grouped": GroupPenalty}
 ENTRIES = np.array([3, 4, 5, 9, 10, 11])  # two of four features, all classes

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sksoftmax._solvers._quasi_newton import LimitedMemory, approach
-from sksoftmax._solvers._result import Iterate
+from sksoftmax._solvers.quasi_newton import LimitedMemory, approach
+from sksoftmax._solvers.result import Iterate
 
 
 class Scaling:

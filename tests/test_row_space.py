@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sksoftmax._row_space import RowSpace
+from sksoftmax._fit.row_space import RowSpace
 
 N_ROWS, N_FEATURES = 12, 50
 

@@ -11,8 +11,8 @@ from sklearn.preprocessing import StandardScaler
 from sparse_oracle import distance_to_subdifferential
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
-from sksoftmax._penalty import ElasticNetPenalty
-from sksoftmax._quadratic import DenseModel
+from sksoftmax._model.penalties import ElasticNetPenalty
+from sksoftmax._objective.quadratic import DenseModel
 
 
 @pytest.fixture

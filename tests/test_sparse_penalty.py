@@ -16,8 +16,8 @@ from sparse_oracle import distance_to_subdifferential, objective_of, penalty_of
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._posing import largest_alpha
-from sksoftmax._sample import check_training
+from sksoftmax._data.dataset import check_training
+from sksoftmax._fit.problem import largest_alpha
 
 
 def sparse_model(**parameters):

@@ -12,7 +12,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.preprocessing import label_binarize
 from sklearn.utils.class_weight import compute_class_weight
 
-from sksoftmax._targets import (
+from sksoftmax._data.targets import (
     Targets,
     check_weights,
     class_factors,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from sksoftmax._threads import Threads, fit_threads
+from sksoftmax._utils.threads import Threads, fit_threads
 
 WAIT = 30  # seconds until a test that hangs gives up
 

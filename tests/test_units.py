@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
-from sksoftmax._solvers._cg import solve_newton_system
+from sksoftmax._solvers.cg import solve_newton_system
 from sksoftmax.exceptions import SeparationWarning
 
 ALPHA = 1e-3

@@ -34,10 +34,10 @@ import statsmodels.api  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {
-    "_loss": ["test_loss", "test_backprop"],
-    "_network": ["test_network"],
-    "_objective": ["test_objective", "test_single"],
-    "_penalty": ["test_penalty"],
+    "_model/loss": ["test_loss", "test_minibatch_objective"],
+    "_model/network": ["test_network"],
+    "_objective/objective": ["test_objective", "test_single_precision"],
+    "_model/penalties": ["test_penalties"],
 }
 LIMIT = 60  # seconds, of which tests take less than 10: a mutant may loop for ever
 
@@ -174,7 +174,7 @@ class Finder:
     """Finds the one module that is mutated."""
 
     def __init__(self, room, tree):
-        self.name, self.tree = f"sksoftmax.{room}", tree
+        self.name, self.tree = f"sksoftmax.{room.replace('/', '.')}", tree
         self.path = str(ROOT / "sksoftmax" / f"{room}.py")
 
     def find_spec(self, name, path=None, target=None):

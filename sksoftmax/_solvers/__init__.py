@@ -5,19 +5,19 @@ callback): an exact one for smooth objectives, a sparse one for sparse penalties
 a mini-batch solver is an optimizer in the hands of `minibatch`. Both return a `Result`.
 """
 
-from sksoftmax._solvers._cg import conjugate_gradients
-from sksoftmax._solvers._lbfgs import lbfgs
-from sksoftmax._solvers._minibatch import (
+from sksoftmax._solvers.cg import conjugate_gradients
+from sksoftmax._solvers.lbfgs import lbfgs
+from sksoftmax._solvers.minibatch import (
     Patience,
     Training,
     fits,
     minibatch,
     start_state,
 )
-from sksoftmax._solvers._newton import newton
-from sksoftmax._solvers._prox_newton import prox_newton
-from sksoftmax._solvers._result import Iterate, Result, Stop, halted
-from sksoftmax._solvers._schedule import SCHEDULES
+from sksoftmax._solvers.newton import newton
+from sksoftmax._solvers.prox_newton import prox_newton
+from sksoftmax._solvers.result import Iterate, Result, Stop, halted
+from sksoftmax._solvers.schedules import SCHEDULES
 from sksoftmax.optimizers import SGD, Adam
 
 __all__ = [

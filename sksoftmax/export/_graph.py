@@ -7,7 +7,7 @@ stands on its own; skl2onnx has another. A new activation needs an entry of
 
 import numpy as np
 
-from sksoftmax._activations import SELU_ALPHA, SELU_SCALE
+from sksoftmax._model.activations import SELU_ALPHA, SELU_SCALE
 
 SOFTMAXES = {"probabilities": "Softmax", "log_probabilities": "LogSoftmax"}
 

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
-from sksoftmax._data import check_X
+from sksoftmax._data.arrays import check_X
 from sksoftmax.export._graph import (
     SOFTMAXES,
     OnnxGraph,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
-from sksoftmax._data import take_rows
-from sksoftmax._loss import softmax
-from sksoftmax._naming import check_choice, naming
+from sksoftmax._data.arrays import take_rows
+from sksoftmax._model.loss import softmax
+from sksoftmax._utils.errors import check_choice, naming
 from sksoftmax.inference._likelihood import logits
 
 COV_TYPES = ("nonrobust", "HC0", "HC1", "cluster")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import qr, solve_triangular
 
-from sksoftmax._data import dense_with_ones
+from sksoftmax._data.arrays import dense_with_ones
 
 # A column is a combination of others where it agrees with one to this share of its
 # spread. Sums of columns with 16 digits that lie 1e6 spreads from zero agree to 1e-10;

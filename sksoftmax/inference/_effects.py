@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sksoftmax._data import dense_with_ones
-from sksoftmax._loss import softmax
-from sksoftmax._naming import check_choice
-from sksoftmax._threads import fit_threads
+from sksoftmax._data.arrays import dense_with_ones
+from sksoftmax._model.loss import softmax
+from sksoftmax._utils.errors import check_choice
+from sksoftmax._utils.threads import fit_threads
 from sksoftmax.inference._covariance import check_groups, covariance, gauge
 from sksoftmax.inference._problem import open_problem
 from sksoftmax.inference._tables import (

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
-from sksoftmax._naming import naming
+from sksoftmax._utils.errors import naming
 from sksoftmax.inference._covariance import Estimates
 
 # Hypotheses whose combined directions agree to this share count as one.

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
-from sksoftmax._blocks import Blocks
-from sksoftmax._curvature import dense_hessian_of_rows
-from sksoftmax._loss import loss, loss_grad
-from sksoftmax._threads import Threads
+from sksoftmax._data.chunks import Blocks
+from sksoftmax._model.loss import loss, loss_grad
+from sksoftmax._objective.hessian import dense_hessian_of_rows
+from sksoftmax._utils.threads import Threads
 from sksoftmax.inference._design import Design
 
 

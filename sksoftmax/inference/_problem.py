@@ -11,12 +11,12 @@ import numpy as np
 from scipy.linalg import LinAlgError
 from sklearn.utils.validation import check_is_fitted
 
-from sksoftmax._blocks import Blocks
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
-from sksoftmax._naming import check_choice
-from sksoftmax._sample import check_training
-from sksoftmax._targets import Targets, check_weights, is_soft
+from sksoftmax._data.chunks import Blocks
+from sksoftmax._data.dataset import check_training
+from sksoftmax._data.targets import Targets, check_weights, is_soft
+from sksoftmax._utils.errors import check_choice
 from sksoftmax.inference._design import orthonormal_design, scaled_design
 from sksoftmax.inference._likelihood import Factor, Likelihood
 from sksoftmax.inference._separation import check_not_perfect, check_not_separated

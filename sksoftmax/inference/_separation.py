@@ -11,10 +11,10 @@ direction gets so far, and then it is in the coefficients themselves.
 import numpy as np
 from scipy.linalg import eigh
 
-from sksoftmax._activations import ACTIVATIONS
-from sksoftmax._network import Network
-from sksoftmax._objective import Objective, gains
-from sksoftmax._penalty import L2Penalty
+from sksoftmax._model.activations import ACTIVATIONS
+from sksoftmax._model.network import Network
+from sksoftmax._model.penalties import L2Penalty
+from sksoftmax._objective.objective import Objective, gains
 from sksoftmax.inference._likelihood import logits
 
 # What the other directions, where the fit is at its best to a few digits, add to the

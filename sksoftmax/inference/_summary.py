@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sksoftmax._naming import check_choice
-from sksoftmax._threads import fit_threads
+from sksoftmax._utils.errors import check_choice
+from sksoftmax._utils.threads import fit_threads
 from sksoftmax.inference._covariance import (
     Estimates,
     check_groups,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sksoftmax._targets import hard_labels
+from sksoftmax._data.targets import hard_labels
 from sksoftmax.plotting._axes import import_pyplot
 
 

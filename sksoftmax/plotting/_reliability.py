@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from sksoftmax._naming import naming
-from sksoftmax._targets import check_weights, encode
+from sksoftmax._data.targets import check_weights, encode
+from sksoftmax._utils.errors import naming
 from sksoftmax.plotting._axes import axes_for, check_class, import_pyplot, line_style
 
 

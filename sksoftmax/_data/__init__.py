@@ -1,0 +1,1 @@
+"""Training data: what X and y are, and where the rows live."""

@@ -1,0 +1,308 @@
+"""What is X? Validation, and the operations that differ between dense and CSR.
+
+This is the only room that looks at the type of X. Dense arrays stay as they are in
+memory order and precision; sparse input becomes CSR.
+"""
+
+from mmap import mmap
+
+import numpy as np
+from scipy.sparse import csr_matrix, hstack, issparse, vstack
+from sklearn.utils.validation import validate_data
+
+from sksoftmax._utils.errors import naming, refuse_masked
+
+_FORMS = {
+    "accept_sparse": "csr",
+    "accept_large_sparse": True,
+    "dtype": [np.float64, np.float32],
+}
+
+
+def check_X(estimator, X, *, reset):
+    """X as a float array or CSR matrix; reset=True records its features.
+
+    Names and number of features go to `estimator` (or are compared with it).
+    """
+    if is_dask(X):  # which validation would silently read into memory
+        raise TypeError(
+            f"X is a dask collection, which {type(estimator).__name__} cannot use here:"
+            " pass X.compute()."
+        )
+    refuse_masked("X", X)
+    with naming("X"):
+        return _canonical(validate_data(estimator, X, reset=reset, **_FORMS))
+
+
+def convert_X(X):
+    """X in the form that `check_X` gives, without looking at its entries again."""
+    if issparse(X):
+        X = _canonical(X.tocsr())
+    elif not isinstance(X, np.ndarray):
+        X = np.asarray(X)
+    return X if X.dtype in _FORMS["dtype"] else X.astype(np.float64)
+
+
+def _canonical(X):
+    """X with its stored entries in order, each once; an array as it is.
+
+    Of a CSR matrix that has them otherwise a copy: scipy would put the caller's in
+    order, and what is not linear in the entries must not see one in parts.
+    """
+    if issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def is_memory_mapped(X):
+    """Whether X is a table in a file that is read where it is used."""
+    if issparse(X):
+        owner = getattr(X, "data", None)
+        while isinstance(owner, np.ndarray) and owner.base is not None:
+            owner = owner.base  # scipy hides the array that was passed behind a view
+        return isinstance(owner, mmap) and X.format == "csr"
+    return isinstance(X, np.memmap) and X.ndim == 2 and X.shape[0] > 0
+
+
+def is_dask(X):
+    """Whether X is a dask collection; asked without importing dask."""
+    return type(X).__module__.split(".")[0] in ("dask", "dask_expr")
+
+
+def is_dask_frame(X):
+    """Whether a dask collection has columns with names, or is one of them."""
+    return not hasattr(X, "chunks")
+
+
+def float_dtype(X):
+    """The dtype that a dask collection has where it is checked, block by block."""
+    try:
+        found = np.result_type(*(X.dtypes if is_dask_frame(X) else [X.dtype]))
+    except TypeError:  # of pandas' own
+        found = np.float64
+    return np.dtype(np.float32 if found == np.float32 else np.float64)
+
+
+def n_rows(X):
+    """Number of rows of an array, a matrix or a data frame."""
+    return X.shape[0]
+
+
+def join_columns(parts):
+    """Several X beside each other."""
+    if issparse(parts[0]):
+        return hstack(parts, format="csr")
+    return np.concatenate(parts, axis=1)
+
+
+def without_file(X):
+    """A memory-mapped X as a plain array over the same memory: cheaper to slice."""
+    return X if issparse(X) else np.asarray(X)
+
+
+def are_batches(X):
+    """Whether X is made of batches: something to call or iterate over, not a table."""
+    if callable(X):
+        return True
+    if any(hasattr(X, name) for name in ("__array__", "__dask_graph__", "shape")):
+        return False
+    if isinstance(X, list | tuple):
+        return bool(X) and all(
+            isinstance(batch, tuple) and hasattr(batch[0], "shape") for batch in X
+        )
+    return hasattr(X, "__iter__") and not isinstance(X, str | bytes | dict | set)
+
+
+def is_exhaustible(X):
+    """Whether X can be gone through only once."""
+    return hasattr(X, "__next__")
+
+
+def n_bytes(value):
+    """Bytes of the arrays in a value, which may be in tuples and lists."""
+    if isinstance(value, tuple | list):
+        return sum(map(n_bytes, value))
+    if issparse(value):
+        return n_bytes([value.data, value.indices, value.indptr])
+    return getattr(value, "nbytes", 0)
+
+
+def is_dense(X):
+    """Whether X is an array rather than a CSR matrix."""
+    return not issparse(X)
+
+
+def take_rows(X, rows):
+    """Rows of X chosen by a mask or by numbers; X itself where a mask takes all."""
+    if rows.dtype == bool and rows.all():
+        return X
+    return X[rows]
+
+
+def take_columns(X, columns):
+    """Columns of X chosen by numbers."""
+    return X[:, columns]
+
+
+def in_double(X):
+    """X in double precision where it is an array; a CSR matrix stays as it is."""
+    return X if issparse(X) else X.astype(np.float64, copy=False)
+
+
+def slice_rows(X, start, stop):
+    """Rows start to stop of X as a view, also of a CSR matrix."""
+    if not issparse(X):
+        return X[start:stop]
+    stop = min(stop, X.shape[0])
+    first, last = X.indptr[start], X.indptr[stop]
+    # Through the constructor scipy would copy what is a small part of a larger array.
+    part = type(X)((stop - start, X.shape[1]), dtype=X.dtype)
+    part.data, part.indices = X.data[first:last], X.indices[first:last]
+    part.indptr = X.indptr[start : stop + 1] - first
+    return part
+
+
+def no_rows(n_features, dtype, *, is_dense):
+    """An X without rows."""
+    return (np.zeros if is_dense else csr_matrix)((0, n_features), dtype=dtype)
+
+
+def stack_rows(parts):
+    """Several X on top of each other."""
+    return vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
+
+
+def stored_per_row(X):
+    """Mean number of stored entries of a row."""
+    return X.nnz / max(X.shape[0], 1) if issparse(X) else X.shape[1]
+
+
+def product(X, W):
+    """X @ W in column-major order, which the loss works along."""
+    if issparse(X):
+        return np.asfortranarray(X @ W)
+    return (W.T @ X.T).T
+
+
+def transposed_product(X, dZ):
+    """X.T @ dZ; the product with the long side of X last is BLAS's faster one."""
+    if issparse(X):
+        return X.T @ dZ
+    return (dZ.T @ X).T
+
+
+def squares(X, centre):
+    """(X - centre)^2, elementwise; a CSR matrix is not centred."""
+    if not issparse(X):
+        # In place: memory for a second array costs ten times what squaring does.
+        differences = X - centre
+        return np.square(differences, out=differences)
+    # Shares the structure, which X.multiply(X) would build again.
+    return type(X)((X.data * X.data, X.indices, X.indptr), shape=X.shape, copy=False)
+
+
+def weighted_sums(X, s):
+    """Sum of each column, rows weighted by s."""
+    return X.T @ s
+
+
+def dense_with_ones(X, centre, ones):
+    """X - centre as a dense float64 array, with a last column of ones if asked for.
+
+    A CSR matrix is not centred.
+    """
+    augmented = np.ones((X.shape[0], X.shape[1] + ones))
+    if issparse(X):
+        augmented[:, : X.shape[1]] = X.toarray()
+    else:
+        np.subtract(X, centre, out=augmented[:, : X.shape[1]])
+    return augmented
+
+
+def standardised(X, centre, scale):
+    """(X - centre) * scale in single precision; a CSR matrix is not centred."""
+    if not issparse(X):
+        return ((X - centre) * scale).astype(np.float32)
+    data = (X.data * scale[X.indices]).astype(np.float32)
+    return type(X)((data, X.indices, X.indptr), shape=X.shape, copy=False)
+
+
+def sum_of_squares(X):
+    """Of all entries; infinite where that overflows, which single precision cannot."""
+    if X.dtype != np.float64:
+        return 0.0
+    values = X.data if issparse(X) else X
+    axes = "ij"[: values.ndim]
+    with np.errstate(over="ignore"):
+        return float(np.einsum(f"{axes},{axes}->", values, values))
+
+
+def largest_entry(X):
+    """Column and size of the entry of largest size."""
+    sizes = abs(X).max(axis=0)
+    sizes = sizes.toarray().ravel() if issparse(X) else sizes
+    return int(sizes.argmax()), float(sizes.max())
+
+
+def middles(X):
+    """Middle of the range of each column of an array, and half the range's length."""
+    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    half = high / 2 - low / 2
+    return np.where(half > 0, low / 2 + high / 2, low), half
+
+
+# Rows that are converted at a time: the temporary double-precision copies stay small.
+_CHUNK = 2048
+
+
+def column_moments(X, s):
+    """Weighted mean and standard deviation of each column of an array.
+
+    Formed from differences to the middle of a column's range in units of it: nothing
+    overflows, and a constant column has exactly its value as mean and zero deviation.
+    """
+    middle, half = middles(X)
+    unit = np.where(half > 0, half, 1.0)
+    first, second = np.zeros_like(half), np.zeros_like(half)
+    for start in range(0, s.size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        U = (X[part] - middle) / unit
+        first += s[part] @ U
+        second += s[part] @ np.square(U, out=U)
+    first /= s.sum()
+    variance = np.maximum(second / s.sum() - first * first, 0.0)
+    return middle + half * first, half * np.sqrt(variance)
+
+
+def scale_of_stored(X, s):
+    """Root mean square of each column's entries that are not zero, and their weight.
+
+    Of a CSR matrix, rows weighted by s.
+    """
+    largest = abs(X).max(axis=0).toarray().ravel().astype(np.float64)
+    unit = np.where(largest > 0, largest, 1.0)
+    U = csr_matrix((X.data / unit[X.indices], X.indices, X.indptr), shape=X.shape)
+    squares = U.multiply(U).T @ s
+    weights = (U != 0).astype(np.float64).T @ s
+    return unit * np.sqrt(squares / np.where(weights > 0, weights, 1.0)), weights
+
+
+def rescaled(X, centre, factor, dtype, *, ones):
+    """(X - centre) * factor, with a last column of ones if asked for; new arrays.
+
+    A CSR matrix whose centre is not zero becomes an array.
+    """
+    if issparse(X) and not centre.any():
+        data = (X.data * factor[X.indices]).astype(dtype)
+        scaled = csr_matrix((data, X.indices, X.indptr), shape=X.shape)
+        if ones:
+            column = csr_matrix(np.ones((X.shape[0], 1), dtype))
+            scaled = hstack([scaled, column], format="csr", dtype=dtype)
+        return scaled
+    out = np.ones((X.shape[0], X.shape[1] + ones), dtype)
+    for start in range(0, X.shape[0], _CHUNK):
+        part = slice(start, start + _CHUNK)
+        rows = X[part].toarray() if issparse(X) else X[part]
+        out[part, : X.shape[1]] = (rows - centre) * factor
+    return out

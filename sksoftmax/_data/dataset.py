@@ -1,0 +1,133 @@
+"""Checked samples: X, y and weights as they come from users, made ready for a fit."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length
+
+from sksoftmax._data.arrays import check_X, sum_of_squares, take_rows
+from sksoftmax._data.chunks import Blocks
+from sksoftmax._data.minibatches import batch_rows
+from sksoftmax._data.scaling import moments_of
+from sksoftmax._data.targets import (
+    Targets,
+    check_weights,
+    class_factors,
+    encode,
+    smooth,
+    weigh,
+)
+from sksoftmax._utils.errors import naming
+
+
+class Sample(NamedTuple):
+    """Rows of data, their targets, and the class weights that are in those."""
+
+    X: object  # (n_samples, n_features), dense or CSR
+    targets: Targets
+    factors: np.ndarray | None  # (n_classes,)
+
+    is_in_memory = True
+
+    @property
+    def n_features(self):
+        """Number of columns of X."""
+        return self.X.shape[1]
+
+    @property
+    def dtype(self):
+        """Of X."""
+        return self.X.dtype
+
+    @property
+    def n_rows(self):
+        """Number of rows."""
+        return self.targets.s.size
+
+    @property
+    def squares(self):
+        """Sum of the squares of all entries, infinite where that overflows."""
+        return sum_of_squares(self.X)
+
+    def moments(self):
+        """The `Moments` of the features."""
+        return moments_of(self.X, self.targets.s)
+
+    def batch_rows(self, inputs, dtype, *, ones):
+        """The rows for mini-batches, as `Inputs` transform them, of mean weight one."""
+        X, targets = inputs.apply(self.X, dtype, ones=ones), self.targets
+        s = targets.s / (targets.total_weight / self.n_rows)
+        return batch_rows(X, targets.Y, s, dtype)
+
+    def with_weight(self):
+        """The rows that have weight."""
+        return self.take(self.targets.s > 0)
+
+    def blocks(self, threads):
+        """The rows in blocks."""
+        return Blocks(self.X, self.targets.Y, self.targets.s, threads)
+
+    def take(self, rows):
+        """The rows of a mask."""
+        return self._replace(X=take_rows(self.X, rows), targets=self.targets.take(rows))
+
+    def select(self, numbers):
+        """Rows chosen by their numbers, in that order, repeated ones repeated."""
+        targets = self.targets
+        return self._replace(
+            X=take_rows(self.X, numbers),
+            targets=replace(targets, Y=targets.Y[numbers], s=targets.s[numbers]),
+        )
+
+    def weigh_classes(self, class_weight):
+        """With the factors of class_weight, which "balanced" finds from these rows."""
+        factors = class_factors(self.targets, class_weight)
+        return self._replace(targets=weigh(self.targets, factors), factors=factors)
+
+    def smooth(self, label_smoothing):
+        """With smoothed targets."""
+        return self._replace(targets=smooth(self.targets, label_smoothing))
+
+    def restrict(self, present):
+        """In the columns of a mask of classes."""
+        return self._replace(targets=self.targets.restrict(present))
+
+
+def check_training(estimator, X, y, sample_weight, *, classes=None, reset=True):
+    """The training data as a Sample.
+
+    Number and names of the features are recorded on `estimator` if reset, else compared
+    with those there; y is encoded against classes where they are given.
+    """
+    sample = check_rows(estimator, X, y, sample_weight, classes=classes, reset=reset)
+    return sample.weigh_classes(estimator.class_weight)
+
+
+def check_rows(estimator, X, y, sample_weight, *, classes=None, reset=True):
+    """The same without class weights."""
+    X = check_X(estimator, X, reset=reset)
+    targets = encode(y, classes)
+    with naming("X and y"):
+        check_consistent_length(X, targets.Y)
+    targets = replace(targets, s=check_weights(sample_weight, X.shape[0]))
+    return Sample(X, targets, None)
+
+
+def check_validation(estimator, training, X_val, y_val, sample_weight_val):
+    """The validation data as a Sample weighted as the training data is, or None."""
+    if X_val is None:
+        for name, given in (("y_val", y_val), ("sample_weight_val", sample_weight_val)):
+            if given is not None:
+                raise ValueError(f"{name} is provided, but X_val was not provided.")
+        return None
+    if y_val is None:
+        raise ValueError("X_val is provided, but y_val was not provided.")
+    with naming("X_val"):
+        X_val = check_X(estimator, X_val, reset=False)
+    targets = encode(y_val, training.targets.classes, name="y_val")
+    with naming("X_val and y_val"):
+        check_consistent_length(X_val, targets.Y)
+    s = check_weights(sample_weight_val, X_val.shape[0], name="sample_weight_val")
+    targets = weigh(replace(targets, s=s), training.factors)
+    return Sample(X_val, targets, training.factors)

@@ -1,0 +1,382 @@
+"""What is y? Labels or soft labels, class and sample weights, made into targets.
+
+This is the only room that looks at the type of y. Whatever was given becomes rows of
+probabilities Y, row weights s and the classes, after which nothing else needs to know.
+"""
+
+from dataclasses import dataclass, replace
+from numbers import Real
+
+import numpy as np
+from scipy.special import entr
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d
+
+from sksoftmax._utils.errors import naming, refuse_masked
+
+
+class _Masses:
+    """What follows from the weight `mass` on each class, and `total_weight`."""
+
+    @property
+    def shares(self):
+        """Weighted share of each class, shape (n_classes,)."""
+        return self.mass / self.total_weight
+
+    @property
+    def present(self):
+        """Whether any weight is on a class, shape (n_classes,)."""
+        return self.mass > 0
+
+    def null_value(self, fit_intercept):
+        """J of the best model without features, in nats."""
+        if fit_intercept:
+            return float(entr(self.shares).sum())
+        return float(np.log(self.classes.size))
+
+
+@dataclass(frozen=True)
+class Tally(_Masses):
+    """Targets that are not in memory, as far as they are known at once.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+    mass : ndarray of shape (n_classes,)
+        Weight of each class.
+    """
+
+    classes: np.ndarray
+    mass: np.ndarray
+
+    @property
+    def total_weight(self):
+        """S, the sum of the weights."""
+        return float(self.mass.sum())
+
+    @property
+    def largest_weight(self):
+        """What no weight of a row is larger than."""
+        return self.total_weight
+
+
+@dataclass(frozen=True)
+class Targets(_Masses):
+    """Targets as the objective wants them.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+    Y : ndarray of shape (n_samples, n_classes)
+        Rows of probabilities.
+    s : ndarray of shape (n_samples,)
+        Sample weights, class weights multiplied in.
+    """
+
+    classes: np.ndarray
+    Y: np.ndarray
+    s: np.ndarray
+
+    @property
+    def total_weight(self):
+        """S, the sum of the weights."""
+        return float(self.s.sum())
+
+    @property
+    def largest_weight(self):
+        """The largest weight of a row."""
+        return float(self.s.max())
+
+    @property
+    def mass(self):
+        """Weight of each class, shape (n_classes,)."""
+        return self.s @ self.Y
+
+    @property
+    def labels(self):
+        """The likeliest class of each row, shape (n_samples,)."""
+        return self.classes[self.Y.argmax(axis=1)]
+
+    def take(self, rows):
+        """The targets of the rows of a mask."""
+        if rows.all():
+            return self
+        return replace(self, Y=self.Y[rows], s=self.s[rows])
+
+    def restrict(self, present):
+        """The targets in the columns of a mask of classes."""
+        if present.all():
+            return self
+        lost = self.s @ self.Y[:, ~present]
+        if lost.any():
+            raise ValueError(
+                "y_val has weight on the classes"
+                f" {_listed(self.classes[~present][lost > 0])}, which have none in y."
+            )
+        return replace(self, classes=self.classes[present], Y=self.Y[:, present])
+
+
+def encode(y, classes=None, *, name="y"):
+    """Classes and rows of probabilities of y, each row weighing 1.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Labels, or soft labels: rows of probabilities, whose classes are named by the
+        columns of a data frame or else 0, 1, ...
+    classes : ndarray of shape (n_classes,), optional
+        Sorted classes to encode against; labels outside them are an error.
+    name : str
+        What error messages call y.
+
+    Returns
+    -------
+    Targets
+    """
+    if y is None:
+        raise ValueError(
+            f"SoftmaxRegressionClassifier requires {name} to be passed, but the target"
+            f" {name} is None."
+        )
+    refuse_masked(name, y)
+    with naming(name):
+        if is_soft(y, name):
+            classes, Y = _encode_soft(y, classes, name)
+        else:
+            classes, Y = _encode_labels(y, classes, name)
+    return Targets(classes, Y, np.ones(Y.shape[0]))
+
+
+def check_classes(classes):
+    """Announced classes, sorted, each once."""
+    with naming("classes"):
+        found = np.unique(classes)
+        if (found != found).any():  # only missing values differ from themselves
+            raise ValueError(f"classes must all be there, got {classes!r}.")
+        return found
+
+
+def encode_again(y, classes):
+    """Targets of a y that `encode` has found to be right, or the error if it is not.
+
+    y is what `label_array` returned, or some of its rows.
+    """
+    if y.ndim == 2:
+        return Targets(classes, y, np.ones(y.shape[0]))
+    codes = np.searchsorted(classes, y)
+    np.minimum(codes, classes.size - 1, out=codes)
+    if not np.array_equal(classes[codes], y):
+        return encode(y, classes)
+    Y = np.zeros((classes.size, codes.size))
+    Y[codes, np.arange(codes.size)] = 1.0
+    return Targets(classes, Y.T, np.ones(codes.size))
+
+
+def label_array(y, classes):
+    """y as an array for `encode_again`."""
+    return encode(y, classes).Y if is_soft(y) else column_or_1d(y)
+
+
+def hard_labels(y, classes):
+    """Labels of y: as they are, or the largest class of each soft row."""
+    refuse_masked("y", y)
+    return encode(y, classes).labels if is_soft(y) else y
+
+
+def is_soft(y, name="y"):
+    """Whether y has several columns: soft labels rather than labels."""
+    with naming(name):
+        shape = np.asarray(y).shape
+    return len(shape) == 2 and shape[1] > 1
+
+
+def _encode_soft(y, classes, name):
+    names = getattr(y, "columns", None)
+    if names is not None and len(set(names)) < len(names):
+        raise ValueError(f"The columns of {name} must have different names: {names}.")
+    Y = check_array(y, dtype=np.float64, input_name=name)
+    if (Y < 0).any():
+        raise ValueError(f"Soft labels {name} must be >= 0, got {Y.min()}.")
+    sums = Y.sum(axis=1)
+    worst = np.abs(sums - 1.0).argmax()
+    if abs(sums[worst] - 1.0) > 1e-6:  # what rows rounded to float32 stay within
+        raise ValueError(
+            f"{name} with several columns holds soft labels, whose rows must sum to 1;"
+            f" row {worst} sums to {sums[worst]:.6g}."
+        )
+    Y = Y / sums[:, None]
+    if names is None:
+        expects_these = classes is not None and classes.size == Y.shape[1]
+        found = classes if expects_these else np.arange(Y.shape[1])
+    else:
+        found = np.asarray(names)
+        try:
+            order = np.argsort(found)
+        except TypeError as error:
+            raise TypeError(
+                f"The columns of {name} must have names that sort: {error}."
+            ) from None
+        if (found != found).any():  # only missing values differ from themselves
+            raise ValueError(f"The columns of {name} must all have names: {names}.")
+        found, Y = found[order], Y[:, order]
+    if classes is not None and not np.array_equal(found, classes):
+        raise ValueError(
+            f"{name} has {found.size} columns, for the classes {_listed(found)}; there"
+            f" must be one for each of the {classes.size} classes {_listed(classes)}."
+        )
+    return found, Y
+
+
+def _encode_labels(y, classes, name):
+    if not (isinstance(y, np.ndarray) and y.ndim == 1):  # spares small fits 40 us
+        y = column_or_1d(y, warn=True)
+    if y.dtype.kind in "fc":
+        assert_all_finite(y, input_name=name)
+    if y.dtype.kind in "mM" and np.isnat(y).any():
+        raise ValueError(f"{name} contains NaT.")
+    try:
+        if y.dtype.kind not in "iub":  # integers are labels, without a closer look
+            check_classification_targets(y)
+        found, codes = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} must hold labels that sort, without missing ones: {error}."
+        ) from None
+    if classes is not None:
+        unseen = ~np.isin(found, classes)
+        if unseen.any():
+            raise ValueError(
+                f"{name} has the labels {_listed(found[unseen])}, which are not among"
+                f" the classes {_listed(classes)}."
+            )
+        codes = np.searchsorted(classes, found)[codes]
+        found = classes
+    Y = np.zeros((codes.size, found.size))
+    Y[np.arange(codes.size), codes] = 1.0
+    return found, Y
+
+
+def check_weights(sample_weight, n_samples, *, name="sample_weight", is_part=False):
+    """Sample weights as floats, shape (n_samples,): finite, >= 0 and not all zero.
+
+    Those of a part of the samples may all be zero.
+    """
+    if sample_weight is None:
+        return np.ones(n_samples)
+    if isinstance(sample_weight, Real):
+        sample_weight = [sample_weight] * n_samples
+    refuse_masked(name, sample_weight)
+    with naming(name):
+        s = check_array(
+            sample_weight, ensure_2d=False, dtype=np.float64, copy=True, input_name=name
+        )
+    if s.shape != (n_samples,):
+        raise ValueError(
+            f"{name} must be 1D with one weight a sample, shape ({n_samples},); got"
+            f" {s.shape}."
+        )
+    if (s < 0).any():
+        raise ValueError(f"{name} must be >= 0, got {s.min()}.")
+    if not (is_part or s.any()):
+        raise ValueError(f"{name} must not be zero for all samples.")
+    check_sum(s, name)
+    return s
+
+
+# Sum of weights above which their products with squares of features could overflow.
+_LARGEST_WEIGHT = 1e200
+
+
+def check_sum(s, name):
+    """Refuse weights that are so large together that products would overflow."""
+    with np.errstate(over="ignore"):
+        total = s.sum()
+    if not total < _LARGEST_WEIGHT:
+        raise ValueError(
+            f"{name} must sum to less than {_LARGEST_WEIGHT:g}, got {total:g}; only"
+            " their ratios count."
+        )
+
+
+def class_factors(targets, class_weight):
+    """Factors c of `class_weight`, shape (n_classes,), or None where there are none."""
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, str):  # "balanced"
+        mass = targets.mass
+        balanced = targets.total_weight / np.count_nonzero(mass)
+        return np.divide(balanced, mass, out=np.ones_like(mass), where=mass > 0)
+    names = targets.classes.tolist()
+    # A class that a fold lacks may be named; beside a class without weight it is taken
+    # for a misspelling, as scikit-learn does.
+    unknown = [name for name in class_weight if name not in names]
+    if unknown and any(name not in class_weight for name in names):
+        raise ValueError(
+            f"class_weight must name classes of y, which has"
+            f" {_listed(targets.classes)}; got {class_weight}."
+        )
+    with naming("class_weight"):
+        factors = np.array([float(class_weight.get(name, 1.0)) for name in names])
+    if not (np.isfinite(factors).all() and (factors >= 0).all()):
+        raise ValueError(f"class_weight must hold numbers >= 0, got {class_weight}.")
+    return factors
+
+
+def weigh(targets, factors, *, is_part=False):
+    """Targets with class factors multiplied in.
+
+    A soft row counts as its classes stacked, class k with weight y_ik: factors c turn
+    the row into c_k y_ik / sum_j c_j y_ij and multiply its weight by that sum.
+    """
+    if factors is None:
+        return targets
+    with np.errstate(over="ignore"):
+        Y = targets.Y * factors
+        sums = Y.sum(axis=1)
+        s = targets.s * sums
+    check_sum(s, "sample_weight times class_weight")
+    if not (is_part or s.any()):
+        raise ValueError("class_weight leaves no sample with a positive weight.")
+    Y = np.divide(Y, sums[:, None], out=targets.Y.copy(), where=sums[:, None] > 0)
+    return replace(targets, Y=Y, s=s)
+
+
+def smooth(targets, label_smoothing):
+    """Targets moved towards the uniform distribution by the share label_smoothing."""
+    if not label_smoothing:
+        return targets
+    Y = (1.0 - label_smoothing) * targets.Y + label_smoothing / targets.classes.size
+    return replace(targets, Y=Y)
+
+
+def hold_out(targets, fraction, rng):
+    """Mask of rows for validation: a random share, spread over classes and weights.
+
+    Rows are taken at equal distances from an order by class, within classes by weight,
+    and random among equals: each class gives its share to within one row, of heavy and
+    light rows alike. The heaviest row of each class always stays, also of a class that
+    is the likeliest of no row.
+    """
+    order = rng.permutation(targets.s.size)
+    codes = targets.Y.argmax(axis=1)
+    order = order[np.lexsort((-targets.s[order], codes[order]))]
+    codes = codes[order]
+    spare = order[np.r_[False, codes[1:] == codes[:-1]]]
+    unlikely = np.bincount(codes, minlength=targets.classes.size) == 0
+    mass = targets.s[:, None] * targets.Y[:, unlikely & targets.present]
+    spare = spare[~np.isin(spare, mass.argmax(axis=0))]
+    n_held = max(1, round(fraction * order.size))
+    if spare.size < n_held:
+        raise ValueError(
+            f"early_stopping cannot hold out {n_held} of {order.size} samples and keep"
+            " one of each class; pass X_val and y_val, or set early_stopping=False."
+        )
+    mask = np.zeros(order.size, dtype=bool)
+    mask[spare[np.arange(n_held) * spare.size // n_held]] = True
+    return mask
+
+
+def _listed(classes):
+    """The first classes as text for an error message."""
+    shown = ", ".join(repr(name) for name in classes[:10].tolist())
+    return f"[{shown}, ...]" if classes.size > 10 else f"[{shown}]"

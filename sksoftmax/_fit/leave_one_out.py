@@ -1,0 +1,310 @@
+"""Approximate leave-one-out: logits of each row by the model without that row.
+
+Row i left out, the mean of the other losses plus R is, times 1 - t with t = s_i/S,
+
+    F_i(w) = J(w) - t d_i(w) + (1 - t) R(w),
+
+d_i being the loss of the row. One Newton step on it from the optimum w of F changes the
+logits of row i by
+
+    t (I - t A D)^-1 (A (p - y) + u),   A = X_i H^-1 X_i^T,   u = X_i H^-1 grad R,
+
+where X_i v are the logits of row i along v, H is the Hessian of J + (1 - t) R, with the
+mean of t for all rows, and D = diag(p) - p p^T that of the row's loss in its logits: K
+numbers a row, from one inverse of H (Rad and Maleki 2020, JRSS-B 82:965; they leave out
+t R, because they keep R where we keep the weight of R beside the mean loss). Where
+weights are zero, all of this goes on in the others, which are assumed to stay the same,
+with the signs that they have.
+
+One step is the less exact the more the curvature of the other rows changes on the way:
+where few rows hold the boundary between classes, F being nearly separable.
+
+What leaving out changes is of the order of n_params / n_rows of the loss. Where there
+are very many rows, H is formed from a sample of them, as for a preconditioner, and the
+change is estimated from another.
+
+One logit for two classes needs no formula of its own, with p and y of the second class:
+its D is p - p p.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sksoftmax._data.arrays import dense_with_ones, take_columns, take_rows
+from sksoftmax._data.chunks import PerBlock
+from sksoftmax._objective.hessian import Curvature, dense_hessian_of_rows
+from sksoftmax._objective.preconditioners import add_centred_penalty, scaled_inverse
+from sksoftmax._objective.quadratic import DenseModel
+
+# Free parameters up to which the inverse of the Hessian is formed: 0.8 GB.
+LARGEST = 10_000
+
+# Entries of a chunk of rows times free parameters: 4 MB, so that it stays in the cache.
+_CHUNK = 2**19
+
+# Rows for H, per free parameter, and rows that are left out; all rows where there are
+# less than four times as many. On letter (20,000 rows, 425 free parameters) the change
+# of the mean loss is then 2 % from that of all rows in the middle of the path and 13 %
+# at its end, the loss itself 0.02 % and 0.3 %.
+_ROWS_OF_HESSIAN, _ROWS_LEFT_OUT = 4, 1000
+
+
+class LeftOut(NamedTuple):
+    """Logits of all rows, and of some of them by the model without the row."""
+
+    Z: np.ndarray  # (n_rows, n_classes)
+    rows: np.ndarray  # (n_some,), their numbers
+    chances: np.ndarray  # (n_some,), probabilities that they were drawn with
+    Z_without: np.ndarray  # (n_some, n_classes)
+
+    def mean(self, score, Y, weights):
+        """Mean over rows of score(Z, Y) without each row, and its standard error.
+
+        The mean with all rows plus the change, estimated from the rows that were drawn
+        (Horvitz and Thompson 1952, J. Am. Stat. Assoc. 47:663).
+        """
+        within = score(self.Z, Y)
+        without = score(self.Z_without, Y[self.rows])
+        shares = weights / weights.sum()
+        drawn = shares[self.rows] / self.chances
+        mean = shares @ within + drawn @ (without - within[self.rows])
+        variance = (drawn * shares[self.rows]) @ (without - mean) ** 2
+        return float(mean), float(np.sqrt(variance))
+
+
+class LeaveOneOut:
+    """What leaving out each row does to its logits, at one optimum after another.
+
+    All objectives must be on the same data, of which it keeps the curvature.
+    """
+
+    def __init__(self):
+        self._curvature = None
+
+    def __call__(self, objective, w):
+        """Leave out rows at the optimum w.
+
+        Parameters
+        ----------
+        objective : Objective
+            Without hidden layers, with the L2 penalty or a sparse one.
+        w : ndarray of shape (n_params,)
+            Its optimum.
+
+        Returns
+        -------
+        LeftOut
+
+        Raises
+        ------
+        ValueError
+            If the Hessian is too large to be inverted.
+        """
+        if self._curvature is None:
+            self._curvature = Curvature(objective)
+        _, _, hessian = objective.value_grad_hessp(w)
+        frame = _frame(objective, w, hessian, self._curvature)
+        blocks, network = objective.blocks, objective.network
+        Z = blocks.map(_block_logits, network, w)
+        chances = self._chances(blocks, hessian)
+        rows = PerBlock(map(np.flatnonzero, chances))
+        Z_without = blocks.map(
+            _block_without, hessian.states, Z, rows, frame, reads_X=False
+        )
+        chances = np.concatenate(chances)
+        numbers = np.flatnonzero(chances)
+        return LeftOut(
+            _of_classes(np.concatenate(Z)),
+            numbers,
+            chances[numbers],
+            _of_classes(np.concatenate(Z_without)),
+        )
+
+    def _chances(self, blocks, hessian):
+        """Probability of each row to be drawn, zero for those that were not."""
+        if blocks.n_rows <= 4 * _ROWS_LEFT_OUT:
+            return blocks.map(_block_ones, reads_X=False)
+        sizes = blocks.map(
+            _block_sizes, hessian.states, self._curvature.distances, reads_X=False
+        )
+        factor = _ROWS_LEFT_OUT / sum(float(size.sum()) for size in sizes)
+        return blocks.map(_block_draw, sizes, factor, blocks.n_rows, reads_X=False)
+
+
+def _of_classes(Z):
+    """Logits of both classes where one stands for them, that against the first."""
+    return np.hstack([np.zeros_like(Z), Z]) if Z.shape[1] == 1 else Z
+
+
+class _Frame(NamedTuple):
+    """The Hessian's inverse in the free parameters, zero in the others.
+
+    Of each class they are the weights of some features, centred, and the intercept.
+    Where adding the same number to all classes changes nothing, not even the penalty,
+    one class is not free.
+    """
+
+    columns: np.ndarray  # numbers of the features that have free weights
+    centre: np.ndarray  # of those
+    ones: bool
+    inverse: np.ndarray  # (n_classes, q, n_classes, q)
+    shift: np.ndarray  # (q, n_classes), inverse times the gradient of R
+    total_weight: float
+
+
+def _frame(objective, w, hessian, curvature):
+    n_features, n_classes = objective.network.n_units
+    if objective.penalty.is_sparse:
+        H, entries, slope = _sparse_hessian(objective, w, hessian)
+    else:
+        H, entries, slope = _ridge_hessian(objective, w, hessian, curvature)
+    features, classes = divmod(entries, n_classes)
+    columns, places = np.unique(features, return_inverse=True)
+    q = columns.size
+    columns = columns[columns < n_features]
+    inverse = np.zeros((n_classes * q, n_classes * q))
+    where = classes * q + places
+    inverse[np.ix_(where, where)] = scaled_inverse(H, ridge=0.0)
+    shift = inverse[:, where] @ slope
+    return _Frame(
+        columns,
+        curvature.centre[columns],
+        objective.network.fit_intercept,
+        inverse.reshape(n_classes, q, n_classes, q),
+        shift.reshape(n_classes, q).T,
+        objective.total_weight,
+    )
+
+
+def _ridge_hessian(objective, w, hessian, curvature):
+    """Hessian of F without the last class, its entries, and the gradient of R there."""
+    n_classes = objective.network.n_units[-1]
+    n_free = objective.network.n_free_logits
+    strength = objective.penalty.strength
+    entries = np.arange(w.size).reshape(-1, n_classes)[:, :n_free].T.ravel()
+    _check_size(entries.size)
+    n_rows = max(_ROWS_OF_HESSIAN * entries.size, _ROWS_LEFT_OUT)
+    if 4 * n_rows < objective.blocks.n_rows:
+        drawn = curvature.draw(hessian, n_rows)
+        H = dense_hessian_of_rows(objective.blocks.threads, *drawn)
+    else:
+        H = curvature.dense(hessian)
+    H /= objective.total_weight
+    add_centred_penalty(H, (1.0 - _mean_share(objective)) * strength, n_classes)
+    return H, entries, (strength * w)[entries]
+
+
+def _sparse_hessian(objective, w, hessian):
+    """The same in the weights that are not zero, whose signs are assumed to stay.
+
+    In centred coordinates, in which the gradient of R is the same: none by intercepts.
+    """
+    penalty = objective.penalty
+    u = w[: penalty.n_weights]
+    used = np.repeat(penalty.norms(u) > 0.0, penalty.n_together)
+    entries = np.append(np.flatnonzero(used), np.arange(u.size, w.size))
+    _check_size(entries.size)
+    model = DenseModel(objective, hessian, entries)
+    H, u, share = model.matrix, u[used], _mean_share(objective)
+    bent = np.zeros((u.size, u.size))
+    penalty.add_curvature(bent, u)
+    H[: u.size, : u.size] += (1.0 - share) * bent - share * penalty.ridge * np.eye(
+        u.size
+    )
+    slope = np.zeros(entries.size)
+    slope[: u.size] = penalty.ridge * u + penalty.slope(u)
+    free = np.ones(entries.size, dtype=bool)
+    free[entries.size - 1 :] = not objective.network.fit_intercept
+    if penalty.ridge == 0.0 and penalty.n_together == 1:
+        free[model.full_rows[:, -1]] = False
+    return H[np.ix_(free, free)], entries[free], slope[free]
+
+
+def _mean_share(objective):
+    """Mean over the weight of t, a row's share of the weight."""
+    squares = objective.blocks.sum(_block_squared_weight, reads_X=False)
+    return float(squares) / objective.total_weight**2
+
+
+def _block_squared_weight(block):
+    return block.s @ block.s
+
+
+def _check_size(n_free):
+    if n_free > LARGEST:
+        raise ValueError(
+            f"cv='alo' inverts the Hessian, here in {n_free} parameters; it is for up"
+            f" to {LARGEST}. Use a number of folds for cv."
+        )
+
+
+def _block_logits(block, network, w):
+    return network.logits(block.X, network.unpack(w))
+
+
+def _block_ones(block):
+    return np.ones(block.s.size)
+
+
+def _block_sizes(block, state, distances):
+    """About what leaving out a row does to its loss: (p - y)^2 times its distance."""
+    _, sP = state
+    residual = sP - _targets(block, sP)
+    return np.einsum("ik,ik->i", residual, residual) * (1.0 + distances)
+
+
+def _targets(block, sP):
+    """Targets beside probabilities: of one logit for two classes, the second's."""
+    return block.sY[:, -sP.shape[1] :]
+
+
+def _block_draw(block, sizes, factor, n_rows):
+    """Probabilities min(1, factor * size) of the rows drawn by them, zero of others.
+
+    Systematic sampling, as in `Curvature.draw`, of the same rows at all alphas if their
+    sizes stay the same. A tenth of the rows are drawn whatever their size.
+    """
+    even = 0.1 * _ROWS_LEFT_OUT / n_rows
+    chances = np.minimum(0.9 * factor * sizes + even, 1.0)
+    reached = np.cumsum(chances) + (block.number * 0.7548776662) % 1.0
+    return np.where(np.diff(np.floor(reached), prepend=0.0) > 0.0, chances, 0.0)
+
+
+def _block_without(block, state, Z, rows, frame):
+    """Logits of some rows of a block, each without it."""
+    _, sP = state
+    sY = _targets(block, sP)
+    Z = Z[rows]
+    step = max(_CHUNK // frame.shift.size, 16)
+    for start in range(0, rows.size, step):
+        part = slice(start, start + step)
+        some = rows[part]
+        X = take_columns(take_rows(block.X, some), frame.columns)
+        X = dense_with_ones(X, frame.centre, frame.ones)
+        s = block.s[some, None]
+        Z[part] += _change(X, sP[some] / s, sY[some] / s, s, frame)
+    return Z
+
+
+def _change(X, P, Y, s, frame):
+    """What leaving out rows adds to their logits, shape (n_rows, n_classes)."""
+    A = _leverage(X, frame.inverse)
+    t = s / frame.total_weight
+    AD = A * P[:, None, :]
+    AD -= AD.sum(axis=2, keepdims=True) * P[:, None, :]
+    M = np.eye(P.shape[1]) - t[:, :, None] * AD
+    right = t * (np.einsum("ikl,il->ik", A, P - Y) + X @ frame.shift)
+    return np.linalg.solve(M, right[:, :, None])[:, :, 0]
+
+
+def _leverage(X, inverse):
+    """A, shape (n_rows, n_classes, n_classes)."""
+    n_classes, q = inverse.shape[:2]
+    A = np.empty((X.shape[0], n_classes, n_classes))
+    for k in range(n_classes):
+        T = X @ inverse[k, :, : k + 1].reshape(q, -1)
+        T = T.reshape(-1, k + 1, q)
+        A[:, k, : k + 1] = np.matmul(T, X[:, :, None])[:, :, 0]
+        A[:, : k + 1, k] = A[:, k, : k + 1]
+    return A

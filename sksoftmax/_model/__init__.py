@@ -1,0 +1,1 @@
+"""The model: network, activations, loss and penalties."""

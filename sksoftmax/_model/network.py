@@ -1,0 +1,214 @@
+"""The network: logits Z as a function of the data and the flat parameters w.
+
+Layer l maps H_{l-1} to Z_l = H_{l-1} W_l + b_l and H_l = activation(Z_l); H_0 = X and
+the last Z_l are the logits. Softmax regression is the network without hidden layers.
+The network owns Z, its derivative times a vector (`jvp`) and the transpose of that
+(`vjp`); it knows neither loss nor penalty.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from sksoftmax._data.arrays import product, transposed_product
+from sksoftmax._model.activations import Activation
+
+
+class Tape(NamedTuple):
+    """What `jvp` and `vjp` need from the forward pass that came before."""
+
+    weights: list  # W_l
+    inputs: list  # H_{l-1}, the input of layer l
+    slopes: list  # dH_l/dZ_l, one fewer than layers
+
+
+@dataclass(frozen=True)
+class Network:
+    """Shapes and layout of the parameters, and the maps between w and Z.
+
+    Attributes
+    ----------
+    n_units : tuple of int
+        (n_features, *hidden_layer_sizes, n_classes); the last may be 1 for two classes.
+    activation : Activation
+    fit_intercept : bool
+        Whether layers have a b. w holds W_1 (row by row), b_1, W_2, b_2, ...
+    """
+
+    n_units: tuple
+    activation: Activation
+    fit_intercept: bool
+
+    @property
+    def is_linear(self):
+        """Whether Z is linear in w, which makes the objective convex."""
+        return len(self.n_units) == 2
+
+    @cached_property
+    def n_params(self):
+        """Length of w."""
+        return sum((m + self.fit_intercept) * n for m, n in self._shapes)
+
+    @property
+    def n_free_logits(self):
+        """Logits of a row that count: all but one, which the others are compared to.
+
+        With a single one, that is the one of two classes against each other.
+        """
+        return max(self.n_units[-1] - 1, 1)
+
+    @cached_property
+    def _shapes(self):
+        return list(zip(self.n_units[:-1], self.n_units[1:], strict=True))
+
+    def unpack(self, w):
+        """Views [(W_1, b_1), ...] into w; b is None without intercepts."""
+        layers, start = [], 0
+        for m, n in self._shapes:
+            W = w[start : start + m * n].reshape(m, n)
+            start += m * n
+            b = None
+            if self.fit_intercept:
+                b = w[start : start + n]
+                start += n
+            layers.append((W, b))
+        return layers
+
+    def stacked(self, w):
+        """Views [(W_1 over b_1), ...] into w: intercepts are the last row, if any."""
+        views, start = [], 0
+        for m, n in self._shapes:
+            stop = start + (m + self.fit_intercept) * n
+            views.append(w[start:stop].reshape(-1, n))
+            start = stop
+        return views
+
+    def pack(self, layers, dtype=np.float64):
+        """Return the flat w of layers [(W_1, b_1), ...]."""
+        parts = []
+        for W, b in layers:
+            parts.append(np.ravel(W))
+            if self.fit_intercept:
+                parts.append(b)
+        return np.concatenate(parts).astype(dtype, copy=False)
+
+    def weight_mask(self):
+        """1.0 where w holds a weight and 0.0 where it holds an intercept."""
+        mask = np.ones(self.n_params)
+        for _, b in self.unpack(mask):
+            if b is not None:
+                b[:] = 0.0
+        return mask
+
+    def initial(self, rng):
+        """Random starting w: uniform with Glorot's variance 2 / (n_in + n_out).
+
+        Glorot and Bengio (2010), Understanding the difficulty of training deep
+        feedforward neural networks, AISTATS, equation 16. Intercepts start at zero.
+        """
+        w = np.zeros(self.n_params)
+        for (W, _), (m, n) in zip(self.unpack(w), self._shapes, strict=True):
+            W[:] = rng.uniform(-1.0, 1.0, size=(m, n)) * np.sqrt(6.0 / (m + n))
+        return w
+
+    def kept(self, tape):
+        """What of a tape X and w do not tell: nothing without hidden layers."""
+        return tape.inputs[1:], tape.slopes
+
+    def restored(self, kept, X, w):
+        """The tape of which `kept` was kept."""
+        inputs, slopes = kept
+        return Tape([W for W, _ in self.unpack(w)], [X, *inputs], slopes)
+
+    def logits(self, X, layers):
+        """Z of the layers [(W_1, b_1), ...], shape (n_rows, n_classes)."""
+        return self._forward(X, layers, None)
+
+    def linearize(self, X, w):
+        """Z and the tape for `jvp` and `vjp` at w."""
+        layers = self.unpack(w)
+        tape = Tape([W for W, _ in layers], [], [])
+        return self._forward(X, layers, tape), tape
+
+    def _forward(self, X, layers, tape):
+        H = X
+        for number, (W, b) in enumerate(layers, start=1):
+            Z = product(H, W) if number == len(layers) else H @ W
+            if b is not None:
+                Z += b
+            if tape is not None:
+                tape.inputs.append(H)
+            if number == len(layers):
+                return Z
+            H = self.activation.value(Z)
+            if tape is not None:
+                tape.slopes.append(self.activation.derivative(Z, H))
+
+    def jvp(self, tape, v):
+        """Change of the logits along v: (dZ/dw) v, shape (n_rows, n_classes)."""
+        dH = None
+        layers = self.unpack(v)
+        for i, (dW, db) in enumerate(layers):
+            H = tape.inputs[i]
+            dZ = product(H, dW) if i == len(layers) - 1 else H @ dW
+            if db is not None:
+                dZ += db
+            if dH is not None:
+                dZ += dH @ tape.weights[i]
+            if i < len(tape.slopes):
+                dH = dZ * tape.slopes[i]
+        return dZ
+
+    def vjp(self, tape, dZ):
+        """Back-propagation: (dZ/dw)^T dZ, shape (n_params,)."""
+        grad = np.empty(self.n_params, dtype=tape.weights[0].dtype)
+        layers = self.unpack(grad)
+        for i in reversed(range(len(layers))):
+            W, b = layers[i]
+            W[:] = transposed_product(tape.inputs[i], dZ)
+            if b is not None:
+                dZ.sum(axis=0, out=b)
+            if i > 0:
+                dZ = (dZ @ tape.weights[i].T) * tape.slopes[i - 1]
+        return grad
+
+
+def centre_classes(W, b):
+    """The symmetric gauge: subtract from the last layer its mean over classes.
+
+    The same number added to every logit of a row changes no probability, so this one
+    of all equal solutions is singled out: the classes' coefficients sum to zero.
+    """
+    return W - W.mean(axis=1, keepdims=True), b - b.mean()
+
+
+def subtract_classes(W, b):
+    """One logit in place of two: of the second class against the first."""
+    return W[:, 1:] - W[:, :1], b[1:] - b[:1]
+
+
+def split_logit(W, b):
+    """Two columns in place of one logit, in the symmetric gauge."""
+    return np.hstack([-W, W]) / 2.0, np.concatenate([-b, b]) / 2.0
+
+
+def insert_absent_classes(W, b, present, *, centred=True):
+    """Widen the last layer, fitted on the classes with weight, to all classes.
+
+    A class without weight would have its intercept at -infinity. It gets zero weights
+    and an intercept log(eps): because the logits of the others sum to zero, the largest
+    is at least zero, and so the absent class has probability at most eps at every x.
+    Without `centred` the others' weights stay as they are, in the gauge of a sparse
+    penalty, and the absent class gets their mean: the same probabilities.
+    """
+    given, (W, b) = W, centre_classes(W, b)
+    full_W = np.zeros((W.shape[0], present.size), dtype=W.dtype)
+    full_b = np.full(present.size, np.log(np.finfo(np.float64).eps), dtype=b.dtype)
+    full_W[:, present], full_b[present] = W, b
+    full_W, full_b = centre_classes(full_W, full_b)
+    if not centred:
+        full_W[:] = given.mean(axis=1, keepdims=True)
+        full_W[:, present] = given
+    return full_W, full_b

@@ -1,0 +1,1 @@
+"""The objective F(w) and what its derivatives are made of."""

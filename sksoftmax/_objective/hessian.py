@@ -1,0 +1,244 @@
+"""Curvature of the data: what preconditioners of the Hessian are made of.
+
+The diagonal over all rows, the dense matrix over all rows, and samples of rows that
+stand for all of them. P are probabilities, s the weights of rows, sP their product, q
+is n_features + 1 with intercepts and K the number of classes; nothing here is divided
+by the total weight, and the penalty is left out.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from sksoftmax._data.arrays import (
+    dense_with_ones,
+    slice_rows,
+    squares,
+    take_columns,
+    weighted_sums,
+)
+
+
+class Curvature:
+    """The Hessian of an objective without hidden layers, in centred coordinates.
+
+    There the intercepts multiply the columns of X minus their means, and features far
+    from zero no longer look like the intercept. `centre` has those means (weighted, as
+    repeated rows would be), zeros where X is sparse or there are no intercepts.
+
+    The centre need not be exact: it is taken over from the curvature of an `earlier`
+    objective on a sample of the rows, which spares a read of X. (Not so the variances,
+    which miss outliers that are not in the sample.)
+
+    Samples of rows are drawn with probabilities that follow each row's share of the
+    curvature, each class counting the same however rare, and its distance from the
+    centre; weights are divided by the probability, which makes sums unbiased.
+    """
+
+    def __init__(self, objective, earlier=None):
+        self._blocks = objective.blocks
+        self._total_weight = objective.total_weight
+        self._ones = objective.network.fit_intercept
+        n_features = objective.network.n_units[0]
+        if earlier is not None:
+            self.centre = earlier.centre
+        elif self._ones:
+            self.centre = objective.blocks.centre()
+        else:
+            self.centre = np.zeros(n_features)
+        self._variances = None
+        self._distances = None
+        self._n_draws = 0
+
+    def diagonal(self, hessian, *, centred=True):
+        """Diagonal of the Hessian, shape (q, K)."""
+        centre = self.centre if centred else np.zeros_like(self.centre)
+        D, masses = self._blocks.sum(_block_diagonal, hessian.states, centre)
+        return np.vstack([D, masses]) if self._ones else D
+
+    def dense(self, hessian):
+        """The Hessian without the last class, shape ((K - 1) q, (K - 1) q)."""
+        return self._blocks.sum(_block_dense, hessian.states, self.centre, self._ones)
+
+    def draw(self, hessian, n_rows, columns=None):
+        """X (with ones), sP and s of about n_rows rows, or of all if that is None.
+
+        columns are the numbers of the features that are wanted, all if None.
+        """
+        rows_of = partial(_rows, centre=self.centre, columns=columns, ones=self._ones)
+        if n_rows is None:
+            parts = self._blocks.collect(_block_all, hessian.states, rows_of)
+        else:
+            self._measure()
+            masses = self._blocks.sum(_block_masses, hessian.states, reads_X=False)
+            inverse = 1.0 / np.maximum(masses, np.finfo(float).tiny)
+            total, scores = self._blocks.map_sum(
+                _block_scores,
+                hessian.states,
+                inverse,
+                self._distances,
+                4.0 * self._blocks.n_rows / n_rows,
+                reads_X=False,
+            )
+            self._n_draws += 1
+            parts = self._blocks.collect(
+                _block_draw,
+                hessian.states,
+                scores,
+                n_rows / total,
+                self._n_draws,
+                rows_of,
+                reads_X=False,  # but for few rows
+            )
+        return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+    def floor(self, weights):
+        """Least diagonal, shape (q, K), that a sampled matrix may have.
+
+        A feature that is zero in all rows of a sample seems to have no curvature. It
+        gets a thousandth of what it has if it is independent of the probabilities.
+        weights holds s p (1 - p) of the sample, shape (n_rows, K).
+        """
+        least = np.zeros_like(self.centre)
+        if self._variances is not None:  # rows were drawn
+            least = 1e-3 * self._variances
+        if self._ones:
+            least = np.append(least, 0.0)
+        return np.outer(least, weights.sum(axis=0))
+
+    @property
+    def distances(self):
+        """Squared distances of the rows from the centre, one `PerBlock`.
+
+        In standard deviations, the mean over features: about one.
+        """
+        self._measure()
+        return self._distances
+
+    def _measure(self):
+        """Variances of the features and distances of rows from the centre, once."""
+        if self._distances is not None:
+            return
+        squared = self._blocks.sum(_block_square_sums, self.centre)
+        self._variances = squared / self._total_weight
+        varies = self._variances > 0.0
+        scale = np.where(varies, self._variances, 1.0) * max(
+            np.count_nonzero(varies), 1
+        )
+        self._distances = self._blocks.map(
+            _block_distances, self.centre, varies / scale
+        )
+
+
+def sharpness(sP, s):
+    """s p (1 - p), the curvature of each class in each row."""
+    return sP * (1.0 - sP / s[:, None])
+
+
+def _block_square_sums(block, centre):
+    return weighted_sums(squares(block.X, centre), block.s)
+
+
+def _block_distances(block, centre, inverse_variance):
+    return squares(block.X, centre) @ inverse_variance
+
+
+def _block_diagonal(block, state, centre):
+    """Sum of s p (1 - p) x^2 and of s p (1 - p), shapes (n_features, K) and (K,)."""
+    _, sP = state
+    weights = sharpness(sP, block.s)
+    return squares(block.X, centre).T @ weights, weights.sum(axis=0)
+
+
+def _block_dense(block, state, centre, ones):
+    _, sP = state
+    total = 0.0
+    for rows in _chunks(block.s.size, sP, centre.size + ones):
+        X = dense_with_ones(slice_rows(block.X, rows.start, rows.stop), centre, ones)
+        total += _dense_hessian(X, sP[rows], block.s[rows])
+    return total
+
+
+def _block_masses(block, state):
+    """Curvature of each class: sum of s p (1 - p)."""
+    _, sP = state
+    return sharpness(sP, block.s).sum(axis=0)
+
+
+def _block_scores(block, state, inverse, distances, farthest):
+    """Share of the curvature times distance, in all and of each row.
+
+    Beyond `farthest` a row is certain to be drawn, and more would take from the others.
+    """
+    _, sP = state
+    distances = np.minimum(distances, farthest)
+    scores = (sharpness(sP, block.s) @ inverse) * (1.0 + distances)
+    return float(scores.sum()), scores
+
+
+def _rows(X, *, centre, columns, ones):
+    if columns is not None:
+        X, centre = take_columns(X, columns), centre[columns]
+    return dense_with_ones(X, centre, ones)
+
+
+def _block_all(block, state, rows_of):
+    return rows_of(block.X), state[1], block.s
+
+
+def _block_draw(block, state, scores, factor, n_draws, rows_of):
+    """Row i with probability min(1, factor * score), by systematic sampling.
+
+    Along the cumulated probabilities every whole number takes the row that it falls on,
+    which needs no random numbers but a start, another in each draw and block: multiples
+    of the golden ratio.
+    """
+    _, sP = state
+    probability = np.minimum(factor * scores, 1.0)
+    reached = np.cumsum(probability)
+    reached += (n_draws * 0.6180339887 + block.number * 0.7548776662) % 1.0
+    rows = np.flatnonzero(np.diff(np.floor(reached), prepend=0.0))
+    weight = 1.0 / probability[rows]
+    return rows_of(block.X[rows]), sP[rows] * weight[:, None], block.s[rows] * weight
+
+
+def _dense_hessian(X, sP, s):
+    """Sum of s_i (diag(p_i) - p_i p_i^T) (x) x_i x_i^T without the last class."""
+    n_rows, q = X.shape
+    n_free = sP.shape[1] - 1
+    if n_free <= 1:
+        rX = X * np.sqrt(sharpness(sP, s)[:, :1])
+        return rX.T @ rX
+    rX = X * np.sqrt(s)[:, None]
+    P = sP[:, :-1] / s[:, None]
+    B = np.empty((n_rows, n_free, q))
+    np.multiply(P[:, :, None], rX[:, None, :], out=B)
+    B = B.reshape(n_rows, n_free * q)
+    H = B.T @ B
+    np.negative(H, out=H)
+    own = (rX.T @ B).reshape(q, n_free, q)
+    blocks = H.reshape(n_free, q, n_free, q)
+    for k in range(n_free):
+        blocks[k, :, k, :] += own[:, k, :]
+    return H
+
+
+def _chunks(n_rows, sP, n_columns):
+    """Slices of rows whose products fill about 4 MB, so that they stay in the cache."""
+    size = max(sP.shape[1] - 1, 1) * n_columns
+    step = min(max(2**19 // size, 256), 2048)
+    return [slice(start, start + step) for start in range(0, n_rows, step)]
+
+
+def dense_hessian_of_rows(threads, X, sP, s):
+    """The same for rows that were drawn, chunks side by side; added in order."""
+    chunks = _chunks(s.size, sP, X.shape[1])
+    n_together = 4  # bounds the sums in flight, whatever the number of threads
+    total = 0.0
+    for first in range(0, len(chunks), n_together):
+        for H in threads.map(
+            lambda rows: _dense_hessian(X[rows], sP[rows], s[rows]),
+            chunks[first : first + n_together],
+        ):
+            total += H
+    return total

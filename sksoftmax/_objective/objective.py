@@ -1,0 +1,300 @@
+"""The objective F(w) = J(w) + R(w) that solvers minimise: data, network, loss, penalty.
+
+J(w) = 1/S sum_i s_i d(softmax(Z_i(w)), y_i). By the chain rule
+
+    value = L(Z(w))     gradient = J^T dL     hessp(v) = J^T (d2L) J v
+
+with J = dZ/dw from the network and L, dL, d2L from the loss, one block of rows at a
+time. This room and `_backprop`, for mini-batches, alone divide by S or add the
+penalty. With hidden layers
+the Hessian is the Gauss-Newton matrix (Schraudolph 2002, Neural Computation 14:1723),
+which drops the curvature of the network and is positive semi-definite.
+"""
+
+import copy
+
+import numpy as np
+
+from sksoftmax._model.loss import loss, loss_grad, loss_hessp
+from sksoftmax._objective.single_precision import SingleCopy, is_worth_copying
+
+# Making the copy takes as long as it saves on 1 (letter) to 26 products (5,000 x 50
+# with 4 classes; digits 5). Who has needed this many is likely to need as many again.
+_PRODUCTS_BEFORE_COPY = 6
+
+
+class Objective:
+    """F and its derivatives as functions of a flat w.
+
+    Parameters
+    ----------
+    network : Network
+    blocks : Blocks
+    penalty : L2Penalty or SparsePenalty
+    total_weight : float
+        S, the sum of the sample weights.
+    make_preconditioner : callable, optional
+        Objective -> preconditioner of its Hessian, for solvers that use one.
+    """
+
+    def __init__(
+        self, network, blocks, penalty, total_weight, make_preconditioner=None
+    ):
+        self.network = network
+        self.blocks = blocks
+        self.penalty = penalty
+        self.total_weight = total_weight
+        self._make_preconditioner = make_preconditioner
+        self._n_products = 0
+        self._single_copy = None
+
+    def single_copy(self):
+        """X in single precision for Hessian products, or None while it does not pay."""
+        self._n_products += 1
+        if self._n_products <= _PRODUCTS_BEFORE_COPY or not is_worth_copying(self):
+            return None
+        if self._single_copy is None:
+            self._single_copy = SingleCopy(self)
+        return self._single_copy
+
+    def is_separated(self, value, null_value):
+        """Whether F(w) proves that F has no minimum: no penalty, and no wrong row.
+
+        Scaling w up lowers F for ever then, and a hundred-thousandth of F_null is as
+        far as it makes sense to follow.
+        """
+        if self.penalty.strength.any() or value > 1e-5 * null_value:
+            return False
+        return self.network.is_linear and self.has_no_wrong_row(value)
+
+    def has_no_wrong_row(self, value):
+        """Whether F(w) proves that the own class of every row has most probability.
+
+        As a total loss under log 2 times the smallest weight does; not where a row has
+        several classes.
+        """
+        smallest = min(self.blocks.collect(_block_smallest_hard, reads_X=False))
+        return value * self.total_weight < 0.69 * smallest
+
+    def separates(self, d):
+        """Classes told apart without bound along d, a mask, for a linear network.
+
+        Along a direction in which no row's own logit falls behind another, F never
+        rises: quasi-complete separation (Albert and Anderson 1984, Biometrika 71:1). A
+        class counts where all its rows gain on all others. If there is none, those
+        count of which a row gains on one.
+        """
+        found = self.blocks.collect(_block_gains, self.network, d)
+        least, most = zip(*found, strict=True)
+        least, most = np.min(least, axis=0), np.max(most, axis=0)
+        largest = most.max()
+        if not (largest > 0.0 and (least >= -1e-4 * largest).all()):
+            return np.zeros(least.size, dtype=bool)
+        ahead = least > 1e-2 * largest
+        return ahead if ahead.any() else most > 1e-2 * largest
+
+    def with_penalty(self, penalty):
+        """F with another penalty; what is known of the data is kept."""
+        other = copy.copy(self)
+        other.penalty = penalty
+        return other
+
+    def centre(self, w):
+        """The w of the same probabilities that has the least penalty: in the gauge."""
+        if not self.network.is_linear or self.network.n_units[-1] == 1:
+            return w
+        W = w.reshape(-1, self.network.n_units[-1])
+        return (W - W.mean(axis=1, keepdims=True)).ravel()
+
+    def preconditioner(self, earlier=None, *, weak=False):
+        """A new preconditioner, that learns from an earlier one on fewer rows."""
+        return self._make_preconditioner(self, earlier, weak)
+
+    def thinned(self, w):
+        """Objectives on samples of the rows, from small to large, each with a goal.
+
+        None where the data are small or w is past needing them, a warm start. The
+        minimum of a sample of m rows is about n_params / 2m nats away from that of all
+        rows, so a tenth of it is goal enough.
+        """
+        if not self.network.is_linear or self.network.unpack(w)[0][0].any():
+            return
+        network = self.network
+        n_free = network.n_params * network.n_free_logits // network.n_units[-1]
+        sizes = [max(10 * n_free, 2000)]
+        while 8 * sizes[-1] <= self.blocks.largest_sample:
+            sizes.append(8 * sizes[-1])
+        if sizes[-1] > self.blocks.largest_sample:
+            return
+        for n_rows in sizes:
+            blocks = self.blocks.thinned(n_rows, largest=sizes[-1])
+            weight = float(blocks.sum(_block_weight, reads_X=False))
+            sample = type(self)(
+                self.network, blocks, self.penalty, weight, self._make_preconditioner
+            )
+            yield sample, 0.05 * n_free / n_rows
+
+    def value(self, w):
+        """F(w), in nats."""
+        total = self.blocks.sum(_block_value, self.network, w)
+        return total / self.total_weight + self.penalty.value(w)
+
+    def value_and_accuracy(self, w):
+        """F(w) and the weighted share of rows whose likeliest class is right."""
+        total, right = self.blocks.sum(_block_value_and_hits, self.network, w)
+        value = total / self.total_weight + self.penalty.value(w)
+        return value, float(right / self.total_weight)
+
+    def value_and_grad(self, w):
+        """F(w) and its gradient, from one pass over the data."""
+        total, grad = self.blocks.sum(_block_value_and_grad, self.network, w)
+        return self._add_penalty(w, total, grad)
+
+    def value_grad_hessp(self, w):
+        """F(w), its gradient, and the `Hessian` at w."""
+        (total, grad), states = self.blocks.map_sum(_block_state, self.network, w)
+        value, grad = self._add_penalty(w, total, grad)
+        return value, grad, Hessian(self, w, states)
+
+    def along(self, w, d):
+        """phi(t) -> (F(w + t d), its slope in t).
+
+        Without hidden layers the data are read once, now, and phi works on logits.
+        """
+        if not self.network.is_linear:
+
+            def phi(t):
+                value, grad = self.value_and_grad(w + t * d)
+                return value, float(grad @ d)
+
+            return phi
+
+        states = self.blocks.map(_block_line, self.network, w, d)
+
+        def phi_of_logits(t):
+            at = w + t * d
+            total, slope = self.blocks.sum(
+                _line_value_and_slope, states, t, reads_X=False
+            )
+            value = total / self.total_weight + self.penalty.value(at)
+            slope = slope / self.total_weight + float(self.penalty.grad(at) @ d)
+            return value, slope
+
+        return phi_of_logits
+
+    def _add_penalty(self, w, total, grad):
+        value = total / self.total_weight + self.penalty.value(w)
+        grad /= self.total_weight
+        grad += self.penalty.grad(w)
+        return value, grad
+
+
+class Hessian:
+    """The Hessian at w as a function of v, and what it is made of.
+
+    Calling it multiplies a flat v, where that pays in single precision. `states` holds
+    per block what the network keeps of its tape and sP, the weighted probabilities. X
+    is not in there: it may be larger than memory.
+    """
+
+    def __init__(self, objective, w, states):
+        self.objective = objective
+        self.w = w
+        self.states = states
+        self._single_states = None
+
+    def __call__(self, v):
+        objective = self.objective
+        single = objective.single_copy()
+        if single is None:
+            product = objective.blocks.sum(
+                _block_hessp, objective.network, self.w, self.states, v
+            )
+        else:
+            if self._single_states is None:
+                self._single_states = single.sharpen(self.states)
+            product = single.product(self._single_states, v)
+        product /= objective.total_weight
+        product += objective.penalty.hessp(v)
+        return product
+
+
+def _block_weight(block):
+    return block.s.sum()
+
+
+def _block_value(block, network, w):
+    Z = network.logits(block.X, network.unpack(w))
+    return loss(Z, block.sY, block.s)
+
+
+def _block_value_and_hits(block, network, w):
+    Z = network.logits(block.X, network.unpack(w))
+    right = Z.argmax(axis=1) == block.sY.argmax(axis=1)
+    return loss(Z, block.sY, block.s), block.s @ right
+
+
+def _block_value_and_grad(block, network, w):
+    Z, tape = network.linearize(block.X, w)
+    value, dZ, _ = loss_grad(Z, block.sY, block.s)
+    return value, network.vjp(tape, dZ)
+
+
+def _block_state(block, network, w):
+    Z, tape = network.linearize(block.X, w)
+    value, dZ, sP = loss_grad(Z, block.sY, block.s)
+    return (value, network.vjp(tape, dZ)), (network.kept(tape), sP)
+
+
+def _block_hessp(block, network, w, state, v):
+    kept, sP = state
+    tape = network.restored(kept, block.X, w)
+    return network.vjp(tape, loss_hessp(sP, block.s, network.jvp(tape, v)))
+
+
+def _block_line(block, network, w, d):
+    layers = network.unpack(w), network.unpack(d)
+    return tuple(network.logits(block.X, layer) for layer in layers)
+
+
+def _line_value_and_slope(block, line, t):
+    Z, dZ = line
+    value, grad, _ = loss_grad(Z + t * dZ, block.sY, block.s)
+    return value, float(np.vdot(grad.T, dZ.T))
+
+
+def _block_smallest_hard(block):
+    """The smallest weight of a row; zero if one has several classes."""
+    if (np.count_nonzero(block.sY, axis=1) > 1).any():
+        return 0.0
+    return float(block.s.min(initial=np.inf))
+
+
+def _block_gains(block, network, d):
+    """Per class, what its rows gain along d: the least on all others, the most on one.
+
+    Shapes (K,).
+    """
+    Z = network.logits(block.X, network.unpack(d))
+    if Z.shape[1] == 1:
+        Z = np.hstack([np.zeros_like(Z), Z])
+    own = block.sY > 0.0
+    on_all, on_one = gains(Z, own)
+    return (
+        np.where(own, on_all[:, None], np.inf).min(axis=0, initial=np.inf),
+        np.where(own, on_one[:, None], -np.inf).max(axis=0, initial=-np.inf),
+    )
+
+
+def gains(Z, own):
+    """How far the own logits of rows are ahead of all others, and of one, (n_rows,).
+
+    own is the mask of a row's classes. A row of several has to keep them level, so that
+    their spread is a loss.
+    """
+    lowest = np.where(own, Z, np.inf).min(axis=1)
+    on_all = lowest - np.where(own, -np.inf, Z).max(axis=1)
+    on_one = lowest - np.where(own, np.inf, Z).min(axis=1)
+    spread = np.where(own, Z, -np.inf).max(axis=1) - lowest
+    several = np.count_nonzero(own, axis=1) > 1
+    return np.where(several, np.minimum(on_all, -spread), on_all), on_one

@@ -1,0 +1,199 @@
+"""Quadratic models of the objective without hidden layers, in some of its entries.
+
+Entries are numbers of entries of w, in order. As in `Curvature`, coordinates are
+centred: intercepts multiply the columns of X minus their means. There the model is well
+conditioned where features are far from zero, and weights are the same.
+"""
+
+from itertools import islice
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from sksoftmax._data.arrays import dense_with_ones, slice_rows, take_columns
+from sksoftmax._solvers import conjugate_gradients
+
+
+class _Model:
+    """Coordinates of a model; a subclass has diagonal, product and solve.
+
+    `full_rows` has the places of the weights of features with entries for all classes.
+
+    Parameters
+    ----------
+    objective : SparseObjective
+    hessian : Hessian
+    entries : ndarray of int
+        Sorted, with all intercepts.
+    """
+
+    def __init__(self, objective, hessian, entries):
+        self._n_classes = objective.network.n_units[-1]
+        self._features, self._classes = divmod(entries, self._n_classes)
+        self._centre = np.append(objective.curvature.centre, 0.0)[self._features]
+        self._entries = entries
+        self._is_weight = entries < objective.penalty.n_weights
+        self.n_weights = np.count_nonzero(self._is_weight)
+        self._objective, self._hessian = objective, hessian
+        self.full_rows = _full_rows(self._features[self._is_weight], self._n_classes)
+        self._ridge = objective.penalty.ridge * self._is_weight
+
+    def enter(self, grad):
+        """The entries' gradient in centred coordinates, from that by w."""
+        g = grad[self._entries]
+        if self.n_weights < g.size:
+            g[: self.n_weights] -= (self._centre * g[self.n_weights :][self._classes])[
+                : self.n_weights
+            ]
+        return g
+
+    def leave(self, step):
+        """The step in w, from the entries' in centred coordinates."""
+        d = np.zeros(self._objective.network.n_params)
+        d[self._entries] = step
+        if self.n_weights < step.size:
+            d[-self._n_classes :] -= np.bincount(
+                self._classes, self._centre * step, self._n_classes
+            )
+        return d
+
+
+def _full_rows(features, n_classes):
+    """Places of the entries of each feature that is there with all classes, a row each.
+
+    features are those of the entries, in order.
+    """
+    is_full = np.bincount(features) == n_classes
+    return np.flatnonzero(is_full[features]).reshape(-1, n_classes)
+
+
+class DenseModel(_Model):
+    """The Hessian of the entries as a matrix."""
+
+    def __init__(self, objective, hessian, entries):
+        super().__init__(objective, hessian, entries)
+        columns, places = np.unique(self._features, return_inverse=True)
+        n_features = objective.network.n_units[0]
+        ones = bool(columns[-1] == n_features)
+        columns = columns[: columns.size - ones]
+        self.matrix = objective.blocks.sum(
+            _block_matrix,
+            hessian.states,
+            (columns, objective.curvature.centre[columns], ones),
+            (places, self._classes),
+        )
+        self.matrix /= objective.total_weight
+        self.diagonal = self.matrix.diagonal() + self._ridge
+        np.fill_diagonal(self.matrix, self.diagonal)
+
+    def product(self, v):
+        """H v."""
+        return self.matrix @ v
+
+    def solve(self, free, rhs, penalty, u, damping):
+        """Solve (H + Hessian of the penalty's norms at u) d = rhs in free entries.
+
+        Damping, a share of the diagonal, is added to it, and more if that is singular;
+        where no number helps, because H has none, the step is zero.
+        All classes of a feature together change no probability. Without a ridge the
+        model has no curvature in that direction but by rounding, and next to no slope
+        once R is least along it, and their quotient would be a step of any length: H
+        gets the curvature of another direction there.
+        """
+        H = self.matrix[np.ix_(free, free)]
+        penalty.add_curvature(H, u[: self.n_weights][free[: self.n_weights]])
+        rows = _full_rows(self._features[free], self._n_classes)
+        rows = rows[self._ridge[free][rows[:, 0]] == 0.0]
+        typical = H.diagonal()[rows].mean(axis=1)[:, None, None]
+        H[rows[:, :, None], rows[:, None, :]] += typical
+        diagonal = H.diagonal().copy()
+        while damping < 1e9:
+            np.fill_diagonal(H, diagonal * (1.0 + damping) + np.finfo(float).tiny)
+            try:
+                factor = cho_factor(H, check_finite=False)
+            except LinAlgError:
+                damping *= 100.0
+            else:
+                return cho_solve(factor, rhs, check_finite=False)
+        return np.zeros_like(rhs)
+
+
+class FreeModel(_Model):
+    """The Hessian of many entries, through products with it."""
+
+    matrix = None
+
+    def __init__(self, objective, hessian, entries):
+        super().__init__(objective, hessian, entries)
+        diagonal = objective.curvature.diagonal(hessian).ravel()[entries]
+        self.diagonal = diagonal / objective.total_weight + self._ridge
+
+    def product(self, v):
+        """H v."""
+        return self.enter(self._hessian(self.leave(v)))
+
+    def solve(self, free, rhs, penalty, u, damping):
+        """As DenseModel's, by conjugate gradients, to a hundredth of the residual.
+
+        Damping is not used: they end before they get to the directions that it is for.
+        """
+        weights = slice(0, np.count_nonzero(free[: self.n_weights]))
+        u = u[: self.n_weights][free[: self.n_weights]]
+        inverse = 1.0 / (self.diagonal[free] + np.finfo(float).tiny)
+
+        def product(v):
+            full = np.zeros(free.size)
+            full[free] = v
+            Hv = self.product(full)[free]
+            Hv[weights] += penalty.curvature_times(u, v[weights])
+            return Hv
+
+        steps = conjugate_gradients(product, rhs, lambda r: inverse * r)
+        solution, _, start = next(steps)
+        for _, _, rest in islice(steps, 200):
+            if rest <= 1e-4 * start:
+                break
+        return solution
+
+
+# Entries of a chunk of weighted rows: 4 MB, so that it stays in the cache.
+_CHUNK = 2**19
+
+
+def _block_matrix(block, state, data, entries):
+    """Sum of s (diag(p) - p p^T) (x) x x^T in the given entries.
+
+    p_k (1 - p_k) is formed as p_k times the sum of the others: of classes that are all
+    but certain it is the difference of numbers that are equal to the last digits, and a
+    Hessian with such errors has directions of no curvature, or less.
+
+    data are the numbers of the columns of X, their centre and whether there are ones;
+    entries the places of entries among those columns, and their classes.
+    """
+    _, sP = state
+    columns, centre, ones = data
+    places, classes = entries
+    own = [np.flatnonzero(classes == k) for k in range(sP.shape[1])]
+    step = max(_CHUNK // places.size, 64)
+    total = np.zeros((places.size, places.size))
+    for start in range(0, block.s.size, step):
+        rows = slice(start, start + step)
+        X = take_columns(slice_rows(block.X, start, start + step), columns)
+        X = dense_with_ones(X, centre, ones)
+        P, s = sP[rows], block.s[rows]
+        B = X[:, places] * (P / np.sqrt(s)[:, None])[:, classes]
+        part = -(B.T @ B)
+        curvature = P * _sums_of_others(P / s[:, None])
+        for k, mine in enumerate(own):
+            X_k = X[:, places[mine]]
+            part[np.ix_(mine, mine)] = (X_k * curvature[:, [k]]).T @ X_k
+        total += part
+    return total
+
+
+def _sums_of_others(P):
+    """Of each entry, the sum of the rest of its row; nothing is subtracted."""
+    sums = np.zeros_like(P)
+    sums[:, 1:] = np.cumsum(P[:, :-1], axis=1)
+    sums[:, :-1] += np.cumsum(P[:, :0:-1], axis=1)[:, ::-1]
+    return sums

@@ -1,0 +1,99 @@
+"""Hessian products in single precision, on a standardised copy of X.
+
+Conjugate gradients need products with the Hessian to a few digits only, while gradients
+and values, from which the answer and its certificate come, stay in double precision.
+Half the bytes and twice the numbers per instruction take 0.6 (digits, letter) to 0.9
+(5,000 x 50 with 4 classes) of the time. X is copied with its columns centred (not where
+it is sparse) and scaled to unit size, so that neither an offset nor a unit of a feature
+costs any of the seven digits.
+"""
+
+import numpy as np
+
+from sksoftmax._data.arrays import (
+    product,
+    squares,
+    standardised,
+    transposed_product,
+    weighted_sums,
+)
+from sksoftmax._model.loss import loss_hessp
+
+# Entries of X times classes from which the copy pays, and its largest size in bytes.
+_WORTH_COPYING = 5e5
+_LARGEST_COPY = 2**28
+
+
+class SingleCopy:
+    """X of all blocks, standardised, and the maps between its coordinates and w's.
+
+    With centre m and scale 1/d of the columns, W' = d W and b' = b + m . W.
+    """
+
+    def __init__(self, objective):
+        self._blocks, self._network = objective.blocks, objective.network
+        weight = objective.total_weight
+        n_features = self._network.n_units[0]
+        self._centre = np.zeros(n_features)
+        if self._network.fit_intercept:
+            self._centre = self._blocks.centre()
+        size = np.sqrt(self._blocks.sum(_block_square_sums, self._centre) / weight)
+        scale = np.divide(1.0, size, out=np.zeros(n_features), where=size > 0.0)
+        self._size = size
+        self._X = self._blocks.map(_block_copy, self._centre, scale)
+
+    def sharpen(self, states):
+        """States of a Hessian, sP and s, in single precision."""
+        return self._blocks.map(_block_state, states, reads_X=False)
+
+    def product(self, states, v):
+        """Sum over rows of the Hessian times v, without penalty and total weight."""
+        ((W, b),) = self._network.unpack(v)
+        shifts = np.zeros(W.shape[1])
+        if b is not None:
+            shifts = b + self._centre @ W
+        W = (W * self._size[:, None]).astype(np.float32)
+        dW, db = self._blocks.sum(
+            _block_product, self._X, states, W, shifts.astype(np.float32)
+        )
+        result = np.empty_like(v)
+        ((out_W, out_b),) = self._network.unpack(result)
+        out_W[:] = dW * self._size[:, None]
+        if out_b is not None:
+            out_W += self._centre[:, None] * db
+            out_b[:] = db
+        return result
+
+
+def is_worth_copying(objective):
+    """Whether products are many and large enough, and the copy small enough."""
+    blocks, network = objective.blocks, objective.network
+    entries = blocks.n_rows * blocks.stored_per_row
+    return (
+        network.is_linear
+        and entries * network.n_units[-1] >= _WORTH_COPYING
+        and 4.0 * entries <= min(_LARGEST_COPY, blocks.largest_kept)
+    )
+
+
+def _block_square_sums(block, centre):
+    return weighted_sums(squares(block.X, centre), block.s)
+
+
+def _block_copy(block, centre, scale):
+    return standardised(block.X, centre, scale)
+
+
+def _block_state(block, state):
+    _, sP = state
+    return sP.astype(np.float32), block.s.astype(np.float32)
+
+
+def _block_product(block, X, state, W, shifts):
+    sP, s = state
+    V = product(X, W)
+    V += shifts
+    dZ = loss_hessp(sP, s, V)
+    return transposed_product(X, dZ).astype(np.float64), dZ.sum(
+        axis=0, dtype=np.float64
+    )

@@ -1,0 +1,167 @@
+"""What a sparse penalty needs of the objective: fewer features, optimal intercepts.
+
+For objectives without hidden layers. Here too X is read block by block, and a solver
+sees vectors only.
+"""
+
+from dataclasses import replace
+from functools import cached_property, partial
+
+import numpy as np
+from scipy.special import entr
+
+from sksoftmax._data.arrays import squares
+from sksoftmax._objective.hessian import Curvature
+from sksoftmax._objective.objective import Objective
+from sksoftmax._objective.quadratic import DenseModel, FreeModel
+from sksoftmax._solvers import Iterate
+
+# Intercepts are optimal where the mean of p - y is under this: a few roundings of it.
+_NO_GRADIENT = 1e-15
+
+# Error of a mean of products x (p - y), in units of the root mean square of x and of
+# the size of the terms of a logit, whose rounding is the relative error of p.
+_ROUNDING = 2.0 * np.finfo(float).eps
+
+# Entries up to which the Hessian is formed: it takes 32 MB then, and a Cholesky
+# factorisation 76 ms on one core.
+_LARGEST_DENSE = 2000
+
+
+class SparseObjective(Objective):
+    """F with a penalty that makes weights zero, as functions of a flat w."""
+
+    def restricted(self, features):
+        """F of the weights of some features, the others being zero."""
+        if features.size == self.network.n_units[0]:
+            return self
+        n_classes = self.network.n_units[-1]
+        return SparseObjective(
+            replace(self.network, n_units=(features.size, n_classes)),
+            self.blocks.restricted(features),
+            self.penalty.restricted(features.size * n_classes),
+            self.total_weight,
+        )
+
+    def entries(self, features):
+        """Where w holds the weights of some features, and all intercepts."""
+        n_features, n_classes = self.network.n_units
+        rows = (
+            np.append(features, n_features) if self.network.fit_intercept else features
+        )
+        return (rows[:, None] * n_classes + np.arange(n_classes)).ravel()
+
+    def centre(self, w):
+        """The w of the same probabilities that has the least penalty."""
+        w = w.copy()
+        ((W, b),) = self.network.unpack(w)
+        W[:] = self.penalty.centre(W)
+        if b is not None:
+            b -= b.mean()
+        return w
+
+    @cached_property
+    def scale(self):
+        """Root mean square of each feature, shape (n_features,)."""
+        origin = np.zeros(self.network.n_units[0])
+        return np.sqrt(self.blocks.sum(_block_squares, origin) / self.total_weight)
+
+    @cached_property
+    def curvature(self):
+        """Curvature of the data, which keeps their centre."""
+        return Curvature(self)
+
+    def at_best_intercepts(self, w):
+        """The `Iterate` at w with the intercepts that make F least.
+
+        Their gradient is zero up to rounding, as the duality gap needs it. Newton's
+        method finds them from the probabilities at w alone; X is read for the gradient
+        there, a second time, where they were not optimal before.
+        """
+        here = Iterate.at(self, w)
+        b = self.network.unpack(here.grad)[0][1]
+        if b is None or np.abs(b).max() <= _NO_GRADIENT:
+            return here
+        shift = self._best_shift(here.hessian.states, b.size)
+        w = w.copy()
+        self.network.unpack(w)[0][1][:] += shift
+        return Iterate.at(self, w)
+
+    def _best_shift(self, states, n_classes):
+        """What to add to the intercepts, found by Newton's method."""
+        shift = np.zeros(n_classes)
+        value, g, H = self.blocks.sum(_block_shifted, states, shift, reads_X=False)
+        little = 1e-12 * self.total_weight * np.eye(n_classes)
+        for _ in range(50):
+            # Adding the same number to all changes nothing; the ones make H regular,
+            # and little does where all rows are certain of something and H is zero.
+            step = np.linalg.solve(H + np.trace(H) / n_classes**2 + little, -g)
+            for _ in range(30):
+                new = self.blocks.sum(
+                    _block_shifted, states, shift + step, reads_X=False
+                )
+                if new[0] <= value:
+                    break
+                step *= 0.5
+            else:
+                break
+            smaller = np.abs(new[1]).max() < 0.5 * np.abs(g).max()
+            shift, (value, g, H) = shift + step, new
+            if not smaller or np.abs(g).max() <= 0.1 * _NO_GRADIENT * self.total_weight:
+                break
+        return shift
+
+    def gap(self, here):
+        """Duality gap, nats, at an `Iterate` with optimal intercepts."""
+        ((W, b),) = self.network.unpack(here.w)
+        logits = 1.0 + float(self.scale @ np.abs(W).max(axis=1))
+        if b is not None:
+            logits += float(np.abs(b).max())
+        return self.penalty.gap(
+            here.w,
+            here.grad - self.penalty.grad(here.w),
+            partial(self._entropy, here.hessian.states),
+            here.value,
+            _ROUNDING * logits * self.scale,
+        )
+
+    def _entropy(self, states, t):
+        total = self.blocks.sum(_block_entropy, states, t, reads_X=False)
+        return total / self.total_weight
+
+    def model(self, hessian, entries):
+        """The Hessian at some of the entries of w, as the solver of the model wants it.
+
+        A dense matrix while that is small, and products with it beyond.
+        """
+        make = DenseModel if entries.size <= _LARGEST_DENSE else FreeModel
+        return make(self, hessian, entries)
+
+
+def _block_squares(block, origin):
+    return block.s @ squares(block.X, origin)
+
+
+def _block_shifted(block, state, shift):
+    """Change of L, its gradient and Hessian by intercepts, when these are shifted.
+
+    An infinite change where a shift is so long that it leaves a row no probability.
+    """
+    _, sP = state
+    largest = shift.max()
+    sQ = sP * np.exp(shift - largest)
+    ratios = sQ.sum(axis=1) / block.s
+    mass = block.sY.sum(axis=0)
+    if not ratios.all():
+        return np.inf, np.zeros_like(mass), np.zeros((mass.size, mass.size))
+    sQ /= ratios[:, None]
+    value = block.s @ np.log(ratios) + block.s.sum() * largest - mass @ shift
+    H = np.diag(sQ.sum(axis=0)) - sQ.T @ (sQ / block.s[:, None])
+    return float(value), sQ.sum(axis=0) - mass, H
+
+
+def _block_entropy(block, state, t):
+    """Sum of s H(y + t (p - y))."""
+    _, sP = state
+    sQ = block.sY + t * (sP - block.sY)
+    return float(entr(sQ / block.s[:, None]).sum(axis=1) @ block.s)

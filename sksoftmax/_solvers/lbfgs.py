@@ -1,0 +1,98 @@
+"""Full-batch L-BFGS: scipy's iteration, our judgement of convergence."""
+
+from dataclasses import replace
+
+from scipy.optimize import minimize
+
+from sksoftmax._solvers.cg import solve_newton_system
+from sksoftmax._solvers.result import Result, optimality_target
+
+# L-BFGS itself can only stop on the largest entry of its gradient, which means
+# something else in every unit of the features. So it is stopped from its callback,
+# which asks for the Newton decrement every so many iterations: it costs several passes
+# over the data.
+_CHECK_EVERY = 10
+
+
+def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
+    """Minimise a smooth objective by L-BFGS.
+
+    Liu and Nocedal (1989), On the limited memory BFGS method for large scale
+    optimization, Mathematical Programming 45:503, as scipy implements it; in units that
+    make the diagonal of the first Hessian one.
+
+    Parameters
+    ----------
+    objective : Objective
+        Needs value_and_grad, value_grad_hessp, centre and preconditioner.
+    w : ndarray of shape (n_params,)
+        Start.
+    tol : float
+        Converged when half the squared Newton decrement <= tol * (null_value - F(w)).
+    null_value : float
+        F of the model without features, nats.
+    max_iter : int
+    callback : callable
+
+    Returns
+    -------
+    Result
+    """
+    w = objective.centre(w)  # no step changes what all classes share
+    precondition = objective.preconditioner()
+    scale = precondition.unit_scale(objective.value_grad_hessp(w)[2])
+    n_iter = 0
+
+    def judge(w):
+        value, grad, hessian = objective.value_grad_hessp(w)
+        goal = optimality_target(tol, null_value, value)
+        precondition.update(hessian)
+        step = solve_newton_system(
+            hessian, grad, precondition, goal=goal, scale=value, shrinkage=0.0
+        )
+        return Result(w, value, step.gap, goal, n_iter, step=step.direction)
+
+    def scaled(u):
+        value, grad = objective.value_and_grad(scale * u)
+        return value, scale * grad
+
+    def watch(intermediate_result):
+        nonlocal latest, n_iter
+        n_iter += 1
+        latest = scale * intermediate_result.x
+        callback(n_iter, latest, float(intermediate_result.fun))
+        if n_iter % _CHECK_EVERY == 0 and judge(latest).converged:
+            raise StopIteration
+
+    latest = w
+    minimize(
+        scaled,
+        w / scale,
+        jac=True,
+        method="L-BFGS-B",
+        options={
+            "gtol": 0.0,
+            "ftol": 0.0,
+            "maxiter": max_iter,
+            "maxfun": 20 * max_iter,
+        },
+        callback=watch,
+    )
+    result = judge(latest)
+    if not result.converged or n_iter >= max_iter:
+        return result
+    return _step_down(objective, result, callback)
+
+
+def _step_down(objective, result, callback):
+    """Take the Newton step that the judgement was made of, if it leads down.
+
+    Then the gap, half a squared decrement, bounds what is left from above; before it,
+    in nearly separable problems, what is left can be twice that.
+    """
+    w = result.w + result.step
+    value = objective.value(w)
+    if not value < result.value:
+        return result
+    callback(result.n_iter + 1, w, value)
+    return replace(result, w=w, value=value, n_iter=result.n_iter + 1)

@@ -1,0 +1,1 @@
+"""Threads, errors, warnings and numbers: what every folder needs."""

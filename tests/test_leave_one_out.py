@@ -1,0 +1,260 @@
+"""Approximate leave-one-out beside models that are really fitted without the row."""
+
+import copy
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
+from scipy.special import log_softmax
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.preprocessing import StandardScaler
+
+from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
+from sksoftmax._data.dataset import check_training
+from sksoftmax._fit import leave_one_out as _alo
+from sksoftmax._fit.leave_one_out import LeaveOneOut
+from sksoftmax._fit.path import fit_path
+
+
+def approximate_losses(settings, X, y, s=None):
+    """Loss of each row by the model without it, from one fit."""
+    training = check_training(copy.copy(settings), X, y, s)
+    (left,) = fit_path(settings, training, [settings.alpha], LeaveOneOut()).observed
+    assert_allclose(left.chances, 1.0)
+    Y = training.targets.Y[training.targets.s > 0]
+    return -np.sum(Y * log_softmax(left.Z_without, axis=1), axis=1)
+
+
+def true_losses(settings, X, y, s=None, groups=None):
+    """The same by as many fits."""
+    groups = np.arange(len(X)) if groups is None else groups
+    losses = np.zeros(len(X))
+    Y = y if y.ndim == 2 else np.eye(y.max() + 1)[y]
+    for train, test in LeaveOneGroupOut().split(X, y, groups):
+        model = copy.copy(settings).fit(
+            X[train], y[train], s if s is None else s[train]
+        )
+        losses[test] = -np.sum(Y[test] * model.predict_log_proba(X[test]), axis=1)
+    return losses
+
+
+def standardised(load, **options):
+    X, y = load(return_X_y=True, **options)
+    return StandardScaler().fit_transform(X), y
+
+
+def some_digits():
+    X, y = load_digits(n_class=5, return_X_y=True)
+    return X[:150, 20:44] / 16.0, y[:150]
+
+
+def some_cancer():
+    X, y = standardised(load_breast_cancer)
+    return X[::4, :10], y[::4]
+
+
+DATA = {
+    "iris": lambda: load_iris(return_X_y=True),
+    "standardised_iris": lambda: standardised(load_iris),
+    "wine": lambda: standardised(load_wine),
+    "digits": some_digits,
+    "breast_cancer": some_cancer,
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+def test_losses_are_those_of_real_refits(rng, data, weighted):
+    X, y = data()
+    s = rng.uniform(0.5, 2.0, len(X)) if weighted else None
+    settings = SoftmaxRegressionClassifier(alpha=0.01)
+    true, approximate = (
+        losses(settings, X, y, s) for losses in (true_losses, approximate_losses)
+    )
+    mean = np.average(true, weights=s)
+    assert_allclose(np.average(approximate, weights=s), mean, rtol=0.02)
+    assert np.corrcoef(true, approximate)[0, 1] > 0.999
+    fitted = settings.fit(X, y, s).predict_log_proba(X)[np.arange(len(y)), y]
+    assert mean > 1.05 * np.average(-fitted, weights=s)  # there is a difference to find
+
+
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+def test_the_chosen_alpha_is_as_good_as_that_of_real_refits(data):
+    X, y = data()
+    chosen = SoftmaxRegressionClassifierCV(cv="alo").fit(X, y)
+    best = np.argmax(chosen.alphas_[0] == chosen.alpha_)
+    losses = [
+        true_losses(SoftmaxRegressionClassifier(alpha=alpha), X, y).mean()
+        for alpha in chosen.alphas_[0, [best - 2, best, best + 2]]
+    ]
+    assert losses[1] < 1.05 * min(losses)
+    # One step does not go all the way where the best model is nearly separable.
+    assert_allclose(-chosen.mean_scores_.max(), losses[1], rtol=0.2)
+
+
+CASES = {
+    "ridge": {"alpha": 0.01},
+    "without_intercept": {"alpha": 0.01, "fit_intercept": False},
+    "lasso": {"alpha": 0.01, "l1_ratio": 1.0},
+    "elastic_net": {"alpha": 0.01, "l1_ratio": 0.5},
+    "grouped": {"alpha": 0.02, "l1_ratio": 1.0, "grouped": True},
+    "balanced": {"alpha": 0.01, "class_weight": {0: 3.0, 1: 1.0, 2: 0.5}},
+    "smoothed": {"alpha": 0.01, "label_smoothing": 0.1},
+}
+
+
+@pytest.mark.parametrize("parameters", CASES.values(), ids=CASES)
+def test_every_penalty_leaves_rows_out(parameters):
+    X, y = standardised(load_iris)
+    settings = SoftmaxRegressionClassifier(**parameters)
+    approximate = approximate_losses(settings, X, y)
+    true = true_losses(settings, X, y)
+    assert_allclose(approximate.mean(), true.mean(), rtol=0.02)
+    assert np.corrcoef(true, approximate)[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_two_classes_leave_out_alike_with_one_logit_and_with_two_columns(
+    rng, fit_intercept
+):
+    # Under a trace of the L1 norm there is a column for each class, under none there
+    # is one logit for both.
+    X, y = some_cancer()
+    Y = np.column_stack([0.8 * (y == 0) + 0.1, 0.8 * (y == 1) + 0.1])
+    settings = SoftmaxRegressionClassifier(fit_intercept=fit_intercept, tol=1e-13)
+    s = rng.uniform(0.5, 2.0, len(y))
+    one = approximate_losses(settings, X, Y, s)
+    settings.l1_ratio = 1e-9
+    assert_allclose(one, approximate_losses(settings, X, Y, s), rtol=1e-5)
+
+
+def test_lasso_with_an_even_number_of_classes_leaves_rows_out(rng):
+    # All classes of a feature may have weights then, along which nothing has curvature.
+    X = rng.standard_normal((120, 3))
+    y = np.argmax(X @ rng.standard_normal((3, 4)) + rng.gumbel(size=(120, 4)), axis=1)
+    settings = SoftmaxRegressionClassifier(alpha=0.003, l1_ratio=1.0)
+    assert settings.fit(X, y).coef_.all(axis=0).any()
+    true = true_losses(settings, X, y)
+    assert_allclose(approximate_losses(settings, X, y).mean(), true.mean(), rtol=0.01)
+
+
+def test_soft_labels_leave_rows_out(rng):
+    X = rng.standard_normal((80, 4))
+    Y = rng.dirichlet(np.ones(3), 80)
+    settings = SoftmaxRegressionClassifier(alpha=0.01)
+    true = true_losses(settings, X, Y)
+    approximate = approximate_losses(settings, X, Y)
+    assert_allclose(approximate, true, atol=0.02 * true.mean())
+
+
+def test_wide_data_leave_rows_out(rng):
+    X = rng.standard_normal((40, 200))
+    y = np.argmax(X[:, :3] + 0.5 * rng.standard_normal((40, 3)), axis=1)
+    settings = SoftmaxRegressionClassifier(alpha=10.0)
+    true = true_losses(settings, X, y)
+    assert_allclose(approximate_losses(settings, X, y), true, rtol=2e-3)
+
+
+def test_sparse_data_leave_out_what_dense_data_do(rng):
+    X, y = load_iris(return_X_y=True)
+    for l1_ratio in (0.0, 1.0):
+        settings = SoftmaxRegressionClassifier(alpha=0.01, l1_ratio=l1_ratio)
+        assert_allclose(
+            approximate_losses(settings, csr_array(X), y),
+            approximate_losses(settings, X, y),
+            rtol=1e-5,
+        )
+
+
+def test_the_error_falls_with_the_square_of_the_number_of_rows(rng):
+    # One Newton step from the optimum, which is 1/n away, ends 1/n^2 away.
+    X = rng.standard_normal((400, 2))
+    y = np.argmax(X @ rng.standard_normal((2, 3)) + rng.gumbel(size=(400, 3)), axis=1)
+    settings = SoftmaxRegressionClassifier(alpha=0.1, tol=1e-14)
+    errors = [
+        np.abs(
+            approximate_losses(settings, X[:n], y[:n])
+            - true_losses(settings, X[:n], y[:n])
+        ).mean()
+        for n in (50, 400)
+    ]
+    assert errors[1] < 1.5 * errors[0] / 8**2
+
+
+def test_with_an_overwhelming_penalty_only_the_intercepts_move(rng):
+    # The null model without row i has the other rows' shares, up to second order.
+    X, y = rng.standard_normal((500, 2)), rng.integers(3, size=500)
+    settings = SoftmaxRegressionClassifier(alpha=1e8)
+    counts = np.bincount(y)[y]
+    assert_allclose(
+        approximate_losses(settings, X, y), -np.log((counts - 1) / 499), rtol=1e-4
+    )
+    settings.fit_intercept = False
+    assert_allclose(approximate_losses(settings, X, y), np.log(3), rtol=1e-8)
+
+
+def test_weights_are_repeated_rows_that_are_left_out_together(rng):
+    X, y = load_iris(return_X_y=True)
+    s = rng.integers(0, 3, 150)
+    settings = SoftmaxRegressionClassifier(alpha=0.01)
+    approximate = approximate_losses(settings, X, y, s)
+    rows = np.repeat(np.arange(150), s)
+    true = true_losses(settings, X[rows], y[rows], groups=rows)
+    first = np.unique(rows, return_index=True)[1]
+    assert_allclose(approximate, true[first], atol=0.02 * true.mean())
+
+
+def test_the_unit_of_the_weights_does_not_matter():
+    X, y = load_iris(return_X_y=True)
+    settings = SoftmaxRegressionClassifier(alpha=0.01)
+    assert_allclose(
+        approximate_losses(settings, X, y, np.full(150, 1e-3)),
+        approximate_losses(settings, X, y),
+        rtol=1e-6,
+    )
+
+
+def test_a_sample_of_the_rows_estimates_the_mean_of_all(rng, monkeypatch):
+    X = rng.standard_normal((6000, 5))
+    y = np.argmax(X @ rng.standard_normal((5, 4)) + rng.gumbel(size=(6000, 4)), axis=1)
+    X[:20] *= 10.0  # rows that count for more than others
+    settings = SoftmaxRegressionClassifier()
+    training = check_training(settings, X, y, None)
+    weights = rng.uniform(0.5, 2.0, 6000)
+
+    def path_of_means():
+        path = fit_path(settings, training, [0.1, 1e-3], LeaveOneOut())
+        return path.observed, np.array(
+            [
+                left.mean(
+                    lambda Z, Y: np.sum(Y * log_softmax(Z, axis=1), axis=1),
+                    training.targets.Y,
+                    weights,
+                )
+                for left in path.observed
+            ]
+        )
+
+    sampled, means = path_of_means()
+    monkeypatch.setattr(_alo, "_ROWS_LEFT_OUT", 10_000)
+    everyone, exact = path_of_means()
+    for left, all_left in zip(sampled, everyone, strict=True):
+        assert 850 < left.rows.size < 1150
+        assert all_left.rows.size == 6000
+    Y = training.targets.Y
+    within = [
+        np.average(np.sum(Y * log_softmax(left.Z, axis=1), axis=1), weights=weights)
+        for left in everyone
+    ]
+    assert_allclose(means[:, 0] - within, exact[:, 0] - within, rtol=0.2)
+    assert_allclose(means[:, 0], exact[:, 0], rtol=1e-3)
+    assert_allclose(means[:, 1], exact[:, 1], rtol=0.2)
+
+
+def test_a_hessian_too_large_to_invert_is_refused(monkeypatch):
+    X, y = load_iris(return_X_y=True)
+    monkeypatch.setattr(_alo, "LARGEST", 9)
+    with pytest.raises(ValueError, match=r"cv='alo' inverts .* 10 parameters"):
+        SoftmaxRegressionClassifierCV(cv="alo").fit(X, y)
