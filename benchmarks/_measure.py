@@ -107,10 +107,10 @@ def measure_machine(n_threads):
 
     A = np.random.default_rng(0).standard_normal((1500, 1500))
     with pinned(1), ThreadPoolExecutor(n_threads) as pool:
-        reading = _best(lambda: list(pool.map(read, parts)))
+        access = _best(lambda: list(pool.map(read, parts)))
     with pinned(n_threads):
         multiplying = _best(lambda: A @ A)
-    return Machine(n_threads, data.nbytes / reading, 2 * 1500**3 / multiplying)
+    return Machine(n_threads, data.nbytes / access, 2 * 1500**3 / multiplying)
 
 
 def _best(fn, repeats=7):

@@ -30,21 +30,21 @@ def main():
         y = rng.integers(0, n_classes, n_rows)
         w = 0.01 * rng.standard_normal((n_features + 1) * n_classes)
         with fit_threads() as threads:
-            by_blocks, by_torch = _by_blocks(X, y, w, threads), _by_torch(X, y, w)
-            assert np.isclose(by_blocks(), float(by_torch()))
-            ours, theirs = _medians(by_blocks, by_torch)
+            by_chunks, by_torch = _by_chunks(X, y, w, threads), _by_torch(X, y, w)
+            assert np.isclose(by_chunks(), float(by_torch()))
+            ours, theirs = _medians(by_chunks, by_torch)
         print(
             f"{n_rows} x {n_features} x {n_classes}: blocks {1e3 * ours:.1f} ms,"
             f" torch {1e3 * theirs:.1f} ms, ratio {theirs / ours:.1f}"
         )
 
 
-def _by_blocks(X, y, w, threads):
+def _by_chunks(X, y, w, threads):
     settings = SoftmaxRegressionClassifier(alpha=0.0)
     sample = check_training(settings, X, y, None)
     network = network_of(settings, sample)
-    blocks = sample.blocks(threads)
-    objective = objective_of(settings, network, blocks, float(y.size))
+    chunks = sample.chunks(threads)
+    objective = objective_of(settings, network, chunks, float(y.size))
     return lambda: objective.value_and_grad(w)[0]
 
 

@@ -63,8 +63,8 @@ print(f"best {search.best_params_}, accuracy {search.best_score_:.3f}")
 # data.
 
 online = SoftmaxRegressionClassifier((32,), random_state=0)
-for block, labels in zip(dX.partitions, dy.partitions, strict=True):
-    online.partial_fit(block.compute(), labels.compute(), classes=np.arange(10))
+for chunk, labels in zip(dX.partitions, dy.partitions, strict=True):
+    online.partial_fit(chunk.compute(), labels.compute(), classes=np.arange(10))
 print(f"accuracy after one epoch: {online.score(dX, dy):.3f}")
 
 client.close()

@@ -18,11 +18,11 @@ from sksoftmax._data.validation import check_training_source, check_validation_s
 from sksoftmax._fit.callbacks import CallbackSupportMixin, Monitor, with_callbacks
 from sksoftmax._fit.fit import fit_epoch, fit_network, warn_unless_converged
 from sksoftmax._fit.problem import (
-    Start,
+    InitialPoint,
+    access_of,
     hidden_sizes,
     is_sparse,
     max_iter_of,
-    reading_of,
     resolve_solver,
 )
 from sksoftmax._model.activations import ACTIVATIONS
@@ -361,15 +361,17 @@ default="cosine"
         """
         checked = with_plain_numbers(self)
         classes = None if classes is None else check_classes(classes)
-        reading = reading_of(checked)
+        access = access_of(checked)
         training = check_training_source(
-            checked, (X, y, sample_weight), classes=classes, reading=reading
+            checked, (X, y, sample_weight), classes=classes, access=access
         )
         classes = training.targets.classes
         validation = check_validation_source(
-            checked, training, (X_val, y_val, sample_weight_val), reading=reading
+            checked, training, (X_val, y_val, sample_weight_val), access=access
         )
-        start = Start(seed=check_random_state(self.random_state).randint(2**31 - 1))
+        start = InitialPoint(
+            seed=check_random_state(self.random_state).randint(2**31 - 1)
+        )
         if self.warm_start and hasattr(self, "coefs_"):
             self._check_continues(checked, classes, "warm_start")
             start = self._current(start.seed)
@@ -433,7 +435,9 @@ default="cosine"
             checked, X, y, sample_weight, classes=classes, reset=first
         )
         classes = training.targets.classes
-        start = Start(seed=check_random_state(self.random_state).randint(2**31 - 1))
+        start = InitialPoint(
+            seed=check_random_state(self.random_state).randint(2**31 - 1)
+        )
         if not first:
             self._check_continues(checked, classes, "partial_fit")
             start = self._current(start.seed)
@@ -473,7 +477,7 @@ default="cosine"
     def _current(self, seed):
         """Where this fitted estimator stands, for a fit that goes on from there."""
         layers = list(zip(self.coefs_, self.intercepts_, strict=True))
-        return Start(layers, self._state, seed)
+        return InitialPoint(layers, self._state, seed)
 
     def _check_continues(self, checked, classes, by):
         """Whether layers of before suit the data and parameters of now."""

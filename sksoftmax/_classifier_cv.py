@@ -31,7 +31,7 @@ from sksoftmax._data.targets import check_weights, encode, hard_labels, is_soft
 from sksoftmax._fit.cross_validation import Scoring, check_folds, score_paths, warn_of
 from sksoftmax._fit.path import alpha_grid
 from sksoftmax._prediction import FittedNetworkMixin
-from sksoftmax._utils.errors import naming, refuse_masked
+from sksoftmax._utils.errors import error_context, refuse_masked
 from sksoftmax._utils.parameters import Interval, plain_number, with_plain_numbers
 
 # Over the six decades of an L2 grid, each alpha is half of the one before.
@@ -328,7 +328,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         """
         check_is_fitted(self)
         _raise_for_params(score_params, self, "score")
-        with naming("X and y"):
+        with error_context("X and y"):
             check_consistent_length(X, y)
         if sample_weight is not None:
             n_samples = _num_samples(y)

@@ -11,8 +11,8 @@ from sksoftmax._data.dask import in_memory, map_rows
 from sksoftmax._data.targets import check_weights, hard_labels
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.loss import log_softmax, softmax
-from sksoftmax._model.network import Network, centre_classes
-from sksoftmax._utils.errors import naming
+from sksoftmax._model.network import Network, project_onto_gauge
+from sksoftmax._utils.errors import error_context
 
 
 class FittedNetworkMixin:
@@ -112,10 +112,10 @@ class FittedNetworkMixin:
         y, sample_weight = in_memory(y), in_memory(sample_weight)
         y = hard_labels(y, self.classes_)
         predicted = in_memory(self.predict(X))
-        with naming("X and y"):
+        with error_context("X and y"):
             check_consistent_length(predicted, y)
         s = check_weights(sample_weight, predicted.size)
-        with naming("y"):
+        with error_context("y"):
             return float(accuracy_score(y, predicted, sample_weight=s))
 
     def _answer(self, X, of_logits):
@@ -126,7 +126,7 @@ class FittedNetworkMixin:
         W = self.coefs_[-1]
         dtype = np.result_type(float_dtype(X), W)
         empty = of_logits(np.zeros((0, W.shape[1]), dtype))
-        return map_rows(_answer_block, X, empty, self, of_logits)
+        return map_rows(_answer_chunk, X, empty, self, of_logits)
 
     def _likeliest(self, Z):
         return self.classes_[Z.argmax(axis=1)]
@@ -170,7 +170,7 @@ class FittedNetworkMixin:
             )
         layer = self.coefs_[0], self.intercepts_[0]
         # A sparse penalty fixes the gauge itself, and the mean is not it.
-        return layer if self.solver_ in _solvers.SPARSE else centre_classes(*layer)
+        return layer if self.solver_ in _solvers.SPARSE else project_onto_gauge(*layer)
 
     def _keep(self, checked, classes, fitted, earlier_losses=()):
         """Take over the outcome of a fit: for a copy of an estimator, see `_become`."""
@@ -220,5 +220,5 @@ def _margins(Z):
     return Z[:, 1] - Z[:, 0] if Z.shape[1] == 2 else Z
 
 
-def _answer_block(X, model, of_logits):
+def _answer_chunk(X, model, of_logits):
     return of_logits(model._logits(X))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sksoftmax._utils.errors import naming, refuse_masked
+from sksoftmax._utils.errors import error_context, refuse_masked
 
 __all__ = ["SGD", "Adam", "minimize"]
 
@@ -263,7 +263,7 @@ class Adam:
 def _check_number(name, value, *, below=np.inf):
     if not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r}.")
-    with naming(name):  # an int beyond the floats
+    with error_context(name):  # an int beyond the floats
         inside = 0.0 <= float(value) < below
     if not inside:
         raise ValueError(f"{name} must be in [0, {below:g}), got {value!r}.")
@@ -360,7 +360,7 @@ def minimize(
 def _start(name, w0):
     """A copy of w0 in float32 or float64."""
     refuse_masked(name, w0)
-    with naming(name):
+    with error_context(name):
         w = np.array(w0)
         if w.dtype.kind == "c":
             raise TypeError(f"{name} must hold real numbers, got {w.dtype}.")

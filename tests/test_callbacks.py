@@ -58,8 +58,8 @@ def test_two_histories_share_nothing():
 
 
 def test_the_line_has_the_passes_where_they_are_the_cost(capsys):
-    class Blocks:
+    class Chunks:
         n_passes = 7.25
 
-    History(None, 1, Blocks)(3, None, 0.5)
+    History(None, 1, Chunks)(3, None, 0.5)
     assert capsys.readouterr().out == "iteration    3   loss 0.50000000   passes 7.2\n"

@@ -10,8 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data import chunked as _stream
-from sksoftmax._data import chunks as _blocks
-from sksoftmax._data import streamed_chunks as _stream_blocks
+from sksoftmax._data import chunks as _chunks
+from sksoftmax._data import streamed_chunks as _stream_chunks
 from sksoftmax._data.arrays import is_memory_mapped
 
 N_ROWS, N_FEATURES, N_CLASSES = 3000, 6, 3
@@ -239,7 +239,7 @@ def test_what_is_too_large_to_keep_is_computed_again(
 ):
     X, y, s = data
     y = np.where(X[:, 0] > 1.0, 0, y)  # nearly separable: steps have to be shortened
-    monkeypatch.setattr(_stream_blocks, "_LARGEST_KEPT", 0)
+    monkeypatch.setattr(_stream_chunks, "_LARGEST_KEPT", 0)
     monkeypatch.setattr(_stream, "_BATCH_BYTES", 10_000)
     given = (batches_of(500, X, y, s),) if as_batches else (mapped(X), y, s)
     model = exact(alpha=alpha).fit(*given)
@@ -248,7 +248,7 @@ def test_what_is_too_large_to_keep_is_computed_again(
 
 def test_memory_does_not_grow_with_the_data(mapped, rng, monkeypatch):
     monkeypatch.setattr(_stream, "_BATCH_BYTES", 2**20)
-    monkeypatch.setattr(_stream_blocks, "_LARGEST_KEPT", 2**18)
+    monkeypatch.setattr(_stream_chunks, "_LARGEST_KEPT", 2**18)
     X = rng.normal(size=(200_000, 20)).astype(np.float32)
     y = (X[:, :3] + rng.gumbel(size=(200_000, 3))).argmax(axis=1).astype(np.int8)
     file = mapped(X)
@@ -265,8 +265,8 @@ def test_memory_does_not_grow_with_the_data(mapped, rng, monkeypatch):
 def test_bits_do_not_depend_on_the_number_of_threads(
     data, mapped, monkeypatch, as_batches
 ):
-    monkeypatch.setattr(_blocks, "_WORTH_THREADS", 0)
-    monkeypatch.setattr(_blocks, "_BLOCK_BYTES", 4000)
+    monkeypatch.setattr(_chunks, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(_chunks, "_CHUNK_BYTES", 4000)
     X, y, s = data
     coefs = []
     for n_threads in (1, 2, 3):

@@ -6,14 +6,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array, csr_matrix, issparse, vstack
 from threadpoolctl import threadpool_limits
 
-from sksoftmax._data import chunks as _blocks
-from sksoftmax._data.chunks import Blocks
+from sksoftmax._data import chunks as _chunks
+from sksoftmax._data.chunks import Chunks
 from sksoftmax._utils.threads import Threads
 
 N_ROWS, N_FEATURES, N_CLASSES = 1000, 5, 3
 
 # From the smallest blocks there are to one block for all the rows.
-each_block_size = pytest.mark.parametrize("n_bytes", [1, 20_000, 2**30])
+each_chunk_size = pytest.mark.parametrize("n_bytes", [1, 20_000, 2**30])
 each_store = pytest.mark.parametrize(
     "store", [np.asarray, np.asfortranarray, csr_array, csr_matrix]
 )
@@ -32,46 +32,46 @@ def make(monkeypatch):
     pools = []
 
     def make(X, Y, s, *, n_bytes=1, n_threads=1):
-        monkeypatch.setattr(_blocks, "_BLOCK_BYTES", n_bytes)
+        monkeypatch.setattr(_chunks, "_CHUNK_BYTES", n_bytes)
         pools.append(Threads(n_threads))
-        return Blocks(X, Y, s, pools[-1])
+        return Chunks(X, Y, s, pools[-1])
 
     yield make
     for pool in pools:
         pool.close()
 
 
-def rows_of(blocks):
+def rows_of(chunks):
     """X, s Y and s of an iterable of blocks, put together again."""
-    X, sY, s = zip(*((block.X, block.sY, block.s) for block in blocks), strict=True)
+    X, sY, s = zip(*((chunk.X, chunk.sY, chunk.s) for chunk in chunks), strict=True)
     X = vstack(X).toarray() if issparse(X[0]) else np.concatenate(X)
     return X, np.concatenate(sY), np.concatenate(s)
 
 
-def moments(block, W):
+def moments(chunk, W):
     """A vector and a matrix that need all parts of a block."""
-    return block.s @ (block.X @ W), block.X.T @ block.sY
+    return chunk.s @ (chunk.X @ W), chunk.X.T @ chunk.sY
 
 
 # map and sum
 
 
 @each_store
-@each_block_size
-def test_blocks_put_together_are_the_rows_in_order(make, data, store, n_bytes):
+@each_chunk_size
+def test_chunks_put_together_are_the_rows_in_order(make, data, store, n_bytes):
     X, Y, s = data
-    blocks = make(store(X), Y, s, n_bytes=n_bytes)
-    assert blocks.n_rows == N_ROWS
+    chunks = make(store(X), Y, s, n_bytes=n_bytes)
+    assert chunks.n_rows == N_ROWS
     expected = X, s[:, None] * Y, s
     for found, rows in zip(
-        rows_of(blocks.map(lambda block: block)), expected, strict=True
+        rows_of(chunks.map(lambda chunk: chunk)), expected, strict=True
     ):
         assert_array_equal(found, rows)
 
 
-def test_the_number_of_blocks_follows_from_the_size_of_the_data(make, data):
+def test_the_number_of_chunks_follows_from_the_size_of_the_data(make, data):
     numbers = [
-        len(make(*data, n_bytes=n_bytes).map(lambda block: block.s.size))
+        len(make(*data, n_bytes=n_bytes).map(lambda chunk: chunk.s.size))
         for n_bytes in (1, 20_000, 2**30)
     ]
     assert numbers[0] > numbers[1] > numbers[2] == 1
@@ -79,60 +79,60 @@ def test_the_number_of_blocks_follows_from_the_size_of_the_data(make, data):
 
 @each_store
 @pytest.mark.parametrize("n_threads", [1, 2])
-@each_block_size
-def test_a_sum_over_blocks_is_that_over_all_rows(
+@each_chunk_size
+def test_a_sum_over_chunks_is_that_over_all_rows(
     make, data, rng, store, n_threads, n_bytes
 ):
     X, Y, s = data
     W = rng.standard_normal((N_FEATURES, 2))
-    blocks = make(store(X), Y, s, n_bytes=n_bytes, n_threads=n_threads)
-    vector, matrix = blocks.sum(moments, W)
+    chunks = make(store(X), Y, s, n_bytes=n_bytes, n_threads=n_threads)
+    vector, matrix = chunks.sum(moments, W)
     assert_allclose(vector, s @ X @ W, rtol=1e-12)
     assert_allclose(matrix, X.T @ np.diag(s) @ Y, rtol=1e-12)
 
 
-@each_block_size
+@each_chunk_size
 def test_numbers_and_single_arrays_can_be_summed_too(make, data, n_bytes):
-    blocks = make(*data, n_bytes=n_bytes)
-    assert_allclose(blocks.sum(lambda block: float(block.s.sum())), data[2].sum())
-    assert_allclose(blocks.sum(lambda block: block.X.sum(axis=0)), data[0].sum(axis=0))
+    chunks = make(*data, n_bytes=n_bytes)
+    assert_allclose(chunks.sum(lambda chunk: float(chunk.s.sum())), data[2].sum())
+    assert_allclose(chunks.sum(lambda chunk: chunk.X.sum(axis=0)), data[0].sum(axis=0))
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
-@each_block_size
-def test_what_map_returns_goes_back_to_the_blocks_it_came_from(
+@each_chunk_size
+def test_what_map_returns_goes_back_to_the_chunks_it_came_from(
     make, data, n_bytes, n_threads
 ):
-    blocks = make(*data, n_bytes=n_bytes, n_threads=n_threads)
-    logits = blocks.map(lambda block, factor: factor * block.X, 2.0)
-    doubled = blocks.map(
-        lambda block, logits: np.abs(logits - 2 * block.X).max(), logits
+    chunks = make(*data, n_bytes=n_bytes, n_threads=n_threads)
+    logits = chunks.map(lambda chunk, factor: factor * chunk.X, 2.0)
+    doubled = chunks.map(
+        lambda chunk, logits: np.abs(logits - 2 * chunk.X).max(), logits
     )
     assert max(doubled) == 0.0
-    total = blocks.sum(lambda block, logits, power: (logits**power).sum(0), logits, 2)
+    total = chunks.sum(lambda chunk, logits, power: (logits**power).sum(0), logits, 2)
     assert_allclose(total, np.sum((2 * data[0]) ** 2, axis=0), rtol=1e-12)
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
-@each_block_size
+@each_chunk_size
 def test_map_sum_is_both_in_one_sweep(make, data, n_bytes, n_threads):
-    def both(block, factor):
-        return (float(block.s.sum()), factor * block.X.sum(axis=0)), block.X
+    def both(chunk, factor):
+        return (float(chunk.s.sum()), factor * chunk.X.sum(axis=0)), chunk.X
 
-    blocks = make(*data, n_bytes=n_bytes, n_threads=n_threads)
-    (weight, columns), values = blocks.map_sum(both, 2.0)
+    chunks = make(*data, n_bytes=n_bytes, n_threads=n_threads)
+    (weight, columns), values = chunks.map_sum(both, 2.0)
     assert_allclose(weight, data[2].sum(), rtol=1e-12)
     assert_allclose(columns, 2.0 * data[0].sum(axis=0), rtol=1e-12)
-    same = blocks.map(lambda block, X: bool((block.X == X).all()), values)
+    same = chunks.map(lambda chunk, X: bool((chunk.X == X).all()), values)
     assert all(same)
 
 
 def test_summing_what_map_returned_does_not_change_it(make, data):
-    blocks = make(*data)
-    columns = blocks.map(lambda block: block.X.sum(axis=0))
+    chunks = make(*data)
+    columns = chunks.map(lambda chunk: chunk.X.sum(axis=0))
     expected = np.sum(columns, axis=0)
     for _ in range(2):
-        total = blocks.sum(lambda block, column: column, columns)
+        total = chunks.sum(lambda chunk, column: column, columns)
         assert_allclose(total, expected, rtol=1e-12)
 
 
@@ -148,23 +148,23 @@ def test_sums_have_the_same_bits_whatever_the_number_of_threads(
     sums = []
     with threadpool_limits(1, user_api="blas"):  # as it is during a fit
         for n_threads in (1, 2, 3, 8):
-            blocks = make(store(X), Y, s, n_threads=n_threads)
-            sums.append(blocks.sum(moments, W))
+            chunks = make(store(X), Y, s, n_threads=n_threads)
+            sums.append(chunks.sum(moments, W))
     for vector, matrix in sums[1:]:
         assert_array_equal(vector, sums[0][0])
         assert_array_equal(matrix, sums[0][1])
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_an_error_in_a_block_reaches_the_caller(make, data, n_threads):
-    def fail(block):
+def test_an_error_in_a_chunk_reaches_the_caller(make, data, n_threads):
+    def fail(chunk):
         raise FloatingPointError("in a block")
 
-    blocks = make(*data, n_threads=n_threads)
+    chunks = make(*data, n_threads=n_threads)
     with pytest.raises(FloatingPointError, match="in a block"):
-        blocks.sum(fail)
+        chunks.sum(fail)
     with pytest.raises(FloatingPointError, match="in a block"):
-        blocks.map(fail)
+        chunks.map(fail)
 
 
 @pytest.mark.parametrize("store", [np.asarray, csr_array])
@@ -176,10 +176,10 @@ def test_thinned_rows_stand_for_all_rows(make, rng, store, n_threads):
     codes = rng.choice(3, size=n_rows, p=[0.6, 0.395, 0.005])
     X = rng.standard_normal((n_rows, 2)) + np.eye(3)[codes, :2]
     s = rng.uniform(0.5, 2.0, size=n_rows)
-    blocks = make(store(X), np.eye(3)[codes], s, n_threads=n_threads, n_bytes=2**15)
-    thinned = blocks.thinned(n_thinned)
-    assert 0.9 * n_thinned < thinned.n_rows < 1.3 * n_thinned
-    found_X, found_sY, _ = rows_of(thinned.map(lambda block: block))
+    chunks = make(store(X), np.eye(3)[codes], s, n_threads=n_threads, n_bytes=2**15)
+    subsample = chunks.subsample(n_thinned)
+    assert 0.9 * n_thinned < subsample.n_rows < 1.3 * n_thinned
+    found_X, found_sY, _ = rows_of(subsample.map(lambda chunk: chunk))
     shares = found_sY.sum(axis=0) / s.sum()
     assert_allclose(shares, np.bincount(codes, s) / s.sum(), rtol=0.1, atol=0.03)
     assert (found_sY[:, 2] > 0).sum() > 2 * (codes == 2).sum() * n_thinned / n_rows
@@ -193,26 +193,26 @@ def test_thinned_rows_stand_for_all_rows(make, rng, store, n_threads):
 
 @pytest.mark.parametrize("form", [csr_array, csr_matrix])
 @pytest.mark.parametrize("index", [np.int32, np.int64])
-def test_sparse_blocks_are_valid_and_of_the_same_form(make, data, form, index):
+def test_sparse_chunks_are_valid_and_of_the_same_form(make, data, form, index):
     X, Y, s = data
     X[200:400] = 0.0
     X = form(X)
     X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
     before = X.copy()
-    for block in make(X, Y, s).map(lambda block: block):
-        assert type(block.X) is form
-        block.X.check_format(full_check=True)
+    for chunk in make(X, Y, s).map(lambda chunk: chunk):
+        assert type(chunk.X) is form
+        chunk.X.check_format(full_check=True)
     assert_array_equal(X.toarray(), before.toarray())
 
 
-def test_rows_are_not_copied_into_blocks(make, data):
+def test_rows_are_not_copied_into_chunks(make, data):
     X, Y, s = data
     for dense in (X, np.asfortranarray(X)):
-        for block in make(dense, Y, s).map(lambda block: block):
-            assert np.shares_memory(block.X, dense)
+        for chunk in make(dense, Y, s).map(lambda chunk: chunk):
+            assert np.shares_memory(chunk.X, dense)
     X = csr_array(X)
-    for block in make(X, Y, s).map(lambda block: block):
-        assert np.shares_memory(block.X.data, X.data)
+    for chunk in make(X, Y, s).map(lambda chunk: chunk):
+        assert np.shares_memory(chunk.X.data, X.data)
 
 
 def test_data_that_may_not_be_written_to_can_be_used(make, data, rng):

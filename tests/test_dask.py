@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
-from sksoftmax._data import dask_chunks as _dask_blocks
+from sksoftmax._data import dask_chunks as _dask_chunks
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -100,7 +100,7 @@ def test_dask_arrays_have_the_optimum_of_the_arrays(
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_networks_train_on_blocks_as_on_arrays(data, scheduler):
+def test_networks_train_on_chunks_as_on_arrays(data, scheduler):
     model = SoftmaxRegressionClassifier((4,), max_iter=2, shuffle=False, random_state=0)
     expected = model.fit(*data).coefs_
     for ours, theirs in zip(model.fit(*chunked(*data)).coefs_, expected, strict=True):
@@ -108,7 +108,7 @@ def test_networks_train_on_blocks_as_on_arrays(data, scheduler):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_networks_see_blocks_in_random_order(data, scheduler):
+def test_networks_see_chunks_in_random_order(data, scheduler):
     X, y, s = data
     order = np.argsort(y)
     model = SoftmaxRegressionClassifier((8,), max_iter=10, random_state=0)
@@ -154,7 +154,7 @@ def test_numbers_of_rows_need_not_be_known(data, exact, scheduler):
     assert_same_model(exact().fit(two_columns_of_chunks, dy[rows], ds[rows]), oracle)
 
 
-def test_blocks_may_be_sparse_or_single_or_empty(data, exact, scheduler):
+def test_chunks_may_be_sparse_or_single_or_empty(data, exact, scheduler):
     X, y, s = data
     dX, dy, ds = chunked(X.astype(np.float32), y, s)
     model = exact().fit(dX.map_blocks(csr_matrix), dy, ds)
@@ -189,7 +189,7 @@ def test_data_frames_and_series(data, exact, scheduler):
 
 
 @pytest.mark.parametrize("announced", [False, True])
-def test_classes_may_be_in_some_blocks_only(data, exact, scheduler, announced):
+def test_classes_may_be_in_some_chunks_only(data, exact, scheduler, announced):
     X, y, _ = data
     order = np.argsort(y, kind="stable")
     X, y = X[order], y[order]
@@ -219,8 +219,8 @@ def test_validation_data_may_be_dask_arrays(data, exact, scheduler):
 
 
 def test_many_parts_are_added_up_in_a_tree(data, exact, threaded_client, monkeypatch):
-    monkeypatch.setattr(_dask_blocks, "_FAN_IN", 2)
-    monkeypatch.setattr(_dask_blocks, "_SHARDS_PER_THREAD", 100)
+    monkeypatch.setattr(_dask_chunks, "_FAN_IN", 2)
+    monkeypatch.setattr(_dask_chunks, "_SHARDS_PER_THREAD", 100)
     with threaded_client.as_current():
         model = exact().fit(*chunked(*data, rows=300))
     assert_same_model(model, exact().fit(*data))
@@ -233,7 +233,7 @@ def test_the_bits_do_not_depend_on_the_cluster(
     arrays = chunked(*data, rows=300)
     with threaded_client.as_current():
         expected = SoftmaxRegressionClassifier().fit(*arrays)
-        monkeypatch.setattr(_dask_blocks, "_SHARDS_PER_THREAD", shards_per_thread)
+        monkeypatch.setattr(_dask_chunks, "_SHARDS_PER_THREAD", shards_per_thread)
         model = SoftmaxRegressionClassifier().fit(*arrays)
     assert_array_equal(model.coef_, expected.coef_)
 
@@ -243,7 +243,7 @@ def test_the_bits_do_not_depend_on_the_cluster(
 def test_sums_of_pairs_have_the_bits_of_sums_of_their_pieces(rng, n_terms, size):
     terms = list(rng.normal(size=(n_terms, 4)) * 10.0 ** rng.integers(-8, 8, (1, 4)))
     pieces = [terms[i : i + size] for i in range(0, n_terms, size)]
-    add_pairs = _dask_blocks.add_pairs
+    add_pairs = _dask_chunks.add_pairs
     assert_array_equal(
         add_pairs([add_pairs(piece) for piece in pieces]), add_pairs(terms)
     )
@@ -268,7 +268,7 @@ def test_the_example_runs(capsys):
 @pytest.mark.parametrize(
     "method", ["predict", "predict_proba", "predict_log_proba", "decision_function"]
 )
-def test_predictions_are_lazy_and_the_same_per_block(data, n_classes, method):
+def test_predictions_are_lazy_and_the_same_per_chunk(data, n_classes, method):
     X, y, _ = data
     y = np.array(["a", "b", "c"])[np.minimum(y, n_classes - 1)]
     predict = getattr(SoftmaxRegressionClassifier().fit(X, y), method)
@@ -352,7 +352,7 @@ def bad_at(number, X):
     return X.map_blocks(fail, dtype=X.dtype, meta=np.zeros((0, 0)))
 
 
-def test_an_error_in_a_block_comes_with_its_number(data, scheduler):
+def test_an_error_in_a_chunk_comes_with_its_number(data, scheduler):
     X, y, s = chunked(*data)
     model = SoftmaxRegressionClassifier()
     with pytest.raises(FloatingPointError, match="no such sensor") as caught:
@@ -373,14 +373,14 @@ def test_an_error_in_the_middle_of_a_fit_comes_with_its_number(
 ):
     from sksoftmax._objective import objective as _objective
 
-    plain = _objective._block_state
+    plain = _objective._chunk_state
 
-    def fail(block, *args):
-        if block.number // 2**20 == 3:
+    def fail(chunk, *args):
+        if chunk.number // 2**20 == 3:
             raise FloatingPointError("in the fourth block")
-        return plain(block, *args)
+        return plain(chunk, *args)
 
-    monkeypatch.setattr(_objective, "_block_state", fail)
+    monkeypatch.setattr(_objective, "_chunk_state", fail)
     model = SoftmaxRegressionClassifier()
     with threaded_client.as_current(), pytest.raises(FloatingPointError) as caught:
         model.fit(*chunked(*data))

@@ -7,12 +7,16 @@ import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoftmax._data import chunks as _blocks
-from sksoftmax._data.chunks import Blocks
+from sksoftmax._data import chunks as _chunks
+from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
-from sksoftmax._objective.hessian import Curvature, dense_hessian_of_rows, sharpness
+from sksoftmax._objective.hessian import (
+    Curvature,
+    dense_hessian_of_rows,
+    hessian_weights,
+)
 from sksoftmax._objective.objective import Objective
 from sksoftmax._utils.threads import Threads
 
@@ -61,8 +65,8 @@ def problem(request, rng):
 
 
 @pytest.fixture(autouse=True)
-def several_blocks(monkeypatch):
-    monkeypatch.setattr(_blocks, "_BLOCK_BYTES", 2**13)
+def several_chunks(monkeypatch):
+    monkeypatch.setattr(_chunks, "_CHUNK_BYTES", 2**13)
 
 
 def curvature_of(problem, ones=True, store=np.asarray):
@@ -70,7 +74,7 @@ def curvature_of(problem, ones=True, store=np.asarray):
     network = Network(problem.W.shape, ACTIVATIONS["relu"], ones)
     objective = Objective(
         network,
-        Blocks(store(problem.X), problem.Y, problem.s, Threads()),
+        Chunks(store(problem.X), problem.Y, problem.s, Threads()),
         L2Penalty(np.zeros(network.n_params)),
         problem.s.sum(),
     )
@@ -133,7 +137,7 @@ def test_diagonal_is_that_of_the_kronecker_products(problem, ones, centred):
 def test_sharpness_is_the_own_curvature_of_each_class(problem):
     sP = problem.s[:, None] * problem.probabilities
     own = np.einsum("ikk->ik", problem.row_curvatures)
-    assert_allclose(sharpness(sP, problem.s), own, rtol=1e-10)
+    assert_allclose(hessian_weights(sP, problem.s), own, rtol=1e-10)
 
 
 def test_all_rows_drawn_are_the_rows_themselves(problem):
@@ -204,7 +208,7 @@ def test_a_rare_class_is_in_every_sample(rng):
 def test_the_floor_is_a_thousandth_of_independent_curvature(problem):
     curvature, hessian = curvature_of(problem)
     _, sP, s = curvature.draw(hessian, 100)
-    weights = sharpness(sP, s)
+    weights = hessian_weights(sP, s)
     means = np.average(problem.X, axis=0, weights=problem.s)
     variances = np.average((problem.X - means) ** 2, axis=0, weights=problem.s)
     expected = 1e-3 * np.outer(variances, weights.sum(axis=0))

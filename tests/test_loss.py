@@ -294,7 +294,7 @@ def test_both_layouts_of_logits_give_the_same(smooth_batch, layout):
     assert_allclose(dZ, s[:, None] * (P - Y), atol=1e-15)
 
 
-def test_block_losses_stay_in_single_precision(smooth_batch):
+def test_chunk_losses_stay_in_single_precision(smooth_batch):
     Z, Y, s = (array.astype(np.float32) for array in smooth_batch)
     value, dZ, sP = loss_grad(Z.copy(), s[:, None] * Y, s)
     assert dZ.dtype == sP.dtype == loss_hessp(sP, s, Z.copy()).dtype == np.float32

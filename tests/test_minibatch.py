@@ -7,7 +7,7 @@ import pytest
 import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoftmax._data.chunks import Blocks
+from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.minibatches import batch_rows
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
@@ -66,8 +66,8 @@ def exact_value(data):
     """F of all data, from the objective that full-batch solvers minimise."""
 
     def value(objective, w):
-        blocks = Blocks(data.X, data.Y, data.s, Threads())
-        whole = Objective(objective.network, blocks, objective.penalty, data.s.sum())
+        chunks = Chunks(data.X, data.Y, data.s, Threads())
+        whole = Objective(objective.network, chunks, objective.penalty, data.s.sum())
         return whole.value(w)
 
     return value

@@ -130,11 +130,11 @@ def test_gradient_under_dropout_is_that_of_the_thinned_network(
     draws = [rng.random((size, N_ROWS)).T for size in sizes]
     masks = [(draw >= rate) / (1.0 - rate) for draw in draws]
 
-    def thinned(w):
+    def subsample(w):
         return plain_losses(network, data, w, masks).mean() + plain_penalty(network, w)
 
-    assert_allclose(loss + plain_penalty(network, w), thinned(w), rtol=1e-12)
-    assert_allclose(grad, finite_differences(thinned, w), atol=1e-10)
+    assert_allclose(loss + plain_penalty(network, w), subsample(w), rtol=1e-12)
+    assert_allclose(grad, finite_differences(subsample, w), atol=1e-10)
 
 
 @dense_and_sparse

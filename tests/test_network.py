@@ -11,8 +11,8 @@ from scipy.special import softmax
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import (
     Network,
-    centre_classes,
     insert_absent_classes,
+    project_onto_gauge,
     split_logit,
     subtract_classes,
 )
@@ -238,7 +238,7 @@ def last_layer(rng, n_classes):
 
 def test_centring_makes_classes_sum_to_zero_and_keeps_probabilities(rng):
     W, b = last_layer(rng, 3)
-    centred_W, centred_b = centre_classes(W, b)
+    centred_W, centred_b = project_onto_gauge(W, b)
     assert_allclose(centred_W.sum(axis=1), 0.0, atol=1e-14)
     assert_allclose(centred_b.sum(), 0.0, atol=1e-14)
     X = rng.standard_normal((10, 4))
@@ -250,7 +250,7 @@ def test_centring_is_the_shortest_of_equal_layers(rng):
     # A shift by c per row of W solves min ||W - c 1^T||, a least-squares problem.
     W, b = last_layer(rng, 3)
     shift, *_ = np.linalg.lstsq(np.ones((3, 1)), np.vstack([W, b]).T, rcond=None)
-    centred_W, centred_b = centre_classes(W, b)
+    centred_W, centred_b = project_onto_gauge(W, b)
     assert_allclose(np.vstack([centred_W, centred_b]), (np.vstack([W, b]).T - shift).T)
 
 
@@ -298,6 +298,6 @@ def test_one_logit_stands_for_two_centred_columns(rng):
     X = rng.standard_normal((10, 4))
     P = softmax(X @ W + b, axis=1)
     assert_allclose((X @ one_W + one_b)[:, 0], np.log(P[:, 1] / P[:, 0]))
-    both = split_logit(one_W, one_b), centre_classes(W, b)
+    both = split_logit(one_W, one_b), project_onto_gauge(W, b)
     for ours, expected in zip(*both, strict=True):
         assert_allclose(ours, expected, atol=1e-15)

@@ -12,8 +12,8 @@ import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array, csr_matrix
 
-from sksoftmax._data import chunks as _blocks
-from sksoftmax._data.chunks import Blocks
+from sksoftmax._data import chunks as _chunks
+from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
@@ -36,9 +36,9 @@ dense_and_sparse = pytest.mark.parametrize("store", [np.asarray, csr_array])
 
 
 @pytest.fixture(autouse=True)
-def several_blocks(monkeypatch):
+def several_chunks(monkeypatch):
     """Blocks as small as they come: three of them."""
-    monkeypatch.setattr(_blocks, "_BLOCK_BYTES", 1)
+    monkeypatch.setattr(_chunks, "_CHUNK_BYTES", 1)
 
 
 @pytest.fixture
@@ -57,13 +57,13 @@ def make(data, sizes=(), activation="tanh", fit_intercept=True, dtype=np.float64
     """The objective of some data, and a point w and a direction v for it."""
     n_units = (N_FEATURES, *sizes, N_CLASSES)
     network = Network(n_units, ACTIVATIONS[activation], fit_intercept)
-    blocks = Blocks(data.X, data.Y.astype(dtype), data.s.astype(dtype), Threads())
+    chunks = Chunks(data.X, data.Y.astype(dtype), data.s.astype(dtype), Threads())
     penalty = L2Penalty((ALPHA * network.weight_mask()).astype(dtype))
     # A seed for which no pre-activation is so near to zero that the points of a
     # difference quotient lie on both sides of the kink of relu or selu.
     rng = np.random.default_rng(3)
     w, v = 0.7 * rng.standard_normal((2, network.n_params))
-    return Objective(network, blocks, penalty, data.s.sum()), w, v
+    return Objective(network, chunks, penalty, data.s.sum()), w, v
 
 
 def stored(data, store):
@@ -232,10 +232,10 @@ def test_accuracy_is_the_weighted_share_of_rows_that_are_right(data, sizes):
 def test_centred_weights_sum_to_zero_over_classes_and_mean_the_same(rng):
     X = rng.standard_normal((5, 2))
     network = Network((2, 3), ACTIVATIONS["tanh"], True)
-    blocks = Blocks(X, np.eye(3)[[0, 1, 2, 0, 1]], np.ones(5), Threads())
-    objective = Objective(network, blocks, L2Penalty(network.weight_mask()), 5.0)
+    chunks = Chunks(X, np.eye(3)[[0, 1, 2, 0, 1]], np.ones(5), Threads())
+    objective = Objective(network, chunks, L2Penalty(network.weight_mask()), 5.0)
     w = rng.standard_normal(9)
-    before, centred = w.copy(), objective.centre(w)
+    before, centred = w.copy(), objective.project_onto_gauge(w)
     assert_array_equal(w, before)
     assert_allclose(centred.reshape(3, 3).sum(axis=1), 0.0, atol=1e-15)
     Z, other = (plain_logits(network, X, v) for v in (w, centred))
@@ -248,7 +248,7 @@ def test_one_logit_and_hidden_layers_have_no_gauge(rng, n_units):
     network = Network(n_units, ACTIVATIONS["tanh"], True)
     objective = Objective(network, None, None, 1.0)
     w = rng.standard_normal(network.n_params)
-    assert_array_equal(objective.centre(w), w)
+    assert_array_equal(objective.project_onto_gauge(w), w)
 
 
 # Separation
@@ -260,7 +260,7 @@ def objective_on_a_line(x, own, s=None, *, alpha=0.0, sizes=()):
     s = np.ones(len(own)) if s is None else np.array(s)
     network = Network((1, *sizes, 2), ACTIVATIONS["tanh"], True)
     penalty = L2Penalty(alpha * network.weight_mask())
-    return Objective(network, Blocks(X, Y, s, Threads()), penalty, float(s.sum()))
+    return Objective(network, Chunks(X, Y, s, Threads()), penalty, float(s.sum()))
 
 
 def told_apart(objective, size):
@@ -313,10 +313,10 @@ def test_what_does_not_look_at_x_reads_no_rows_of_it():
     w, d = np.array([-1.0, 1.0, 0.0, 0.0]), np.array([0.5, 0.0, 1.0, 0.0])
     phi = objective.along(w, d)
     phi(0.0)  # the first may form the logits
-    before = objective.blocks.rows_read
+    before = objective.chunks.rows_read
     phi(0.5)
     objective.has_no_wrong_row(0.1)
-    assert objective.blocks.rows_read == before
+    assert objective.chunks.rows_read == before
 
 
 def leads_by_loops(X, own, W, b):
@@ -333,8 +333,8 @@ def test_a_direction_separates_the_classes_whose_rows_all_gain(one_logit):
     own = np.array([0, 0, 1, 1, 1]) if one_logit else np.array([0, 0, 1, 2, 2])
     network = Network((1, 1 if one_logit else 3), ACTIVATIONS["tanh"], True)
     n_classes = own.max() + 1
-    blocks = Blocks(X, np.eye(n_classes)[own], np.ones(5), Threads())
-    objective = Objective(network, blocks, L2Penalty(np.zeros(network.n_params)), 5.0)
+    chunks = Chunks(X, np.eye(n_classes)[own], np.ones(5), Threads())
+    objective = Objective(network, chunks, L2Penalty(np.zeros(network.n_params)), 5.0)
     W, b = np.array([[-1.0, 0.0, 0.0]]), np.array([-0.5, 0.0, 0.0])
     if one_logit:
         W, b = np.array([[1.0]]), np.array([0.5])
@@ -364,7 +364,7 @@ def test_a_direction_along_which_one_row_falls_behind_separates_nothing():
 
 
 @pytest.mark.parametrize("one", [-1.0, 10.0], ids=["leads", "falls behind"])
-def test_leads_are_compared_with_the_largest_of_all_blocks(one):
+def test_leads_are_compared_with_the_largest_of_all_chunks(one):
     x = np.append(np.full(100, -1.0), np.full(100, 1e6))
     x[3] = one  # little against the other class, be it ahead or behind
     objective = objective_on_a_line(x, np.repeat([0, 1], 100))
@@ -382,9 +382,9 @@ def test_a_row_of_several_classes_keeps_them_level_and_the_others_behind():
 
     def separates(first_row, direction):
         Y = np.array([first_row, [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-        blocks = Blocks(X, Y, np.ones(3), Threads())
+        chunks = Chunks(X, Y, np.ones(3), Threads())
         no_penalty = L2Penalty(np.zeros(network.n_params))
-        return Objective(network, blocks, no_penalty, 3.0).separates(direction)
+        return Objective(network, chunks, no_penalty, 3.0).separates(direction)
 
     assert_array_equal(separates([0.9, 0.1, 0.0], d), [False, False, True])
     assert_array_equal(separates([0.9, 0.1, 0.0], e), [False] * 3)
@@ -409,7 +409,7 @@ def test_a_row_of_several_classes_proves_no_separation():
     Y = np.array([[1.0 - 1e-9, 1e-9], [0.0, 1.0]])
     network = Network((1, 2), ACTIVATIONS["tanh"], True)
     no_penalty = L2Penalty(np.zeros(network.n_params))
-    objective = Objective(network, Blocks(X, Y, np.ones(2), Threads()), no_penalty, 2.0)
+    objective = Objective(network, Chunks(X, Y, np.ones(2), Threads()), no_penalty, 2.0)
     value, separated = told_apart(objective, 8.0)
     assert value < 1e-5 * np.log(2.0)
     assert separated is False
@@ -427,45 +427,45 @@ def test_samples_grow_eightfold_and_ask_for_a_tenth_of_their_own_error(
     network = Network((2, n_logits), ACTIVATIONS["tanh"], True)
     penalty = L2Penalty(ALPHA * network.weight_mask())
     s = rng.uniform(0.5, 2.0, n_rows)
-    objective = Objective(network, Blocks(X, Y, s, Threads()), penalty, s.sum())
+    objective = Objective(network, Chunks(X, Y, s, Threads()), penalty, s.sum())
     start, w = np.zeros(network.n_params), rng.standard_normal(network.n_params)
-    samples = list(objective.thinned(start))
-    for (sample, goal), size in zip(samples, (2000, 16_000), strict=True):
-        assert abs(sample.blocks.n_rows - size) < 5 * np.sqrt(size)
+    samples = list(objective.subsamples(start))
+    for (sample, tolerance), size in zip(samples, (2000, 16_000), strict=True):
+        assert abs(sample.chunks.n_rows - size) < 5 * np.sqrt(size)
         # The minimum of m rows is n_free / 2m from that of all, in the mean.
-        assert_allclose(goal, 0.1 * n_free / (2 * size))
+        assert_allclose(tolerance, 0.1 * n_free / (2 * size))
         # Of a sum of m losses, each of a standard deviation of about one.
         assert abs(sample.value(w) - objective.value(w)) < 5 / np.sqrt(size)
         assert sample.penalty is penalty
-    assert list(objective.thinned(w)) == []
-    assert list(objective.thinned(np.where(np.arange(w.size) == 1, w, 0.0))) == []
-    few = Blocks(X[:7900], Y[:7900], s[:7900], Threads())
+    assert list(objective.subsamples(w)) == []
+    assert list(objective.subsamples(np.where(np.arange(w.size) == 1, w, 0.0))) == []
+    few = Chunks(X[:7900], Y[:7900], s[:7900], Threads())
     few = Objective(network, few, penalty, s[:7900].sum())
-    assert list(few.thinned(start)) == []
+    assert list(few.subsamples(start)) == []
 
 
 def test_a_sample_has_ten_rows_for_each_free_parameter(rng):
     X, Y = rng.standard_normal((13_000, 150)), np.eye(3)[rng.integers(3, size=13_000)]
     network = Network((150, 3), ACTIVATIONS["tanh"], True)
-    blocks = Blocks(X, Y, np.ones(13_000), Threads())
+    chunks = Chunks(X, Y, np.ones(13_000), Threads())
     penalty = L2Penalty(np.zeros(network.n_params))
-    objective = Objective(network, blocks, penalty, 13_000.0)
-    ((sample, _),) = objective.thinned(np.zeros(network.n_params))
-    assert abs(sample.blocks.n_rows - 10 * 151 * 2) < 5 * np.sqrt(3020)
+    objective = Objective(network, chunks, penalty, 13_000.0)
+    ((sample, _),) = objective.subsamples(np.zeros(network.n_params))
+    assert abs(sample.chunks.n_rows - 10 * 151 * 2) < 5 * np.sqrt(3020)
 
 
 def test_an_intercept_is_no_warm_start(rng):
     X, Y = rng.standard_normal((9000, 2)), np.eye(3)[rng.integers(3, size=9000)]
     network = Network((2, 3), ACTIVATIONS["tanh"], True)
-    blocks = Blocks(X, Y, np.ones(9000), Threads())
+    chunks = Chunks(X, Y, np.ones(9000), Threads())
     penalty = L2Penalty(np.zeros(network.n_params))
-    objective = Objective(network, blocks, penalty, 9000.0)
+    objective = Objective(network, chunks, penalty, 9000.0)
     null_model = network.pack([(np.zeros((2, 3)), np.array([0.1, 0.2, -0.3]))])
-    assert len(list(objective.thinned(null_model))) == 1
+    assert len(list(objective.subsamples(null_model))) == 1
 
 
 def test_another_penalty_makes_another_objective_on_the_same_data(data):
     objective, w, _ = make(data)
     other = objective.with_penalty(L2Penalty(np.zeros(w.size)))
-    assert other.blocks is objective.blocks
+    assert other.chunks is objective.chunks
     assert_allclose(objective.value(w) - other.value(w), objective.penalty.value(w))

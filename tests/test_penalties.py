@@ -186,7 +186,7 @@ def test_centring_finds_the_least_penalty_of_equal_models(
 ):
     penalty = make(1.0, l1_ratio, n_classes=n_classes, n_weights=6 * n_classes)
     W = rng.standard_normal((6, n_classes)) * rng.integers(0, 2, (6, n_classes))
-    centred = penalty.centre(W)
+    centred = penalty.project_onto_gauge(W)
     assert_allclose(np.ptp(W - centred, axis=1), 0, atol=1e-15)
     for row, best in zip(W, centred, strict=True):
 
@@ -200,10 +200,12 @@ def test_centring_finds_the_least_penalty_of_equal_models(
 def test_an_interval_of_medians_gives_the_one_nearest_to_the_mean():
     penalty = ElasticNetPenalty(1.0, 1.0, n_classes=4, n_weights=12)
     W = np.array([[4.0, 1.0, -1.0, -2.0], [9.0, 1.0, 0.0, 0.0], [1.0, 1.0, -1.0, -1.0]])
-    shifts = (W - penalty.centre(W))[:, 0]
+    shifts = (W - penalty.project_onto_gauge(W))[:, 0]
     assert_array_equal(shifts, [0.5, 1.0, 0.0])
     nearly = ElasticNetPenalty(1.0, 1 - 1e-9, n_classes=4, n_weights=12)
-    assert_allclose(nearly.centre(W), penalty.centre(W), atol=1e-8)
+    assert_allclose(
+        nearly.project_onto_gauge(W), penalty.project_onto_gauge(W), atol=1e-8
+    )
 
 
 @BOTH

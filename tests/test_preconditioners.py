@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoftmax._data.chunks import Blocks
+from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
@@ -39,7 +39,7 @@ def objective_of(X, alpha=1e-3, fit_intercept=True, n_classes=N_CLASSES, sizes=(
     Y = rng.dirichlet(np.ones(n_classes), size=n_rows)
     s = rng.uniform(0.2, 3.0, size=n_rows)
     penalty = L2Penalty(alpha * network.weight_mask())
-    return Objective(network, Blocks(X, Y, s, Threads()), penalty, s.sum())
+    return Objective(network, Chunks(X, Y, s, Threads()), penalty, s.sum())
 
 
 def start(objective, X):
@@ -96,7 +96,7 @@ def build(monkeypatch):
     """A preconditioner of one kind from some rows (all if None), and its Hessian."""
 
     def make(objective, w, kind, n_rows=None):
-        rows = objective.blocks.n_rows if n_rows is None else n_rows
+        rows = objective.chunks.n_rows if n_rows is None else n_rows
         ladder = [Rung(kind, rows, 1e9)], 1.0
         monkeypatch.setattr(_precondition, "_ladder", lambda objective: ladder)
         preconditioner = Preconditioner(objective)
@@ -248,7 +248,7 @@ def test_the_diagonal_is_scaled_out_whatever_the_units(rng, build, rows):
     assert_allclose(theirs.solve(v * unit) * unit, ours.solve(v), rtol=1e-8)
 
 
-def test_heavy_features_share_a_block_where_there_are_too_many(rng, build, monkeypatch):
+def test_heavy_features_share_a_chunk_where_there_are_too_many(rng, build, monkeypatch):
     monkeypatch.setattr(_precondition, "_LARGEST_BLOCK", 10)
     monkeypatch.setattr(_precondition, "_HEAVY", 5)
     n_heavy, n_light = 5, 30
@@ -279,14 +279,14 @@ def test_heavy_features_share_a_block_where_there_are_too_many(rng, build, monke
 @pytest.mark.parametrize("n_classes", [2, 10])
 @pytest.mark.parametrize("store", ["dense", "sparse"])
 def test_costs_ascend_along_the_ladder(n_rows, n_features, n_classes, store):
-    class FakeBlocks:
+    class FakeChunks:
         is_dense = store == "dense"
         stored_per_row = n_features if store == "dense" else 2 + n_features // 100
 
-    FakeBlocks.n_rows = n_rows
+    FakeChunks.n_rows = n_rows
 
     class FakeObjective:
-        blocks = FakeBlocks
+        chunks = FakeChunks
         network = Network((n_features, n_classes), ACTIVATIONS["relu"], True)
 
     rungs, product = _precondition._ladder(FakeObjective)
@@ -359,7 +359,7 @@ def test_the_factor_of_one_logit_for_two_classes_is_the_inverse(
     Y = rng.dirichlet(np.ones(2), size=X.shape[0])
     s = rng.uniform(0.2, 3.0, size=X.shape[0])
     penalty = L2Penalty(1e-3 * network.weight_mask())
-    objective = Objective(network, Blocks(X, Y, s, Threads()), penalty, s.sum())
+    objective = Objective(network, Chunks(X, Y, s, Threads()), penalty, s.sum())
     _, grad, hessian = objective.value_grad_hessp(np.zeros(network.n_params))
     preconditioner = Preconditioner(objective)
     preconditioner.update(hessian)

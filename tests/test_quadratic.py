@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._data.chunks import Blocks
+from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import ElasticNetPenalty, GroupPenalty
@@ -32,7 +32,7 @@ def problem(rng, fit_intercept, make=ElasticNetPenalty, *, sparse=False):
     network = Network((4, 3), ACTIVATIONS["identity"], fit_intercept)
     objective = SparseObjective(
         network,
-        Blocks(X, Y, s, Threads()),
+        Chunks(X, Y, s, Threads()),
         make(0.3, 0.6, n_classes=3, n_weights=12),
         float(s.sum()),
     )
@@ -89,7 +89,7 @@ def test_products_lead_to_the_same_fit_as_matrices(rng, grouped, monkeypatch):
     y = np.argmax(X[:, :4] + 3 * rng.gumbel(size=(300, 4)), axis=1)
     model = SoftmaxRegressionClassifier(alpha=0.01, l1_ratio=1.0, grouped=grouped)
     with_matrix = model.fit(X, y).coef_
-    monkeypatch.setattr(_sparse_objective, "_LARGEST_DENSE", 0)
+    monkeypatch.setattr(_sparse_objective, "_LARGEST_MATRIX", 0)
     with_products = model.fit(X, y).coef_
     assert model.converged_
     assert_allclose(with_products, with_matrix, atol=1e-6)

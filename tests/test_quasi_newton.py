@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sksoftmax._solvers.quasi_newton import LimitedMemory, approach
+from sksoftmax._solvers.quasi_newton import LimitedMemory, quasi_newton_phase
 from sksoftmax._solvers.result import Iterate
 
 
@@ -89,7 +89,7 @@ def test_a_memory_can_begin_with_an_earlier_one_and_leaves_that_alone(rng):
     assert_allclose(earlier.solve(r), before)
 
 
-def run(objective, goal, max_iter=100, inverse=1.0):
+def run(objective, tolerance, max_iter=100, inverse=1.0):
     start = Iterate.at(objective, np.zeros(len(objective.b)))
     memory = LimitedMemory(Scaling(inverse))
     values = []
@@ -98,8 +98,8 @@ def run(objective, goal, max_iter=100, inverse=1.0):
         values.append(value)
         assert n_iter == len(values)
 
-    return *approach(
-        objective, start, memory, lambda value: goal, max_iter, callback
+    return *quasi_newton_phase(
+        objective, start, memory, lambda value: tolerance, max_iter, callback
     ), values
 
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.preprocessing import StandardScaler
 
-from sksoftmax._data.scaling import Inputs, identity, moments_of, standardise
+from sksoftmax._data.scaling import FeatureScaling, identity, moments_of, standardise
 
 N = 50
 
@@ -107,7 +107,7 @@ def test_sparse_rows_are_centred_as_dense_rows_are_where_those_were_first(X, s):
 
 
 def test_silenced_features_get_no_weights(rng):
-    inputs = Inputs(np.array([3.0, 0.0]), np.array([0.0, 2.0]))
+    inputs = FeatureScaling(np.array([3.0, 0.0]), np.array([0.0, 2.0]))
     ((W, b),) = inputs.fold([(np.ones((2, 3)), np.zeros(3))])
     assert_array_equal(W, [[0.0] * 3, [2.0] * 3])
     assert_array_equal(b, np.zeros(3))

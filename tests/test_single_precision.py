@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from sksoftmax._data import chunks as _blocks
-from sksoftmax._data.chunks import Blocks
+from sksoftmax._data import chunks as _chunks
+from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
@@ -17,8 +17,8 @@ SINGLE = np.finfo(np.float32).eps
 
 
 @pytest.fixture(autouse=True)
-def several_blocks(monkeypatch):
-    monkeypatch.setattr(_blocks, "_BLOCK_BYTES", 2**14)
+def several_chunks(monkeypatch):
+    monkeypatch.setattr(_chunks, "_CHUNK_BYTES", 2**14)
 
 
 def objective_of(X, n_classes, fit_intercept=True, sizes=()):
@@ -29,9 +29,9 @@ def objective_of(X, n_classes, fit_intercept=True, sizes=()):
     )
     Y = np.eye(n_classes)[rng.integers(0, n_classes, size=n_rows)]
     s = rng.uniform(0.1, 2.0, size=n_rows)
-    blocks = Blocks(X, Y, s, Threads())
+    chunks = Chunks(X, Y, s, Threads())
     penalty = L2Penalty(np.zeros(network.n_params))
-    return Objective(network, blocks, penalty, s.sum())
+    return Objective(network, chunks, penalty, s.sum())
 
 
 def plain(rng):
@@ -110,7 +110,7 @@ def test_products_agree_with_double_precision_to_single(
         w[-n_classes:] = rng.normal(size=n_classes)
     _, _, hessian = objective.value_grad_hessp(w)
     copy = SingleCopy(objective)
-    states = copy.sharpen(hessian.states)
+    states = copy.in_single(hessian.states)
     unit = np.eye(w.size)
     diagonal = np.array([e @ hessian(e) for e in unit]) * objective.total_weight
     for v in typical_directions(rng, X, n_classes, fit_intercept):
@@ -126,7 +126,7 @@ def test_products_are_symmetric_and_not_negative(rng, make):
     objective = objective_of(X, 4)
     w = np.zeros(objective.network.n_params)
     copy = SingleCopy(objective)
-    states = copy.sharpen(objective.value_grad_hessp(w)[2].states)
+    states = copy.in_single(objective.value_grad_hessp(w)[2].states)
     directions = list(typical_directions(rng, X, 4, True))
     products = [copy.product(states, v) for v in directions]
     G = np.array(directions) @ np.array(products).T
@@ -144,7 +144,7 @@ def test_the_data_stay_as_they_were(rng):
     v.flags.writeable = False
     copy = SingleCopy(objective)
     hessian = objective.value_grad_hessp(np.zeros_like(v))[2]
-    copy.product(copy.sharpen(hessian.states), v)
+    copy.product(copy.in_single(hessian.states), v)
     assert np.array_equal(X, before)
 
 

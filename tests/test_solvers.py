@@ -12,7 +12,7 @@ import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax import _solvers
-from sksoftmax._data.chunks import Blocks
+from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
@@ -186,7 +186,7 @@ def objective_of(problem, dtype=np.float64):
     network = Network(n_units, ACTIVATIONS["identity"], problem.fit_intercept)
     return Objective(
         network,
-        Blocks(X, Y, s, Threads()),
+        Chunks(X, Y, s, Threads()),
         L2Penalty(problem.strength.astype(dtype)),
         problem.s.sum(),
         Preconditioner,

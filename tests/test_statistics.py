@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._data.statistics import Survey, look
+from sksoftmax._data.statistics import Summary, summarize
 
 
 @pytest.fixture
@@ -17,11 +17,11 @@ def survey(rng):
 
     def survey(X, y, s, classes=None):
         model = SoftmaxRegressionClassifier()
-        survey = Survey(classes)
+        survey = Summary(classes)
         edges = [0, 5, 5, 40, 41, len(y)]
         for start, stop in pairwise(edges):
             part = X[start:stop], y[start:stop], s[start:stop]
-            survey.add(look(model, *part, classes, reset=survey.is_empty))
+            survey.add(summarize(model, *part, classes, reset=survey.is_empty))
         assert model.n_features_in_ == X.shape[1]
         assert survey.n_rows == [5, 0, 35, 1, len(y) - 41]
         return survey
@@ -70,10 +70,10 @@ def test_announced_classes_have_no_weight_where_they_do_not_occur(data, survey):
 
 def test_single_and_double_parts_are_double_together(data):
     X, y, s = data
-    survey = Survey()
+    survey = Summary()
     for dtype in (np.float32, np.float64):
         model = SoftmaxRegressionClassifier()
-        survey.add(look(model, X.astype(dtype), y, s, reset=True))
+        survey.add(summarize(model, X.astype(dtype), y, s, reset=True))
     assert survey.dtype == np.float64
 
 

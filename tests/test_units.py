@@ -115,7 +115,12 @@ def test_a_metric_that_is_none_certifies_nothing():
             return np.array([1.0, -1.0]) * r
 
     step = solve_newton_system(
-        lambda v: v, np.array([1.0, 2.0]), Wrong(), goal=1e-8, scale=1.0, shrinkage=0.0
+        lambda v: v,
+        np.array([1.0, 2.0]),
+        Wrong(),
+        tolerance=1e-8,
+        scale=1.0,
+        shrinkage=0.0,
     )
     assert step.gap == np.inf
 

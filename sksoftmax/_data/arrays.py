@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack, issparse, vstack
 from sklearn.utils.validation import validate_data
 
-from sksoftmax._utils.errors import naming, refuse_masked
+from sksoftmax._utils.errors import error_context, refuse_masked
 
 _FORMS = {
     "accept_sparse": "csr",
@@ -30,7 +30,7 @@ def check_X(estimator, X, *, reset):
             " pass X.compute()."
         )
     refuse_masked("X", X)
-    with naming("X"):
+    with error_context("X"):
         return _canonical(validate_data(estimator, X, reset=reset, **_FORMS))
 
 
@@ -253,7 +253,7 @@ def middles(X):
 
 
 # Rows that are converted at a time: the temporary double-precision copies stay small.
-_CHUNK = 2048
+_ROWS_AT_ONCE = 2048
 
 
 def column_moments(X, s):
@@ -265,8 +265,8 @@ def column_moments(X, s):
     middle, half = middles(X)
     unit = np.where(half > 0, half, 1.0)
     first, second = np.zeros_like(half), np.zeros_like(half)
-    for start in range(0, s.size, _CHUNK):
-        part = slice(start, start + _CHUNK)
+    for start in range(0, s.size, _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
         U = (X[part] - middle) / unit
         first += s[part] @ U
         second += s[part] @ np.square(U, out=U)
@@ -301,8 +301,8 @@ def rescaled(X, centre, factor, dtype, *, ones):
             scaled = hstack([scaled, column], format="csr", dtype=dtype)
         return scaled
     out = np.ones((X.shape[0], X.shape[1] + ones), dtype)
-    for start in range(0, X.shape[0], _CHUNK):
-        part = slice(start, start + _CHUNK)
+    for start in range(0, X.shape[0], _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
         rows = X[part].toarray() if issparse(X) else X[part]
         out[part, : X.shape[1]] = (rows - centre) * factor
     return out

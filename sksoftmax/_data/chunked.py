@@ -25,10 +25,10 @@ from sksoftmax._data.arrays import (
 )
 from sksoftmax._data.minibatches import WindowedRows
 from sksoftmax._data.scaling import moments_of
-from sksoftmax._data.statistics import Survey, look
-from sksoftmax._data.streamed_chunks import Layout, StreamedBlocks
+from sksoftmax._data.statistics import Summary, summarize
+from sksoftmax._data.streamed_chunks import Layout, StreamedChunks
 from sksoftmax._data.targets import (
-    Tally,
+    ClassTotals,
     check_weights,
     encode_again,
     is_soft,
@@ -46,7 +46,7 @@ _BATCH_BYTES = 2**25
 _SHUFFLED_BYTES = 2**20
 
 
-class Recipe(NamedTuple):
+class TargetEncoder(NamedTuple):
     """What becomes of labels and weights before the objective sees them."""
 
     classes: np.ndarray
@@ -88,20 +88,20 @@ class Batch(NamedTuple):
     X: object
     y: np.ndarray
     s: np.ndarray
-    recipe: Recipe
+    encoder: TargetEncoder
     kind: str = "batch"  # what error messages call it
 
     @classmethod
-    def made(cls, number, data, recipe, kind):
+    def made(cls, number, data, encoder, kind):
         """From X, y and sample_weight as users have them, checked before."""
         X, y, sample_weight = data
         X = convert_X(X)
         if X.shape[0] == 0:
-            nothing = np.zeros((0, recipe.classes.size))
-            return cls(number, X, nothing, np.zeros(0), recipe, kind)
-        y = label_array(y, recipe.classes)
+            nothing = np.zeros((0, encoder.classes.size))
+            return cls(number, X, nothing, np.zeros(0), encoder, kind)
+        y = label_array(y, encoder.classes)
         s = check_weights(sample_weight, X.shape[0], is_part=True)
-        return cls(number, X, y, s, recipe, kind)
+        return cls(number, X, y, s, encoder, kind)
 
     def pieces(self, edges):
         """X, Y and s of those rows that have weight, in pieces.
@@ -110,8 +110,8 @@ class Batch(NamedTuple):
         targets are made together, which takes half the time that it takes in pieces.
         """
         rows = slice(edges[0][0], edges[-1][1])
-        with named(self.number, self.kind):
-            targets = self.recipe.targets(self.y[rows], self.s[rows])
+        with part_context(self.number, self.kind):
+            targets = self.encoder.targets(self.y[rows], self.s[rows])
         kept = targets.s > 0
         X = take_rows(slice_rows(self.X, rows.start, rows.stop), kept)
         targets = targets.take(kept)
@@ -137,12 +137,12 @@ class Source(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Surveyed:
-    """Data that are elsewhere; offers to a fit what a `Sample` does.
+class RemoteDataset:
+    """Data that are elsewhere; offers to a fit what a `InMemoryDataset` does.
 
     Attributes
     ----------
-    recipe : Recipe
+    recipe : TargetEncoder
     counts, mass : ndarray of shape (n_classes,)
         Rows and weight of each class, before the recipe.
     layout : Layout
@@ -151,7 +151,7 @@ class Surveyed:
         Of X.
     """
 
-    recipe: Recipe
+    encoder: TargetEncoder
     counts: np.ndarray
     mass: np.ndarray
     layout: Layout
@@ -167,7 +167,7 @@ class Surveyed:
     @property
     def targets(self):
         """Classes and their weights, all that is known without a pass."""
-        return Tally(self.recipe.kept_classes, self.recipe.totals(self.mass))
+        return ClassTotals(self.encoder.kept_classes, self.encoder.totals(self.mass))
 
     @property
     def squares(self):
@@ -177,12 +177,12 @@ class Surveyed:
     @property
     def factors(self):
         """Factors of the classes, or None."""
-        return self.recipe.factors
+        return self.encoder.factors
 
     @property
     def kept_layout(self):
         """The layout of what the objective sees."""
-        return self.layout._replace(counts=self.recipe.counts(self.counts))
+        return self.layout._replace(counts=self.encoder.counts(self.counts))
 
     def with_weight(self):
         """The rows with weight; others are left out where they are read."""
@@ -197,11 +197,11 @@ class Surveyed:
         return self if present.all() else self._with(present=present)
 
     def _with(self, **changes):
-        return replace(self, recipe=self.recipe._replace(**changes))
+        return replace(self, encoder=self.encoder._replace(**changes))
 
 
 @dataclass(frozen=True)
-class Stream(Surveyed):
+class ChunkedDataset(RemoteDataset):
     """Data that are read again in each pass.
 
     Attributes
@@ -219,18 +219,18 @@ class Stream(Surveyed):
         """Number of rows with weight; takes a pass where a class has none."""
         if self.factors is None or self.factors.all():
             return self.layout.n_rows
-        return self.blocks(Threads()).sum(_block_n_rows, reads_X=False)
+        return self.chunks(Threads()).sum(_chunk_n_rows, reads_X=False)
 
-    def blocks(self, threads):
+    def chunks(self, threads):
         """The rows, to be read in each pass."""
-        return StreamedBlocks(self._batches, self.kept_layout, threads)
+        return StreamedChunks(self._batches, self.kept_layout, threads)
 
     def moments(self):
         """The `Moments` of the features, from one pass."""
-        return self.blocks(Threads()).sum(_block_moments)
+        return self.chunks(Threads()).sum(_chunk_moments)
 
     def batch_rows(self, inputs, dtype, *, ones):
-        """The rows for mini-batches, as `Inputs` transform them, of mean weight one."""
+        """The rows for mini-batches, scaled by `inputs`, of mean weight one."""
         mean_weight = self.targets.total_weight / self.n_rows
 
         def ready(X, Y, s):
@@ -241,7 +241,7 @@ class Stream(Surveyed):
                 yield ready(*batch.rows())
 
         nothing = no_rows(self.n_features, self.dtype, is_dense=self.layout.is_dense)
-        n_classes = self.recipe.kept_classes.size
+        n_classes = self.encoder.kept_classes.size
         empty = ready(nothing, np.zeros((0, n_classes)), np.zeros(0))
         return WindowedRows(parts, self.n_rows, empty)
 
@@ -249,7 +249,7 @@ class Stream(Surveyed):
         """One more pass, which has to be like the first."""
         number, n_batches, kind = -1, len(self.batch_sizes), self.source.kind
         for number, data in enumerate(self.source.open()):
-            with named(number, kind):
+            with part_context(number, kind):
                 expected = 0, self.n_features
                 if number < n_batches:
                     expected = self.batch_sizes[number], self.n_features
@@ -258,7 +258,7 @@ class Stream(Surveyed):
                         f"X has the shape {data[0].shape}, and had {expected} in the"
                         f" first pass. {_REPEAT}"
                     )
-                batch = Batch.made(number, data, self.recipe, kind)
+                batch = Batch.made(number, data, self.encoder, kind)
             yield batch
         if number + 1 < n_batches:
             raise ValueError(
@@ -272,7 +272,7 @@ class Stream(Surveyed):
             yield from self._batches()
             return
         for number, data in enumerate(self.source.shuffled(rng)):
-            yield Batch.made(number, data, self.recipe, self.source.kind)
+            yield Batch.made(number, data, self.encoder, self.source.kind)
 
 
 _REPEAT = (
@@ -282,7 +282,7 @@ _REPEAT = (
 
 
 @contextmanager
-def named(number, part="batch"):
+def part_context(number, part="batch"):
     """Let errors say in which part they happened; the first is number 0."""
     try:
         yield
@@ -346,7 +346,7 @@ def _slices(X, y, sample_weight, step, rng=None):
 
 
 def check_stream(estimator, source, *, classes=None, like=None):
-    """The first pass: a `Stream`, with the features recorded on `estimator`.
+    """The first pass: a `ChunkedDataset`, with the features recorded on `estimator`.
 
     Parameters
     ----------
@@ -354,7 +354,7 @@ def check_stream(estimator, source, *, classes=None, like=None):
     source : Source
     classes : ndarray of shape (n_classes,), optional
         All labels; without them, those that are found.
-    like : Sample or Stream, optional
+    like : InMemoryDataset or Stream, optional
         The training data, where these are for validation.
 
     Returns
@@ -363,28 +363,28 @@ def check_stream(estimator, source, *, classes=None, like=None):
     """
     if like is not None:
         classes = like.targets.classes
-    survey = Survey(classes)
+    summary = Summary(classes)
     for number, batch in enumerate(source.open()):
-        with named(number, source.kind):
-            reset = like is None and survey.is_empty
-            survey.add(look(estimator, *batch, classes, reset=reset))
-    tally = survey.tally()
-    layout = survey.layout(source.is_lazy)
-    factors = survey.factors(estimator.class_weight) if like is None else like.factors
-    return Stream(
-        recipe=Recipe(tally.classes, factors),
-        counts=survey.counts,
+        with part_context(number, source.kind):
+            reset = like is None and summary.is_empty
+            summary.add(summarize(estimator, *batch, classes, reset=reset))
+    tally = summary.tally()
+    layout = summary.layout(source.is_lazy)
+    factors = summary.factors(estimator.class_weight) if like is None else like.factors
+    return ChunkedDataset(
+        encoder=TargetEncoder(tally.classes, factors),
+        counts=summary.counts,
         mass=tally.mass,
         layout=layout,
-        dtype=survey.dtype,
+        dtype=summary.dtype,
         source=source,
-        batch_sizes=tuple(survey.n_rows),
+        batch_sizes=tuple(summary.n_rows),
     )
 
 
-def _block_moments(block):
-    return moments_of(block.X, block.s)
+def _chunk_moments(chunk):
+    return moments_of(chunk.X, chunk.s)
 
 
-def _block_n_rows(block):
-    return block.s.size
+def _chunk_n_rows(chunk):
+    return chunk.s.size

@@ -2,7 +2,7 @@
 
 An objective never sees the data set, only verbs: `map`, whose results stay where the
 rows are, `collect`, whose results are wanted here, `sum`, both at once in `map_sum`,
-and `thinned`. Another home for the data (a file, a cluster) is another class with
+and `subsample`. Another home for the data (a file, a cluster) is another class with
 these verbs.
 """
 
@@ -23,7 +23,7 @@ from sksoftmax._data.arrays import (
 from sksoftmax._utils.threads import Threads
 
 
-class Block(NamedTuple):
+class Chunk(NamedTuple):
     """Some rows of the training data."""
 
     number: int
@@ -40,12 +40,12 @@ class Block(NamedTuple):
         return self._replace(X=in_double(self.X))
 
 
-def make_block(number, X, Y, s):
-    """A `Block` of rows whose targets are not multiplied by their weights yet."""
-    return Block(number, X, np.asfortranarray(Y * s[:, None]), s)
+def make_chunk(number, X, Y, s):
+    """A `Chunk` of rows whose targets are not multiplied by their weights yet."""
+    return Chunk(number, X, np.asfortranarray(Y * s[:, None]), s)
 
 
-class PerBlock(list):
+class PerChunk(list):
     """One value per block: what `map` returns and what `map` and `sum` take apart."""
 
 
@@ -58,7 +58,7 @@ _N_GROUPS = 16
 
 # A block's X, logits and their copies should stay in the L2 cache (1 MB per core on
 # recent servers) between the two products of a pass.
-_BLOCK_BYTES = 2**20
+_CHUNK_BYTES = 2**20
 
 
 # Entries of X times classes from which several threads are used: below, a pass takes
@@ -67,7 +67,7 @@ _BLOCK_BYTES = 2**20
 _WORTH_THREADS = 5e6
 
 
-class Blocks:
+class Chunks:
     """Blocks of rows held in memory.
 
     Parameters
@@ -95,15 +95,15 @@ class Blocks:
         self.rows_read = 0
         self._parts = []  # samples of rows, choices of columns
         self.threads = threads_worth(threads, X, Y.shape[1])
-        self._blocks = [
-            make_block(number, slice_rows(X, a, b), Y[a:b], s[a:b])
-            for number, (a, b) in enumerate(block_edges(X, Y.shape[1]), start=first)
+        self._chunks = [
+            make_chunk(number, slice_rows(X, a, b), Y[a:b], s[a:b])
+            for number, (a, b) in enumerate(chunk_edges(X, Y.shape[1]), start=first)
         ]
-        self._groups = groups_of(range(len(self._blocks)))
+        self._groups = groups_of(range(len(self._chunks)))
 
     def __reduce__(self):
         # Blocks are views of X, which a pickle of their own would repeat.
-        return Blocks, (self.X, self._Y, self._s, Threads(), self._first)
+        return Chunks, (self.X, self._Y, self._s, Threads(), self._first)
 
     @property
     def n_rows(self):
@@ -124,7 +124,7 @@ class Blocks:
         if not is_dense(self.X):
             return np.zeros(self.X.shape[1])
         origin = self.X[0].astype(np.float64)
-        sums, weight = self.sum(_block_differences, origin)
+        sums, weight = self.sum(_chunk_differences, origin)
         return origin + sums / weight
 
     @property
@@ -138,21 +138,21 @@ class Blocks:
         return stored_per_row(self.X)
 
     @property
-    def largest_sample(self):
-        """Rows of the largest sample that `thinned` is worth being asked for."""
+    def largest_subsample(self):
+        """Rows of the largest sample that `subsample` is worth being asked for."""
         return self.n_rows // 4
 
     def map(self, fn, *args, reads_X=True):
-        """fn(block, *args) for every block, as a `PerBlock`.
+        """fn(block, *args) for every block, as a `PerChunk`.
 
-        An argument that is itself a `PerBlock` gives each call its block's value.
+        An argument that is itself a `PerChunk` gives each call its block's value.
         """
         self._count(reads_X)
 
         def run(group):
             return list(self._each(group, fn, args, reads_X))
 
-        return PerBlock(chain.from_iterable(self.threads.map(run, self._groups)))
+        return PerChunk(chain.from_iterable(self.threads.map(run, self._groups)))
 
     def collect(self, fn, *args, reads_X=True):
         """fn(block, *args) for every block, as a list in this process: small things."""
@@ -185,9 +185,9 @@ class Blocks:
             return add_up(terms()), values
 
         totals, values = zip(*self.threads.map(run, self._groups), strict=True)
-        return add_up(totals), PerBlock(chain.from_iterable(values))
+        return add_up(totals), PerChunk(chain.from_iterable(values))
 
-    def thinned(self, n_rows, largest=None):
+    def subsample(self, n_rows, largest=None):
         """Blocks of about n_rows random rows, weighted to stand for all.
 
         largest is the size of the largest sample that will be asked for; in memory,
@@ -198,13 +198,13 @@ class Blocks:
         """
         rates = sampling_rates(self.sum(count_classes, reads_X=False), n_rows)
         parts = self.collect(draw_rows, rates, reads_X=False)
-        sample = Blocks(*stacked_parts(parts), self.threads)
+        sample = Chunks(*stacked_parts(parts), self.threads)
         self._parts.append(sample)
         return sample
 
     def restricted(self, features):
         """Blocks with some columns of X, copied."""
-        part = Blocks(take_columns(self.X, features), self._Y, self._s, self.threads)
+        part = Chunks(take_columns(self.X, features), self._Y, self._s, self.threads)
         self._parts.append(part)
         return part
 
@@ -226,9 +226,9 @@ class Blocks:
 
     def _each(self, group, fn, args, reads_X):
         for i in group:
-            own = (arg[i] if isinstance(arg, PerBlock) else arg for arg in args)
-            block = self._blocks[i]
-            yield fn(block.in_double() if reads_X else block, *own)
+            own = (arg[i] if isinstance(arg, PerChunk) else arg for arg in args)
+            chunk = self._chunks[i]
+            yield fn(chunk.in_double() if reads_X else chunk, *own)
 
 
 def threads_worth(threads, X, n_classes):
@@ -258,31 +258,31 @@ def stacked_parts(parts):
     return stack_rows(X), np.concatenate(Y), np.concatenate(s)
 
 
-def _block_differences(block, origin):
-    return weighted_sums(block.X - origin, block.s), block.s.sum()
+def _chunk_differences(chunk, origin):
+    return weighted_sums(chunk.X - origin, chunk.s), chunk.s.sum()
 
 
-def count_classes(block):
+def count_classes(chunk):
     """Rows of each class; a soft row counts for several, in parts."""
-    return (block.sY / block.s[:, None]).sum(axis=0)
+    return (chunk.sY / chunk.s[:, None]).sum(axis=0)
 
 
-def draw_rows(block, rates):
+def draw_rows(chunk, rates):
     """Rows of a block, each kept with the mean rate of its classes."""
-    Y = block.sY / block.s[:, None]
+    Y = chunk.sY / chunk.s[:, None]
     rate = Y @ rates
-    rows = np.flatnonzero(np.random.default_rng(block.number).random(rate.size) < rate)
-    return block.X[rows], Y[rows], block.s[rows] / rate[rows]
+    rows = np.flatnonzero(np.random.default_rng(chunk.number).random(rate.size) < rate)
+    return chunk.X[rows], Y[rows], chunk.s[rows] / rate[rows]
 
 
-def block_edges(X, n_classes):
+def chunk_edges(X, n_classes):
     """First and last row of each block, from the shape of the data alone."""
     n_rows = X.shape[0]
     row_bytes = 8.0 * (stored_per_row(X) + 3 * n_classes)
     # The gradient of a block is as large as w: where w is larger than a block, larger
     # blocks keep adding gradients up a small part of the work.
-    block_bytes = max(_BLOCK_BYTES, 32 * X.shape[1] * n_classes)
-    rows = max(64, int(block_bytes / row_bytes))
+    chunk_bytes = max(_CHUNK_BYTES, 32 * X.shape[1] * n_classes)
+    rows = max(64, int(chunk_bytes / row_bytes))
     starts = range(0, max(n_rows, 1), rows)
     return [(start, min(start + rows, n_rows)) for start in starts]
 

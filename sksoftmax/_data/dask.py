@@ -14,10 +14,22 @@ from itertools import chain
 import numpy as np
 
 from sksoftmax._data.arrays import is_dask, is_dask_frame, join_columns, n_rows
-from sksoftmax._data.chunked import Batch, Recipe, Source, Surveyed, check_stream, named
-from sksoftmax._data.chunks import Blocks
-from sksoftmax._data.dask_chunks import DaskBlocks, noted, shard_size, understood
-from sksoftmax._data.statistics import Survey, look
+from sksoftmax._data.chunked import (
+    Batch,
+    RemoteDataset,
+    Source,
+    TargetEncoder,
+    check_stream,
+    part_context,
+)
+from sksoftmax._data.chunks import Chunks
+from sksoftmax._data.dask_chunks import (
+    DaskChunks,
+    client_context,
+    partition_context,
+    shard_size,
+)
+from sksoftmax._data.statistics import Summary, summarize
 from sksoftmax._utils.threads import Threads
 
 # Numbers of blocks of one part; they seed the draws of rows, and have to differ.
@@ -25,7 +37,7 @@ _BLOCKS_OF_A_PART = 2**20
 
 
 @dataclass(frozen=True)
-class DaskSample(Surveyed):
+class DaskDataset(RemoteDataset):
     """Data on the workers of a cluster.
 
     Attributes
@@ -38,17 +50,17 @@ class DaskSample(Surveyed):
     client: object
     shards: list
 
-    def blocks(self, threads):
+    def chunks(self, threads):
         """The rows, in blocks that stay on the workers."""
-        with understood(self.client):
+        with client_context(self.client):
             shards = self.client.map(
-                _make_blocks, self.shards, recipe=self.recipe, pure=False
+                _make_chunks, self.shards, encoder=self.encoder, pure=False
             )
-        return DaskBlocks(self.client, shards, self.kept_layout, threads)
+        return DaskChunks(self.client, shards, self.kept_layout, threads)
 
 
 def check_dask(estimator, data, *, classes=None, like=None, pinned=True):
-    """Data of which X is a dask collection, as a `DaskSample` or `Stream`.
+    """Data of which X is a dask collection, as a `DaskDataset` or `ChunkedDataset`.
 
     Parameters
     ----------
@@ -58,7 +70,7 @@ def check_dask(estimator, data, *, classes=None, like=None, pinned=True):
         X, y and sample_weight.
     classes : ndarray of shape (n_classes,), optional
         All labels; without them, those that are found.
-    like : Sample, Stream or DaskSample, optional
+    like : InMemoryDataset, Stream or DaskSample, optional
         The training data, where these are for validation.
     pinned : bool
         Whether the rows stay on the workers of a cluster. If not, parts are made when
@@ -72,10 +84,10 @@ def check_dask(estimator, data, *, classes=None, like=None, pinned=True):
         return check_stream(estimator, source, classes=classes, like=like)
     if like is not None:
         classes = like.targets.classes
-    survey = Survey(classes)
-    with understood(client):
+    summary = Summary(classes)
+    with client_context(client):
         shards = _load(client, parts)
-        looks = client.map(
+        summaries = client.map(
             _look,
             shards,
             estimator=copy.copy(estimator),
@@ -84,22 +96,22 @@ def check_dask(estimator, data, *, classes=None, like=None, pinned=True):
             pure=False,
         )
         # One after the other, so that of several errors the first block's is raised.
-        for number, (findings, features) in enumerate(
-            chain.from_iterable(shard.result() for shard in looks)
+        for number, (part_summary, features) in enumerate(
+            chain.from_iterable(shard.result() for shard in summaries)
         ):
-            if survey.is_empty:
+            if summary.is_empty:
                 vars(estimator).update(features)
-            with named(number, "block"):
-                survey.add(findings)
-    tally = survey.tally()
-    factors = survey.factors(estimator.class_weight) if like is None else like.factors
-    recipe = Recipe(tally.classes, factors)
-    return DaskSample(
-        recipe=recipe,
-        counts=survey.counts,
+            with part_context(number, "block"):
+                summary.add(part_summary)
+    tally = summary.tally()
+    factors = summary.factors(estimator.class_weight) if like is None else like.factors
+    encoder = TargetEncoder(tally.classes, factors)
+    return DaskDataset(
+        encoder=encoder,
+        counts=summary.counts,
         mass=tally.mass,
-        layout=survey.layout(),
-        dtype=survey.dtype,
+        layout=summary.layout(),
+        dtype=summary.dtype,
         client=client,
         shards=shards,
     )
@@ -223,7 +235,7 @@ def _open(parts):
     import dask
 
     for number, part in enumerate(parts):
-        with noted(number):
+        with partition_context(number):
             (rows,) = dask.compute(part)
         yield rows
 
@@ -254,7 +266,7 @@ def _load(client, parts):
     for shard, group in zip(shards, groups, strict=True):
         if shard.exception() is not None:
             for number, part in group:  # which one was it?
-                with noted(number):
+                with partition_context(number):
                     client.compute(part).result()
             shard.result()
     return shards
@@ -265,19 +277,21 @@ def _look(shard, *, estimator, classes, reset):
     results = []
     for number, part in shard:
         own = copy.copy(estimator)
-        with named(number, "block"):
-            findings = look(own, *part, classes, reset=reset)
+        with part_context(number, "block"):
+            part_summary = summarize(own, *part, classes, reset=reset)
         names = ("n_features_in_", "feature_names_in_")
-        results.append((findings, {k: v for k, v in vars(own).items() if k in names}))
+        results.append(
+            (part_summary, {k: v for k, v in vars(own).items() if k in names})
+        )
     return results
 
 
-def _make_blocks(shard, *, recipe):
-    """Number and `Blocks` of the rows of each part."""
+def _make_chunks(shard, *, encoder):
+    """Number and `Chunks` of the rows of each part."""
     results = []
     for number, part in shard:
-        batch = Batch.made(number, part, recipe, "block")
+        batch = Batch.made(number, part, encoder, "block")
         rows = batch.rows()
-        blocks = Blocks(*rows, Threads(), first=number * _BLOCKS_OF_A_PART)
-        results.append((number, blocks))
+        chunks = Chunks(*rows, Threads(), first=number * _BLOCKS_OF_A_PART)
+        results.append((number, chunks))
     return results

@@ -1,6 +1,6 @@
 """Blocks of rows on the workers of a dask cluster.
 
-The data are shards, each of which stays on a worker as the `Blocks` of some consecutive
+The data are shards, each of which stays on a worker as the `Chunks` of some consecutive
 parts of the user's collection. A verb sends its function and plain arguments, has each
 worker use the same verb on its shards, and adds up what comes back in a tree. Only w
 and vectors of its size travel; what `map` returns stays beside its shard. All of it is
@@ -19,8 +19,8 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from sksoftmax._data.arrays import n_bytes
-from sksoftmax._data.chunks import PerBlock, add_up
-from sksoftmax._data.streamed_chunks import SurveyedBlocks
+from sksoftmax._data.chunks import PerChunk, add_up
+from sksoftmax._data.streamed_chunks import RemoteChunks
 from sksoftmax._utils.threads import fit_threads
 
 # Sums of at most so many are formed by one task, or at last here: a power of two, as
@@ -56,14 +56,14 @@ def shard_size(n_parts, n_threads):
     return size
 
 
-class DaskBlocks(SurveyedBlocks):
-    """Blocks of rows that workers hold, with the verbs of `Blocks`.
+class DaskChunks(RemoteChunks):
+    """Blocks of rows that workers hold, with the verbs of `Chunks`.
 
     Parameters
     ----------
     client : distributed.Client
     shards : list of Future
-        Of a list of (number of a part, its `Blocks`) each.
+        Of a list of (number of a part, its `Chunks`) each.
     layout : Layout
     threads : Threads
         For what is done with samples, here.
@@ -79,7 +79,7 @@ class DaskBlocks(SurveyedBlocks):
 
     def collect(self, fn, *args, reads_X=True):
         """fn(block, *args) for every block, as a list in this process."""
-        with understood(self._client):
+        with client_context(self._client):
             shards = self._on_shards("collect", fn, args, reads_X)
             parts = chain.from_iterable(self._client.gather(shards))
             return list(chain.from_iterable(parts))
@@ -91,7 +91,7 @@ class DaskBlocks(SurveyedBlocks):
     def map_sum(self, fn, *args, reads_X=True):
         """Both in one sweep, for an fn that returns (term, value)."""
         pairs = self._on_shards("map_sum", fn, args, reads_X)
-        with understood(self._client):
+        with client_context(self._client):
             totals = self._client.map(itemgetter(0), pairs, pure=False)
             values = self._client.map(itemgetter(1), pairs, pure=False)
         return self._total(totals), PerShard(values)
@@ -103,7 +103,7 @@ class DaskBlocks(SurveyedBlocks):
         plain = [None if isinstance(arg, PerShard) else arg for arg in args]
         places = [i for i, arg in enumerate(args) if isinstance(arg, PerShard)]
         call = Call(verb, fn, plain, places)
-        with understood(self._client):
+        with client_context(self._client):
             if n_bytes(plain) * len(self._shards) > _SMALL:
                 # One task has them, not scattered data, which a dying worker would take
                 # along.
@@ -111,7 +111,7 @@ class DaskBlocks(SurveyedBlocks):
             return self._client.map(_run, self._shards, *own, call=call, pure=False)
 
     def _total(self, terms):
-        with understood(self._client):
+        with client_context(self._client):
             while len(terms) > _FAN_IN:
                 groups = [
                     terms[start : start + _FAN_IN]
@@ -136,12 +136,12 @@ def _run(shard, *own, call):
     """The verb on every part of a shard; own holds what those parts have each."""
     results = []
     with fit_threads():
-        for i, (number, blocks) in enumerate(shard):
+        for i, (number, chunks) in enumerate(shard):
             args = list(call.args)
             for place, values in zip(call.places, own, strict=True):
-                args[place] = PerBlock(values[i])  # dask may have sent it as a list
-            with noted(number):
-                results.append(getattr(blocks, call.verb)(call.fn, *args))
+                args[place] = PerChunk(values[i])  # dask may have sent it as a list
+            with partition_context(number):
+                results.append(getattr(chunks, call.verb)(call.fn, *args))
     if call.verb == "sum":
         return add_pairs(results)
     if call.verb == "map_sum":
@@ -151,7 +151,7 @@ def _run(shard, *own, call):
 
 
 @contextmanager
-def noted(number):
+def partition_context(number):
     """Let any error say in which block of the dask collection it happened."""
     try:
         yield
@@ -161,7 +161,7 @@ def noted(number):
 
 
 @contextmanager
-def understood(client):
+def client_context(client):
     """Say what it means if dask lets go of the data."""
     try:
         yield

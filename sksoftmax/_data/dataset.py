@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
 from sksoftmax._data.arrays import check_X, sum_of_squares, take_rows
-from sksoftmax._data.chunks import Blocks
+from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.minibatches import batch_rows
 from sksoftmax._data.scaling import moments_of
 from sksoftmax._data.targets import (
@@ -18,10 +18,10 @@ from sksoftmax._data.targets import (
     smooth,
     weigh,
 )
-from sksoftmax._utils.errors import naming
+from sksoftmax._utils.errors import error_context
 
 
-class Sample(NamedTuple):
+class InMemoryDataset(NamedTuple):
     """Rows of data, their targets, and the class weights that are in those."""
 
     X: object  # (n_samples, n_features), dense or CSR
@@ -55,7 +55,7 @@ class Sample(NamedTuple):
         return moments_of(self.X, self.targets.s)
 
     def batch_rows(self, inputs, dtype, *, ones):
-        """The rows for mini-batches, as `Inputs` transform them, of mean weight one."""
+        """The rows for mini-batches, scaled by `inputs`, of mean weight one."""
         X, targets = inputs.apply(self.X, dtype, ones=ones), self.targets
         s = targets.s / (targets.total_weight / self.n_rows)
         return batch_rows(X, targets.Y, s, dtype)
@@ -64,9 +64,9 @@ class Sample(NamedTuple):
         """The rows that have weight."""
         return self.take(self.targets.s > 0)
 
-    def blocks(self, threads):
+    def chunks(self, threads):
         """The rows in blocks."""
-        return Blocks(self.X, self.targets.Y, self.targets.s, threads)
+        return Chunks(self.X, self.targets.Y, self.targets.s, threads)
 
     def take(self, rows):
         """The rows of a mask."""
@@ -108,10 +108,10 @@ def check_rows(estimator, X, y, sample_weight, *, classes=None, reset=True):
     """The same without class weights."""
     X = check_X(estimator, X, reset=reset)
     targets = encode(y, classes)
-    with naming("X and y"):
+    with error_context("X and y"):
         check_consistent_length(X, targets.Y)
     targets = replace(targets, s=check_weights(sample_weight, X.shape[0]))
-    return Sample(X, targets, None)
+    return InMemoryDataset(X, targets, None)
 
 
 def check_validation(estimator, training, X_val, y_val, sample_weight_val):
@@ -123,11 +123,11 @@ def check_validation(estimator, training, X_val, y_val, sample_weight_val):
         return None
     if y_val is None:
         raise ValueError("X_val is provided, but y_val was not provided.")
-    with naming("X_val"):
+    with error_context("X_val"):
         X_val = check_X(estimator, X_val, reset=False)
     targets = encode(y_val, training.targets.classes, name="y_val")
-    with naming("X_val and y_val"):
+    with error_context("X_val and y_val"):
         check_consistent_length(X_val, targets.Y)
     s = check_weights(sample_weight_val, X_val.shape[0], name="sample_weight_val")
     targets = weigh(replace(targets, s=s), training.factors)
-    return Sample(X_val, targets, training.factors)
+    return InMemoryDataset(X_val, targets, training.factors)

@@ -29,7 +29,7 @@ from sksoftmax._data.arrays import (
 )
 
 
-class Inputs(NamedTuple):
+class FeatureScaling(NamedTuple):
     """The transformation of X; plain arrays, so that it can be kept and pickled."""
 
     centre: np.ndarray  # (n_features,)
@@ -65,7 +65,7 @@ class Inputs(NamedTuple):
 
 def identity(n_features):
     """The transformation that changes nothing."""
-    return Inputs(np.zeros(n_features), np.ones(n_features))
+    return FeatureScaling(np.zeros(n_features), np.ones(n_features))
 
 
 # A feature whose range is this small against where it lies, and that is this far from
@@ -74,7 +74,7 @@ def identity(n_features):
 _NARROW, _AWAY = 1e-6, 30.0
 
 
-def nearer(X):
+def centre_far_columns(X):
     """Inputs that bring such features of an array to zero, None if there are none.
 
     Whoever has none, as nearly everybody, pays for a look at a few rows.
@@ -86,7 +86,7 @@ def nearer(X):
     middle, half = middles(take_columns(X, columns))
     centre = np.zeros(X.shape[1])
     centre[columns] = np.where(_is_far(middle, half), middle, 0.0)
-    return Inputs(centre, np.ones(X.shape[1])) if centre.any() else None
+    return FeatureScaling(centre, np.ones(X.shape[1])) if centre.any() else None
 
 
 def _is_far(middle, half):
@@ -131,7 +131,7 @@ def moments_of(X, s):
 
 
 def standardise(moments, dtype, *, centred, constant=0.0):
-    """The `Inputs` of data in this precision with these moments.
+    """The `FeatureScaling` of data in this precision with these moments.
 
     constant stands for the factor of a feature without spread. Zero is right where X is
     all there is: what does not vary teaches nothing, and its weights should not act on
@@ -146,6 +146,6 @@ def standardise(moments, dtype, *, centred, constant=0.0):
     varies = scale > np.maximum(rounding, np.finfo(np.float32).tiny)
     size = np.abs(centre)
     fallback = constant / np.where(size > 0, size, 1.0)
-    return Inputs(
+    return FeatureScaling(
         centre, np.where(varies, 1.0 / np.where(varies, scale, 1.0), fallback)
     )

@@ -17,7 +17,7 @@ from sksoftmax._data.arrays import (
 )
 from sksoftmax._data.streamed_chunks import Layout
 from sksoftmax._data.targets import (
-    Tally,
+    ClassTotals,
     check_sum,
     check_weights,
     class_factors,
@@ -26,7 +26,7 @@ from sksoftmax._data.targets import (
 )
 
 
-class Findings(NamedTuple):
+class PartSummary(NamedTuple):
     """One part of the data. Rows without weight count in `n_rows` only."""
 
     n_rows: int
@@ -43,8 +43,8 @@ class Findings(NamedTuple):
     centre: np.ndarray  # (n_features,), weighted mean; zero where sparse
 
 
-def look(estimator, X, y, sample_weight, classes=None, *, reset):
-    """Check one part of the data and say what it is: `Findings`, None of no rows.
+def summarize(estimator, X, y, sample_weight, classes=None, *, reset):
+    """Check one part of the data and say what it is: `PartSummary`, None of no rows.
 
     Number and names of the features are recorded on `estimator` if reset, else compared
     with those there; y is encoded against classes where they are given.
@@ -61,7 +61,7 @@ def look(estimator, X, y, sample_weight, classes=None, *, reset):
         origin = X[0].astype(np.float64)
         weight = s.sum()
         centre = origin + _differences(X, s, origin) / (weight if weight > 0 else 1.0)
-    return Findings(
+    return PartSummary(
         n_rows=X.shape[0],
         n_features=X.shape[1],
         dtype=X.dtype,
@@ -79,20 +79,20 @@ def look(estimator, X, y, sample_weight, classes=None, *, reset):
 
 # Rows whose double-precision copies are made at a time. Converting them first takes 69
 # to 95 ns a row of 100 features in single precision, subtracting across precisions 95.
-_CHUNK = 1024
+_ROWS_AT_ONCE = 1024
 
 
 def _differences(X, s, origin):
     total = 0.0
-    for start in range(0, s.size, _CHUNK):
-        rows = slice(start, start + _CHUNK)
+    for start in range(0, s.size, _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
         differences = X[rows].astype(np.float64)
         differences -= origin
         total += weighted_sums(differences, s[rows])
     return total
 
 
-class Survey:
+class Summary:
     """Findings about parts, put together.
 
     Parameters
@@ -171,7 +171,7 @@ class Survey:
         """The classes and their weights."""
         if not self._parts:
             raise ValueError("There are no batches: at least one is required.")
-        tally = Tally(self.classes, self._by_class("mass"))
+        tally = ClassTotals(self.classes, self._by_class("mass"))
         if not tally.mass.any():
             raise ValueError("sample_weight must not be zero for all samples.")
         check_sum(tally.mass, "sample_weight")
@@ -192,7 +192,7 @@ class Survey:
         return factors
 
     def layout(self, is_lazy=False):
-        """What `StreamedBlocks` wants to know."""
+        """What `StreamedChunks` wants to know."""
         n_rows = sum(self.n_rows)
         first = self._parts[0]
         counts, weight = self.counts, self._by_class("mass").sum()

@@ -16,13 +16,13 @@ import numpy as np
 
 from sksoftmax._data.arrays import n_bytes
 from sksoftmax._data.chunks import (
-    Blocks,
-    PerBlock,
+    Chunks,
+    PerChunk,
     add_up,
-    block_edges,
+    chunk_edges,
     draw_rows,
     groups_of,
-    make_block,
+    make_chunk,
     sampling_rates,
     stacked_parts,
     threads_worth,
@@ -54,9 +54,9 @@ class Deferred:
     def __init__(self, fn, args):
         self._fn, self._args = fn, args
 
-    def of(self, block):
+    def of(self, chunk):
         """The value for one block."""
-        return self._fn(block, *_own(block, self._args))
+        return self._fn(chunk, *_own(chunk, self._args))
 
 
 class _Second(NamedTuple):
@@ -68,7 +68,7 @@ class _Second(NamedTuple):
         return self.fn(*args)[1]
 
 
-class SurveyedBlocks:
+class RemoteChunks:
     """What is known of blocks of rows that are elsewhere, and samples of them.
 
     Parameters
@@ -115,8 +115,8 @@ class SurveyedBlocks:
         return self._layout.stored_per_row
 
     @property
-    def largest_sample(self):
-        """Rows of the largest sample that `thinned` is worth being asked for."""
+    def largest_subsample(self):
+        """Rows of the largest sample that `subsample` is worth being asked for."""
         row = self._layout.row_bytes + 16.0 * self.n_classes
         return min(self.n_rows // 4, int(_LARGEST_KEPT / row))
 
@@ -134,7 +134,7 @@ class SurveyedBlocks:
         """
         return self._layout.centre.copy()
 
-    def thinned(self, n_rows, largest):
+    def subsample(self, n_rows, largest):
         """Blocks of about n_rows random rows, in memory, weighted to stand for all.
 
         Reading everything for each sample would cost too much, so the largest is drawn
@@ -143,14 +143,14 @@ class SurveyedBlocks:
         if self._sample is None:
             rates = sampling_rates(self._layout.counts, largest)
             parts = self.collect(draw_rows, rates)
-            self._sample = Blocks(*stacked_parts(parts), self.threads)
+            self._sample = Chunks(*stacked_parts(parts), self.threads)
         if 2 * n_rows > self._sample.n_rows:
             return self._sample
-        return self._sample.thinned(n_rows)
+        return self._sample.subsample(n_rows)
 
 
-class StreamedBlocks(SurveyedBlocks):
-    """Blocks of rows that are read again in each pass, with the verbs of `Blocks`.
+class StreamedChunks(RemoteChunks):
+    """Blocks of rows that are read again in each pass, with the verbs of `Chunks`.
 
     Parameters
     ----------
@@ -166,10 +166,10 @@ class StreamedBlocks(SurveyedBlocks):
         self._batches = batches
 
     def map(self, fn, *args, reads_X=True):
-        """fn(block, *args) for every block, as `PerBlock` or `Deferred`."""
+        """fn(block, *args) for every block, as `PerChunk` or `Deferred`."""
 
-        def run(blocks):
-            return [fn(block, *_own(block, args)) for block in blocks]
+        def run(chunks):
+            return [fn(chunk, *_own(chunk, args)) for chunk in chunks]
 
         values = _Kept()
         reads_X = self._count(args, reads_X)
@@ -181,8 +181,8 @@ class StreamedBlocks(SurveyedBlocks):
     def collect(self, fn, *args, reads_X=True):
         """fn(block, *args) for every block, as a list: for small things."""
 
-        def run(blocks):
-            return [fn(block, *_own(block, args)) for block in blocks]
+        def run(chunks):
+            return [fn(chunk, *_own(chunk, args)) for chunk in chunks]
 
         reads_X = self._count(args, reads_X)
         return list(chain.from_iterable(self._sweep(run, reads_X)))
@@ -190,8 +190,8 @@ class StreamedBlocks(SurveyedBlocks):
     def sum(self, fn, *args, reads_X=True):
         """Sum of fn(block, *args) over the blocks, in block order."""
 
-        def run(blocks):
-            return add_up(fn(block, *_own(block, args)) for block in blocks)
+        def run(chunks):
+            return add_up(fn(chunk, *_own(chunk, args)) for chunk in chunks)
 
         reads_X = self._count(args, reads_X)
         return add_up(self._sweep(run, reads_X))
@@ -200,12 +200,12 @@ class StreamedBlocks(SurveyedBlocks):
         """Both in one sweep, for an fn that returns (term, value)."""
         values = _Kept()
 
-        def run(blocks):
+        def run(chunks):
             kept = []
 
             def terms():
-                for block in blocks:
-                    term, value = fn(block, *_own(block, args))
+                for chunk in chunks:
+                    term, value = fn(chunk, *_own(chunk, args))
                     if values.result is not None:
                         kept.append(value)
                     yield term
@@ -233,16 +233,16 @@ class StreamedBlocks(SurveyedBlocks):
         """run(blocks) for groups of consecutive blocks, in order."""
         first = 0
         for batch in self._batches():
-            edges = block_edges(batch.X, self.n_classes)
+            edges = chunk_edges(batch.X, self.n_classes)
 
             def run_group(group, batch=batch, edges=edges, first=first):
-                def blocks():
+                def chunks():
                     pieces = batch.pieces([edges[i] for i in group])
                     for i, piece in zip(group, pieces, strict=True):
-                        block = make_block(first + i, *piece)
-                        yield block.in_double() if reads_X else block
+                        chunk = make_chunk(first + i, *piece)
+                        yield chunk.in_double() if reads_X else chunk
 
-                return run(blocks())
+                return run(chunks())
 
             threads = threads_worth(self.threads, batch.X, self.n_classes)
             yield from threads.map(run_group, groups_of(range(len(edges))))
@@ -253,7 +253,7 @@ class _Kept:
     """Values of consecutive blocks, given up as soon as they are too many to keep."""
 
     def __init__(self):
-        self.result = PerBlock()
+        self.result = PerChunk()
         self._bytes = 0
 
     def take(self, values):
@@ -267,12 +267,12 @@ class _Kept:
         return self.result is not None
 
 
-def _own(block, args):
+def _own(chunk, args):
     """Arguments as one block gets them: of what `map` returned, its own."""
     for arg in args:
-        if isinstance(arg, PerBlock):
-            yield arg[block.number]
+        if isinstance(arg, PerChunk):
+            yield arg[chunk.number]
         elif isinstance(arg, Deferred):
-            yield arg.of(block)
+            yield arg.of(chunk)
         else:
             yield arg

@@ -12,7 +12,7 @@ from scipy.special import entr
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d
 
-from sksoftmax._utils.errors import naming, refuse_masked
+from sksoftmax._utils.errors import error_context, refuse_masked
 
 
 class _Masses:
@@ -36,7 +36,7 @@ class _Masses:
 
 
 @dataclass(frozen=True)
-class Tally(_Masses):
+class ClassTotals(_Masses):
     """Targets that are not in memory, as far as they are known at once.
 
     Attributes
@@ -139,7 +139,7 @@ def encode(y, classes=None, *, name="y"):
             f" {name} is None."
         )
     refuse_masked(name, y)
-    with naming(name):
+    with error_context(name):
         if is_soft(y, name):
             classes, Y = _encode_soft(y, classes, name)
         else:
@@ -149,7 +149,7 @@ def encode(y, classes=None, *, name="y"):
 
 def check_classes(classes):
     """Announced classes, sorted, each once."""
-    with naming("classes"):
+    with error_context("classes"):
         found = np.unique(classes)
         if (found != found).any():  # only missing values differ from themselves
             raise ValueError(f"classes must all be there, got {classes!r}.")
@@ -185,7 +185,7 @@ def hard_labels(y, classes):
 
 def is_soft(y, name="y"):
     """Whether y has several columns: soft labels rather than labels."""
-    with naming(name):
+    with error_context(name):
         shape = np.asarray(y).shape
     return len(shape) == 2 and shape[1] > 1
 
@@ -266,7 +266,7 @@ def check_weights(sample_weight, n_samples, *, name="sample_weight", is_part=Fal
     if isinstance(sample_weight, Real):
         sample_weight = [sample_weight] * n_samples
     refuse_masked(name, sample_weight)
-    with naming(name):
+    with error_context(name):
         s = check_array(
             sample_weight, ensure_2d=False, dtype=np.float64, copy=True, input_name=name
         )
@@ -315,7 +315,7 @@ def class_factors(targets, class_weight):
             f"class_weight must name classes of y, which has"
             f" {_listed(targets.classes)}; got {class_weight}."
         )
-    with naming("class_weight"):
+    with error_context("class_weight"):
         factors = np.array([float(class_weight.get(name, 1.0)) for name in names])
     if not (np.isfinite(factors).all() and (factors >= 0).all()):
         raise ValueError(f"class_weight must hold numbers >= 0, got {class_weight}.")

@@ -11,8 +11,8 @@ from sksoftmax._data.dataset import check_training, check_validation
 from sksoftmax._data.minibatches import LARGEST_WINDOW
 
 
-def check_training_source(estimator, data, *, classes, reading):
-    """The training data as a `Sample`, or as what stands for one not in memory.
+def check_training_source(estimator, data, *, classes, access):
+    """The training data as an `InMemoryDataset`, or as the home of data elsewhere.
 
     Parameters
     ----------
@@ -27,28 +27,28 @@ def check_training_source(estimator, data, *, classes, reading):
         a small one for mini-batches.
     """
     if is_dask(data[0]):
-        _check_reading(reading)
-        pinned = reading == "passes"
+        _check_access(access)
+        pinned = access == "passes"
         return check_dask(estimator, data, classes=classes, pinned=pinned)
     data = tuple(map(in_memory, data))
     X, y, sample_weight = data
     if _has_batches(X, y, sample_weight, ("X", "y")):
-        _check_reading(reading)
+        _check_access(access)
         return check_stream(estimator, source_of_batches(X), classes=classes)
     if y is not None and is_memory_mapped(X):
         large = n_bytes(X) > LARGEST_WINDOW
-        if reading == "passes" or (reading == "mini-batches" and large):
+        if access == "passes" or (access == "mini-batches" and large):
             source = source_of_slices(X, y, sample_weight)
             return check_stream(estimator, source, classes=classes)
     return check_training(estimator, *data, classes=classes)
 
 
-def check_validation_source(estimator, training, data, *, reading):
+def check_validation_source(estimator, training, data, *, access):
     """The validation data, likewise, weighted as the training data; or None.
 
     Only a solver that reads in passes reads them so.
     """
-    in_passes = reading == "passes"
+    in_passes = access == "passes"
     if in_passes and is_dask(data[0]):
         return check_dask(estimator, data, like=training)
     data = tuple(map(in_memory, data))
@@ -65,8 +65,8 @@ def check_validation_source(estimator, training, data, *, reading):
     return check_validation(estimator, training, *data)
 
 
-def _check_reading(reading):
-    if reading == "whole":
+def _check_access(access):
+    if access == "whole":
         raise ValueError(
             "Batches and dask collections are for solvers that read them in passes:"
             ' "newton" and "lbfgs" without hidden layers and without l1_ratio, "adam"'

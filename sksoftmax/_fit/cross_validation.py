@@ -18,7 +18,7 @@ from sksoftmax._data.targets import check_weights
 from sksoftmax._fit.leave_one_out import LeaveOneOut
 from sksoftmax._fit.path import fit_path
 from sksoftmax._model.loss import log_softmax
-from sksoftmax._utils.errors import naming
+from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.warnings import warn
 from sksoftmax.exceptions import SeparationWarning
 
@@ -92,7 +92,7 @@ def check_folds(cv, sample, present, split_params):
     the others would give it no probability at all.
     """
     labels = sample.targets.labels
-    with naming("cv"):
+    with error_context("cv"):
         splitter = check_cv(cv, labels, classifier=True)
     largest = np.unique(labels, return_counts=True)[1].max()
     if isinstance(cv, Integral) and cv > largest:
@@ -100,7 +100,7 @@ def check_folds(cv, sample, present, split_params):
             f"cv={cv} is more than the samples of any class; the largest has {largest}."
         )
     n_rows = labels.size
-    with naming("cv"):
+    with error_context("cv"):
         folds = [
             (_row_numbers(train, n_rows), _row_numbers(test, n_rows))
             for train, test in splitter.split(sample.X, labels, **split_params)
@@ -158,7 +158,7 @@ def score_paths(grid, sample, folds, scoring):
     Parameters
     ----------
     grid : list of (SoftmaxRegressionClassifier, alphas)
-    sample : Sample
+    sample : InMemoryDataset
         All rows, without class weights.
     folds : list of (train, test) or None
         Numbers of rows; None for approximate leave-one-out.
@@ -166,7 +166,7 @@ def score_paths(grid, sample, folds, scoring):
 
     Returns
     -------
-    fits : list of list of Fitted
+    fits : list of list of FitResult
         Of all rows.
     scores : list of Scores
     outcomes : list of Outcome

@@ -14,7 +14,7 @@ from sksoftmax._data.targets import hold_out
 from sksoftmax._fit.history import History
 from sksoftmax._fit.minibatch_training import run_minibatch
 from sksoftmax._fit.problem import (
-    Fitted,
+    FitResult,
     hidden_sizes,
     inputs_of,
     is_sparse,
@@ -34,7 +34,11 @@ from sksoftmax._fit.problem import (
     validation_of,
 )
 from sksoftmax._fit.row_space import RowSpace
-from sksoftmax._model.network import centre_classes, insert_absent_classes, split_logit
+from sksoftmax._model.network import (
+    insert_absent_classes,
+    project_onto_gauge,
+    split_logit,
+)
 from sksoftmax._utils.threads import fit_threads
 from sksoftmax._utils.warnings import warn
 from sksoftmax.exceptions import SeparationWarning
@@ -49,9 +53,9 @@ def fit_network(settings, training, validation, start):
     Parameters
     ----------
     settings : SoftmaxRegressionClassifier
-    training : Sample
-    validation : Sample or None
-    start : Start
+    training : InMemoryDataset
+    validation : InMemoryDataset or None
+    start : InitialPoint
 
     Returns
     -------
@@ -169,7 +173,7 @@ def _run_constant(settings, training, validation, start, solver):
             history(1, w, 0.0)
         except _solvers.Stop:
             result = replace(result, halted_by=_solvers.Stop)
-    return Fitted(layers, result, history, solver, [], 0.0)
+    return FitResult(layers, result, history, solver, [], 0.0)
 
 
 def _run_exact(settings, training, validation, start, solver):
@@ -231,13 +235,13 @@ def _run_full_batch(settings, training, validation, start, *, threads):
         w = network.initial(np.random.default_rng(start.seed))
     else:
         w = pack_layers(network, layers)
-    blocks = training.blocks(threads)
+    chunks = training.chunks(threads)
     watched = validation_of(network, validation, threads)
     start = start.seen_through(
         partial(_layers_at, settings, network, targets.classes.size)
     )
-    history = History(watched, settings.verbose, blocks, start.monitor)
-    objective = objective_of(settings, network, blocks, targets.total_weight)
+    history = History(watched, settings.verbose, chunks, start.monitor)
+    objective = objective_of(settings, network, chunks, targets.total_weight)
     # A warm start that is worse than none, as after a change of units, may be certain
     # of what is wrong, and where there is no curvature second-order models lie.
     if start.layers is not None and network.is_linear:
@@ -245,12 +249,12 @@ def _run_full_batch(settings, training, validation, start, *, threads):
         if not objective.value(w) <= null_value * (1.0 + 1e-9):
             w = pack_layers(network, [null_model(training)])
     fitted = solve(settings, objective, targets, w, history)
-    return fitted._replace(n_passes=blocks.n_passes)  # those of a survey included
+    return fitted._replace(n_passes=chunks.n_passes)  # those of a survey included
 
 
 def solve(settings, objective, targets, w, history):
     """Minimise an objective from w by the full-batch solver of the settings; Fitted."""
-    network, before = objective.network, objective.blocks.n_passes
+    network, before = objective.network, objective.chunks.n_passes
     solver, tol = resolve_solver(settings), settings.tol
     if tol == "auto":
         tol = 1e-8 if network.is_linear else 1e-4
@@ -273,8 +277,8 @@ def solve(settings, objective, targets, w, history):
     if separated.size:
         result = replace(result, separated=True)
     layers = _layers_at(settings, network, targets.classes.size, result.w)
-    n_passes = objective.blocks.n_passes - before
-    return Fitted(layers, result, history, solver, separated.tolist(), n_passes)
+    n_passes = objective.chunks.n_passes - before
+    return FitResult(layers, result, history, solver, separated.tolist(), n_passes)
 
 
 def _layers_at(settings, network, n_classes, w):
@@ -282,7 +286,7 @@ def _layers_at(settings, network, n_classes, w):
     layers = layers_of(network, w)
     if not network.is_linear:
         return layers
-    W, b = (split_logit if network.n_units[-1] < n_classes else centre_classes)(
+    W, b = (split_logit if network.n_units[-1] < n_classes else project_onto_gauge)(
         *layers[0]
     )
     # The solver has chosen the gauge of the weights where the penalty fixes it.
@@ -291,7 +295,7 @@ def _layers_at(settings, network, n_classes, w):
 
 def _separated_classes(settings, objective, result):
     """Mask of the classes whose coefficients have no finite optimum."""
-    n_classes = objective.blocks.n_classes
+    n_classes = objective.chunks.n_classes
     if settings.alpha == 0 and result.separated:
         return np.ones(n_classes, dtype=bool)
     if settings.alpha == 0 and result.step is not None and objective.network.is_linear:

@@ -12,7 +12,7 @@ class History:
         Whose value at each iterate is recorded, if given.
     verbose : int
         Whether to print a line an iteration.
-    blocks : Blocks, optional
+    chunks : Chunks, optional
         Whose passes over the data are printed too: on large data they are the cost.
     monitor : Monitor, optional
         Told of each iteration; it may ask to stop, which raises `Stop`.
@@ -22,9 +22,9 @@ class History:
     """
 
     def __init__(
-        self, validation, verbose, blocks=None, monitor=None, watches_validation=False
+        self, validation, verbose, chunks=None, monitor=None, watches_validation=False
     ):
-        self.blocks, self.monitor = blocks, monitor
+        self.chunks, self.monitor = chunks, monitor
         self.validation, self.watches_validation = validation, watches_validation
         self.verbose = verbose
         self.w = None  # the last iterate
@@ -45,8 +45,8 @@ class History:
             if self.watches_validation:
                 watched = loss
         if self.verbose:
-            if self.blocks is not None:
-                line += f"   passes {self.blocks.n_passes:.1f}"
+            if self.chunks is not None:
+                line += f"   passes {self.chunks.n_passes:.1f}"
             print(line)
         if self.monitor is not None and self.monitor(w):
             raise Stop(watched)

@@ -32,7 +32,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoftmax._data.arrays import dense_with_ones, take_columns, take_rows
-from sksoftmax._data.chunks import PerBlock
+from sksoftmax._data.chunks import PerChunk
 from sksoftmax._objective.hessian import Curvature, dense_hessian_of_rows
 from sksoftmax._objective.preconditioners import add_centred_penalty, scaled_inverse
 from sksoftmax._objective.quadratic import DenseModel
@@ -41,7 +41,7 @@ from sksoftmax._objective.quadratic import DenseModel
 LARGEST = 10_000
 
 # Entries of a chunk of rows times free parameters: 4 MB, so that it stays in the cache.
-_CHUNK = 2**19
+_CACHE_ENTRIES = 2**19
 
 # Rows for H, per free parameter, and rows that are left out; all rows where there are
 # less than four times as many. On letter (20,000 rows, 425 free parameters) the change
@@ -105,12 +105,12 @@ class LeaveOneOut:
             self._curvature = Curvature(objective)
         _, _, hessian = objective.value_grad_hessp(w)
         frame = _frame(objective, w, hessian, self._curvature)
-        blocks, network = objective.blocks, objective.network
-        Z = blocks.map(_block_logits, network, w)
-        chances = self._chances(blocks, hessian)
-        rows = PerBlock(map(np.flatnonzero, chances))
-        Z_without = blocks.map(
-            _block_without, hessian.states, Z, rows, frame, reads_X=False
+        chunks, network = objective.chunks, objective.network
+        Z = chunks.map(_chunk_logits, network, w)
+        chances = self._chances(chunks, hessian)
+        rows = PerChunk(map(np.flatnonzero, chances))
+        Z_without = chunks.map(
+            _chunk_without, hessian.states, Z, rows, frame, reads_X=False
         )
         chances = np.concatenate(chances)
         numbers = np.flatnonzero(chances)
@@ -121,15 +121,15 @@ class LeaveOneOut:
             _of_classes(np.concatenate(Z_without)),
         )
 
-    def _chances(self, blocks, hessian):
+    def _chances(self, chunks, hessian):
         """Probability of each row to be drawn, zero for those that were not."""
-        if blocks.n_rows <= 4 * _ROWS_LEFT_OUT:
-            return blocks.map(_block_ones, reads_X=False)
-        sizes = blocks.map(
-            _block_sizes, hessian.states, self._curvature.distances, reads_X=False
+        if chunks.n_rows <= 4 * _ROWS_LEFT_OUT:
+            return chunks.map(_chunk_ones, reads_X=False)
+        sizes = chunks.map(
+            _chunk_sizes, hessian.states, self._curvature.distances, reads_X=False
         )
         factor = _ROWS_LEFT_OUT / sum(float(size.sum()) for size in sizes)
-        return blocks.map(_block_draw, sizes, factor, blocks.n_rows, reads_X=False)
+        return chunks.map(_chunk_draw, sizes, factor, chunks.n_rows, reads_X=False)
 
 
 def _of_classes(Z):
@@ -185,9 +185,9 @@ def _ridge_hessian(objective, w, hessian, curvature):
     entries = np.arange(w.size).reshape(-1, n_classes)[:, :n_free].T.ravel()
     _check_size(entries.size)
     n_rows = max(_ROWS_OF_HESSIAN * entries.size, _ROWS_LEFT_OUT)
-    if 4 * n_rows < objective.blocks.n_rows:
+    if 4 * n_rows < objective.chunks.n_rows:
         drawn = curvature.draw(hessian, n_rows)
-        H = dense_hessian_of_rows(objective.blocks.threads, *drawn)
+        H = dense_hessian_of_rows(objective.chunks.threads, *drawn)
     else:
         H = curvature.dense(hessian)
     H /= objective.total_weight
@@ -223,12 +223,12 @@ def _sparse_hessian(objective, w, hessian):
 
 def _mean_share(objective):
     """Mean over the weight of t, a row's share of the weight."""
-    squares = objective.blocks.sum(_block_squared_weight, reads_X=False)
+    squares = objective.chunks.sum(_chunk_squared_weight, reads_X=False)
     return float(squares) / objective.total_weight**2
 
 
-def _block_squared_weight(block):
-    return block.s @ block.s
+def _chunk_squared_weight(chunk):
+    return chunk.s @ chunk.s
 
 
 def _check_size(n_free):
@@ -239,27 +239,27 @@ def _check_size(n_free):
         )
 
 
-def _block_logits(block, network, w):
-    return network.logits(block.X, network.unpack(w))
+def _chunk_logits(chunk, network, w):
+    return network.logits(chunk.X, network.unpack(w))
 
 
-def _block_ones(block):
-    return np.ones(block.s.size)
+def _chunk_ones(chunk):
+    return np.ones(chunk.s.size)
 
 
-def _block_sizes(block, state, distances):
+def _chunk_sizes(chunk, state, distances):
     """About what leaving out a row does to its loss: (p - y)^2 times its distance."""
     _, sP = state
-    residual = sP - _targets(block, sP)
+    residual = sP - _targets(chunk, sP)
     return np.einsum("ik,ik->i", residual, residual) * (1.0 + distances)
 
 
-def _targets(block, sP):
+def _targets(chunk, sP):
     """Targets beside probabilities: of one logit for two classes, the second's."""
-    return block.sY[:, -sP.shape[1] :]
+    return chunk.sY[:, -sP.shape[1] :]
 
 
-def _block_draw(block, sizes, factor, n_rows):
+def _chunk_draw(chunk, sizes, factor, n_rows):
     """Probabilities min(1, factor * size) of the rows drawn by them, zero of others.
 
     Systematic sampling, as in `Curvature.draw`, of the same rows at all alphas if their
@@ -267,22 +267,22 @@ def _block_draw(block, sizes, factor, n_rows):
     """
     even = 0.1 * _ROWS_LEFT_OUT / n_rows
     chances = np.minimum(0.9 * factor * sizes + even, 1.0)
-    reached = np.cumsum(chances) + (block.number * 0.7548776662) % 1.0
+    reached = np.cumsum(chances) + (chunk.number * 0.7548776662) % 1.0
     return np.where(np.diff(np.floor(reached), prepend=0.0) > 0.0, chances, 0.0)
 
 
-def _block_without(block, state, Z, rows, frame):
+def _chunk_without(chunk, state, Z, rows, frame):
     """Logits of some rows of a block, each without it."""
     _, sP = state
-    sY = _targets(block, sP)
+    sY = _targets(chunk, sP)
     Z = Z[rows]
-    step = max(_CHUNK // frame.shift.size, 16)
+    step = max(_CACHE_ENTRIES // frame.shift.size, 16)
     for start in range(0, rows.size, step):
         part = slice(start, start + step)
         some = rows[part]
-        X = take_columns(take_rows(block.X, some), frame.columns)
+        X = take_columns(take_rows(chunk.X, some), frame.columns)
         X = dense_with_ones(X, frame.centre, frame.ones)
-        s = block.s[some, None]
+        s = chunk.s[some, None]
         Z[part] += _change(X, sP[some] / s, sY[some] / s, s, frame)
     return Z
 

@@ -10,7 +10,7 @@ import numpy as np
 from sksoftmax import _solvers
 from sksoftmax._fit.history import History
 from sksoftmax._fit.problem import (
-    Fitted,
+    FitResult,
     inputs_of,
     layers_of,
     max_iter_of,
@@ -84,7 +84,7 @@ def run_minibatch(settings, training, validation, start, solver, is_part=False):
     n_passes = float(result.n_iter)
     if not training.is_in_memory:
         n_passes += 1.0 if network.is_linear else 2.0  # the survey, and the moments
-    return Fitted(layers, result, history, solver, [], n_passes)
+    return FitResult(layers, result, history, solver, [], n_passes)
 
 
 def _layers_at(network, w):

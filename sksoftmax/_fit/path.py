@@ -34,7 +34,7 @@ _SPAN_SPARSE, _SPAN_SPARSE_WIDE, _SPAN_RIDGE = 1e-4, 1e-2, 1e-6
 
 
 # Of moments and gradients, relative: smaller ones are those of constant features.
-_ROUNDING = 1e-14
+_CONSTANT_COLUMN = 1e-14
 
 
 class Path(NamedTuple):
@@ -55,7 +55,7 @@ def fit_path(settings, training, alphas, observe=None):
     ----------
     settings : SoftmaxRegressionClassifier
         Without hidden layers. Its alpha has no part in it.
-    training : Sample
+    training : InMemoryDataset
     alphas : sequence of float
         In the order of the fits; from large to small, each is near the next.
     observe : callable, optional
@@ -134,7 +134,7 @@ class _Objectives:
 
     def __init__(self, settings, network, training, threads):
         self._settings, self._network = settings, network
-        self._blocks = training.blocks(threads)
+        self._chunks = training.chunks(threads)
         self._total_weight = training.targets.total_weight
         self._last = {}  # by whether the penalty is sparse
         self._preconditioner = None
@@ -148,7 +148,7 @@ class _Objectives:
             self._last[kind] = self._last[kind].with_penalty(penalty)
         else:
             self._last[kind] = objective_of(
-                settings, self._network, self._blocks, self._total_weight, self._succeed
+                settings, self._network, self._chunks, self._total_weight, self._succeed
             )
         return self._last[kind]
 
@@ -175,7 +175,7 @@ def alpha_grid(settings, training, n_alphas):
     Parameters
     ----------
     settings : SoftmaxRegressionClassifier
-    training : Sample
+    training : InMemoryDataset
     n_alphas : int
 
     Returns
@@ -188,7 +188,7 @@ def alpha_grid(settings, training, n_alphas):
         largest = largest_alpha(settings, training)
         span = _SPAN_SPARSE if n_rows >= n_features else _SPAN_SPARSE_WIDE
         smallest = largest * span
-        if largest <= _ROUNDING * np.sqrt(_square_means(training).max()):
+        if largest <= _CONSTANT_COLUMN * np.sqrt(_square_means(training).max()):
             largest = 0.0
     else:
         traces = _null_traces(settings, training)
@@ -216,7 +216,7 @@ def _null_traces(settings, training):
     # Of sparse data the mean is subtracted after the fact.
     centre = mean if is_dense(X) else np.zeros(X.shape[1])
     moments = weighted_sums(squares(X, centre), s) - (mean - centre) ** 2
-    moments[moments <= _ROUNDING * square_means] = 0.0
+    moments[moments <= _CONSTANT_COLUMN * square_means] = 0.0
     return moments * (1.0 - targets.shares @ targets.shares)
 
 

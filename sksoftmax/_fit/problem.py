@@ -10,20 +10,25 @@ import numpy as np
 
 from sksoftmax import _solvers
 from sksoftmax._data.arrays import is_dense, largest_entry
-from sksoftmax._data.scaling import Inputs, identity, nearer, standardise
+from sksoftmax._data.scaling import (
+    FeatureScaling,
+    centre_far_columns,
+    identity,
+    standardise,
+)
 from sksoftmax._fit.callbacks import Monitor
 from sksoftmax._fit.history import History
 from sksoftmax._model.activations import ACTIVATIONS
-from sksoftmax._model.network import Network, centre_classes, subtract_classes
+from sksoftmax._model.network import Network, project_onto_gauge, subtract_classes
 from sksoftmax._model.penalties import ElasticNetPenalty, GroupPenalty, L2Penalty
 from sksoftmax._objective.objective import Objective
 from sksoftmax._objective.preconditioners import Preconditioner
 from sksoftmax._objective.sparse import SparseObjective
-from sksoftmax._utils.errors import naming
+from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.threads import fit_threads
 
 
-class Start(NamedTuple):
+class InitialPoint(NamedTuple):
     """Where fitting begins, and who is told how it goes on."""
 
     layers: list | None = None  # [(W, b), ...]; None for a cold start
@@ -38,7 +43,7 @@ class Start(NamedTuple):
         return self._replace(monitor=self.monitor.through(view))
 
 
-class Fitted(NamedTuple):
+class FitResult(NamedTuple):
     """What fitting gives back."""
 
     layers: list  # [(W, b), ...], in the precision of X, a column for every class
@@ -55,7 +60,7 @@ _MOST_UNITS = 2**31 - 1
 
 def hidden_sizes(settings):
     """hidden_layer_sizes as a tuple of int."""
-    with naming("hidden_layer_sizes"):
+    with error_context("hidden_layer_sizes"):
         sizes = np.atleast_1d(np.asarray(settings.hidden_layer_sizes))
     if sizes.size == 0:
         return ()
@@ -99,7 +104,7 @@ def max_iter_of(settings):
     return _N_EPOCHS if in_epochs else _N_ITERATIONS
 
 
-def reading_of(settings):
+def access_of(settings):
     """How the solver reads X: in "passes" over all rows, in "mini-batches", or "whole".
 
     Only what is read whole has to be in memory.
@@ -126,7 +131,7 @@ def inputs_of(settings, training, start, is_part=False):
     if not hidden_sizes(settings):
         return identity(training.n_features)
     if start.state and "inputs" in start.state:
-        inputs = Inputs(*start.state["inputs"])
+        inputs = FeatureScaling(*start.state["inputs"])
         return inputs if settings.fit_intercept else inputs.uncentred()
     return standardise(
         training.moments(),
@@ -162,7 +167,7 @@ def nearer_inputs(settings, training):
     """
     refuse_overflow(training)
     can_shift = is_dense(training.X) and settings.fit_intercept
-    return nearer(training.X) if can_shift else None
+    return centre_far_columns(training.X) if can_shift else None
 
 
 def unfolded(start, inputs):
@@ -218,7 +223,7 @@ def null_model(training):
     """The layer of the best model without features, which has a closed form."""
     log_shares = np.log(training.targets.shares)
     W = np.zeros((training.n_features, log_shares.size))
-    return centre_classes(W, log_shares)
+    return project_onto_gauge(W, log_shares)
 
 
 def pack_layers(network, layers):
@@ -256,12 +261,12 @@ def _sparse_penalty(settings, network):
 
 
 def objective_of(
-    settings, network, blocks, total_weight, make_preconditioner=Preconditioner
+    settings, network, chunks, total_weight, make_preconditioner=Preconditioner
 ):
     """F of a network on blocks of data, with the penalty of these settings."""
     make = SparseObjective if is_sparse(settings) else Objective
     penalty = penalty_of(settings, network)
-    return make(network, blocks, penalty, total_weight, make_preconditioner)
+    return make(network, chunks, penalty, total_weight, make_preconditioner)
 
 
 def validation_of(network, validation, threads):
@@ -270,7 +275,7 @@ def validation_of(network, validation, threads):
         return None
     return Objective(
         network,
-        validation.blocks(threads),
+        validation.chunks(threads),
         L2Penalty(np.zeros(network.n_params)),
         validation.targets.total_weight,
     )
@@ -288,7 +293,7 @@ def largest_alpha(settings, training):
     with fit_threads() as threads:
         objective = SparseObjective(
             network,
-            training.blocks(threads),
+            training.chunks(threads),
             penalty,
             training.targets.total_weight,
         )

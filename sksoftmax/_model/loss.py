@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
-from sksoftmax._utils.errors import naming, refuse_masked
+from sksoftmax._utils.errors import error_context, refuse_masked
 
 
 def softmax(Z: ArrayLike) -> np.ndarray:
@@ -155,7 +155,7 @@ def cross_entropy(Y: ArrayLike, P: ArrayLike) -> np.ndarray | float:
 
 def _as_floats(Z, name="Z"):
     refuse_masked(name, Z)
-    with naming(name):
+    with error_context(name):
         Z = np.asarray(Z)
         if Z.dtype.kind == "c":
             raise TypeError(f"{name} must hold real numbers, got {Z.dtype}.")

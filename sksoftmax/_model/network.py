@@ -175,7 +175,7 @@ class Network:
         return grad
 
 
-def centre_classes(W, b):
+def project_onto_gauge(W, b):
     """The symmetric gauge: subtract from the last layer its mean over classes.
 
     The same number added to every logit of a row changes no probability, so this one
@@ -203,11 +203,11 @@ def insert_absent_classes(W, b, present, *, centred=True):
     Without `centred` the others' weights stay as they are, in the gauge of a sparse
     penalty, and the absent class gets their mean: the same probabilities.
     """
-    given, (W, b) = W, centre_classes(W, b)
+    given, (W, b) = W, project_onto_gauge(W, b)
     full_W = np.zeros((W.shape[0], present.size), dtype=W.dtype)
     full_b = np.full(present.size, np.log(np.finfo(np.float64).eps), dtype=b.dtype)
     full_W[:, present], full_b[present] = W, b
-    full_W, full_b = centre_classes(full_W, full_b)
+    full_W, full_b = project_onto_gauge(full_W, full_b)
     if not centred:
         full_W[:] = given.mean(axis=1, keepdims=True)
         full_W[:, present] = given

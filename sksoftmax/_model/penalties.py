@@ -215,7 +215,7 @@ class ElasticNetPenalty(SparsePenalty):
             v[order[piece - 1]] = 0.0
         return v, t
 
-    def centre(self, W):
+    def project_onto_gauge(self, W):
         """W - c with the c per feature that makes R least; its logits mean the same.
 
         The derivative of R by c is piecewise linear, and its zero is the median of the
@@ -306,7 +306,7 @@ class GroupPenalty(SparsePenalty):
         t = 0.5 * (low + high) if low else high
         return u + t * d, t
 
-    def centre(self, W):
+    def project_onto_gauge(self, W):
         """W - c with the c per feature that makes R least: the mean."""
         return W - W.mean(axis=1, keepdims=True)
 

@@ -36,14 +36,14 @@ class Curvature:
     """
 
     def __init__(self, objective, earlier=None):
-        self._blocks = objective.blocks
+        self._chunks = objective.chunks
         self._total_weight = objective.total_weight
         self._ones = objective.network.fit_intercept
         n_features = objective.network.n_units[0]
         if earlier is not None:
             self.centre = earlier.centre
         elif self._ones:
-            self.centre = objective.blocks.centre()
+            self.centre = objective.chunks.centre()
         else:
             self.centre = np.zeros(n_features)
         self._variances = None
@@ -53,12 +53,12 @@ class Curvature:
     def diagonal(self, hessian, *, centred=True):
         """Diagonal of the Hessian, shape (q, K)."""
         centre = self.centre if centred else np.zeros_like(self.centre)
-        D, masses = self._blocks.sum(_block_diagonal, hessian.states, centre)
+        D, masses = self._chunks.sum(_chunk_diagonal, hessian.states, centre)
         return np.vstack([D, masses]) if self._ones else D
 
     def dense(self, hessian):
         """The Hessian without the last class, shape ((K - 1) q, (K - 1) q)."""
-        return self._blocks.sum(_block_dense, hessian.states, self.centre, self._ones)
+        return self._chunks.sum(_chunk_dense, hessian.states, self.centre, self._ones)
 
     def draw(self, hessian, n_rows, columns=None):
         """X (with ones), sP and s of about n_rows rows, or of all if that is None.
@@ -67,22 +67,22 @@ class Curvature:
         """
         rows_of = partial(_rows, centre=self.centre, columns=columns, ones=self._ones)
         if n_rows is None:
-            parts = self._blocks.collect(_block_all, hessian.states, rows_of)
+            parts = self._chunks.collect(_chunk_all, hessian.states, rows_of)
         else:
             self._measure()
-            masses = self._blocks.sum(_block_masses, hessian.states, reads_X=False)
+            masses = self._chunks.sum(_chunk_masses, hessian.states, reads_X=False)
             inverse = 1.0 / np.maximum(masses, np.finfo(float).tiny)
-            total, scores = self._blocks.map_sum(
-                _block_scores,
+            total, scores = self._chunks.map_sum(
+                _chunk_scores,
                 hessian.states,
                 inverse,
                 self._distances,
-                4.0 * self._blocks.n_rows / n_rows,
+                4.0 * self._chunks.n_rows / n_rows,
                 reads_X=False,
             )
             self._n_draws += 1
-            parts = self._blocks.collect(
-                _block_draw,
+            parts = self._chunks.collect(
+                _chunk_draw,
                 hessian.states,
                 scores,
                 n_rows / total,
@@ -108,7 +108,7 @@ class Curvature:
 
     @property
     def distances(self):
-        """Squared distances of the rows from the centre, one `PerBlock`.
+        """Squared distances of the rows from the centre, one `PerChunk`.
 
         In standard deviations, the mean over features: about one.
         """
@@ -119,60 +119,60 @@ class Curvature:
         """Variances of the features and distances of rows from the centre, once."""
         if self._distances is not None:
             return
-        squared = self._blocks.sum(_block_square_sums, self.centre)
+        squared = self._chunks.sum(_chunk_square_sums, self.centre)
         self._variances = squared / self._total_weight
         varies = self._variances > 0.0
         scale = np.where(varies, self._variances, 1.0) * max(
             np.count_nonzero(varies), 1
         )
-        self._distances = self._blocks.map(
-            _block_distances, self.centre, varies / scale
+        self._distances = self._chunks.map(
+            _chunk_distances, self.centre, varies / scale
         )
 
 
-def sharpness(sP, s):
+def hessian_weights(sP, s):
     """s p (1 - p), the curvature of each class in each row."""
     return sP * (1.0 - sP / s[:, None])
 
 
-def _block_square_sums(block, centre):
-    return weighted_sums(squares(block.X, centre), block.s)
+def _chunk_square_sums(chunk, centre):
+    return weighted_sums(squares(chunk.X, centre), chunk.s)
 
 
-def _block_distances(block, centre, inverse_variance):
-    return squares(block.X, centre) @ inverse_variance
+def _chunk_distances(chunk, centre, inverse_variance):
+    return squares(chunk.X, centre) @ inverse_variance
 
 
-def _block_diagonal(block, state, centre):
+def _chunk_diagonal(chunk, state, centre):
     """Sum of s p (1 - p) x^2 and of s p (1 - p), shapes (n_features, K) and (K,)."""
     _, sP = state
-    weights = sharpness(sP, block.s)
-    return squares(block.X, centre).T @ weights, weights.sum(axis=0)
+    weights = hessian_weights(sP, chunk.s)
+    return squares(chunk.X, centre).T @ weights, weights.sum(axis=0)
 
 
-def _block_dense(block, state, centre, ones):
+def _chunk_dense(chunk, state, centre, ones):
     _, sP = state
     total = 0.0
-    for rows in _chunks(block.s.size, sP, centre.size + ones):
-        X = dense_with_ones(slice_rows(block.X, rows.start, rows.stop), centre, ones)
-        total += _dense_hessian(X, sP[rows], block.s[rows])
+    for rows in _row_slices(chunk.s.size, sP, centre.size + ones):
+        X = dense_with_ones(slice_rows(chunk.X, rows.start, rows.stop), centre, ones)
+        total += _dense_hessian(X, sP[rows], chunk.s[rows])
     return total
 
 
-def _block_masses(block, state):
+def _chunk_masses(chunk, state):
     """Curvature of each class: sum of s p (1 - p)."""
     _, sP = state
-    return sharpness(sP, block.s).sum(axis=0)
+    return hessian_weights(sP, chunk.s).sum(axis=0)
 
 
-def _block_scores(block, state, inverse, distances, farthest):
+def _chunk_scores(chunk, state, inverse, distances, farthest):
     """Share of the curvature times distance, in all and of each row.
 
     Beyond `farthest` a row is certain to be drawn, and more would take from the others.
     """
     _, sP = state
     distances = np.minimum(distances, farthest)
-    scores = (sharpness(sP, block.s) @ inverse) * (1.0 + distances)
+    scores = (hessian_weights(sP, chunk.s) @ inverse) * (1.0 + distances)
     return float(scores.sum()), scores
 
 
@@ -182,11 +182,11 @@ def _rows(X, *, centre, columns, ones):
     return dense_with_ones(X, centre, ones)
 
 
-def _block_all(block, state, rows_of):
-    return rows_of(block.X), state[1], block.s
+def _chunk_all(chunk, state, rows_of):
+    return rows_of(chunk.X), state[1], chunk.s
 
 
-def _block_draw(block, state, scores, factor, n_draws, rows_of):
+def _chunk_draw(chunk, state, scores, factor, n_draws, rows_of):
     """Row i with probability min(1, factor * score), by systematic sampling.
 
     Along the cumulated probabilities every whole number takes the row that it falls on,
@@ -196,10 +196,10 @@ def _block_draw(block, state, scores, factor, n_draws, rows_of):
     _, sP = state
     probability = np.minimum(factor * scores, 1.0)
     reached = np.cumsum(probability)
-    reached += (n_draws * 0.6180339887 + block.number * 0.7548776662) % 1.0
+    reached += (n_draws * 0.6180339887 + chunk.number * 0.7548776662) % 1.0
     rows = np.flatnonzero(np.diff(np.floor(reached), prepend=0.0))
     weight = 1.0 / probability[rows]
-    return rows_of(block.X[rows]), sP[rows] * weight[:, None], block.s[rows] * weight
+    return rows_of(chunk.X[rows]), sP[rows] * weight[:, None], chunk.s[rows] * weight
 
 
 def _dense_hessian(X, sP, s):
@@ -207,7 +207,7 @@ def _dense_hessian(X, sP, s):
     n_rows, q = X.shape
     n_free = sP.shape[1] - 1
     if n_free <= 1:
-        rX = X * np.sqrt(sharpness(sP, s)[:, :1])
+        rX = X * np.sqrt(hessian_weights(sP, s)[:, :1])
         return rX.T @ rX
     rX = X * np.sqrt(s)[:, None]
     P = sP[:, :-1] / s[:, None]
@@ -223,7 +223,7 @@ def _dense_hessian(X, sP, s):
     return H
 
 
-def _chunks(n_rows, sP, n_columns):
+def _row_slices(n_rows, sP, n_columns):
     """Slices of rows whose products fill about 4 MB, so that they stay in the cache."""
     size = max(sP.shape[1] - 1, 1) * n_columns
     step = min(max(2**19 // size, 256), 2048)
@@ -232,7 +232,7 @@ def _chunks(n_rows, sP, n_columns):
 
 def dense_hessian_of_rows(threads, X, sP, s):
     """The same for rows that were drawn, chunks side by side; added in order."""
-    chunks = _chunks(s.size, sP, X.shape[1])
+    chunks = _row_slices(s.size, sP, X.shape[1])
     n_together = 4  # bounds the sums in flight, whatever the number of threads
     total = 0.0
     for first in range(0, len(chunks), n_together):

@@ -29,7 +29,7 @@ class Objective:
     Parameters
     ----------
     network : Network
-    blocks : Blocks
+    blocks : Chunks
     penalty : L2Penalty or SparsePenalty
     total_weight : float
         S, the sum of the sample weights.
@@ -38,10 +38,10 @@ class Objective:
     """
 
     def __init__(
-        self, network, blocks, penalty, total_weight, make_preconditioner=None
+        self, network, chunks, penalty, total_weight, make_preconditioner=None
     ):
         self.network = network
-        self.blocks = blocks
+        self.chunks = chunks
         self.penalty = penalty
         self.total_weight = total_weight
         self._make_preconditioner = make_preconditioner
@@ -73,7 +73,7 @@ class Objective:
         As a total loss under log 2 times the smallest weight does; not where a row has
         several classes.
         """
-        smallest = min(self.blocks.collect(_block_smallest_hard, reads_X=False))
+        smallest = min(self.chunks.collect(_chunk_smallest_hard, reads_X=False))
         return value * self.total_weight < 0.69 * smallest
 
     def separates(self, d):
@@ -84,7 +84,7 @@ class Objective:
         class counts where all its rows gain on all others. If there is none, those
         count of which a row gains on one.
         """
-        found = self.blocks.collect(_block_gains, self.network, d)
+        found = self.chunks.collect(_chunk_gains, self.network, d)
         least, most = zip(*found, strict=True)
         least, most = np.min(least, axis=0), np.max(most, axis=0)
         largest = most.max()
@@ -99,7 +99,7 @@ class Objective:
         other.penalty = penalty
         return other
 
-    def centre(self, w):
+    def project_onto_gauge(self, w):
         """The w of the same probabilities that has the least penalty: in the gauge."""
         if not self.network.is_linear or self.network.n_units[-1] == 1:
             return w
@@ -110,7 +110,7 @@ class Objective:
         """A new preconditioner, that learns from an earlier one on fewer rows."""
         return self._make_preconditioner(self, earlier, weak)
 
-    def thinned(self, w):
+    def subsamples(self, w):
         """Objectives on samples of the rows, from small to large, each with a goal.
 
         None where the data are small or w is past needing them, a warm start. The
@@ -122,37 +122,37 @@ class Objective:
         network = self.network
         n_free = network.n_params * network.n_free_logits // network.n_units[-1]
         sizes = [max(10 * n_free, 2000)]
-        while 8 * sizes[-1] <= self.blocks.largest_sample:
+        while 8 * sizes[-1] <= self.chunks.largest_subsample:
             sizes.append(8 * sizes[-1])
-        if sizes[-1] > self.blocks.largest_sample:
+        if sizes[-1] > self.chunks.largest_subsample:
             return
         for n_rows in sizes:
-            blocks = self.blocks.thinned(n_rows, largest=sizes[-1])
-            weight = float(blocks.sum(_block_weight, reads_X=False))
+            chunks = self.chunks.subsample(n_rows, largest=sizes[-1])
+            weight = float(chunks.sum(_chunk_weight, reads_X=False))
             sample = type(self)(
-                self.network, blocks, self.penalty, weight, self._make_preconditioner
+                self.network, chunks, self.penalty, weight, self._make_preconditioner
             )
             yield sample, 0.05 * n_free / n_rows
 
     def value(self, w):
         """F(w), in nats."""
-        total = self.blocks.sum(_block_value, self.network, w)
+        total = self.chunks.sum(_chunk_value, self.network, w)
         return total / self.total_weight + self.penalty.value(w)
 
     def value_and_accuracy(self, w):
         """F(w) and the weighted share of rows whose likeliest class is right."""
-        total, right = self.blocks.sum(_block_value_and_hits, self.network, w)
+        total, right = self.chunks.sum(_chunk_value_and_hits, self.network, w)
         value = total / self.total_weight + self.penalty.value(w)
         return value, float(right / self.total_weight)
 
     def value_and_grad(self, w):
         """F(w) and its gradient, from one pass over the data."""
-        total, grad = self.blocks.sum(_block_value_and_grad, self.network, w)
+        total, grad = self.chunks.sum(_chunk_value_and_grad, self.network, w)
         return self._add_penalty(w, total, grad)
 
     def value_grad_hessp(self, w):
         """F(w), its gradient, and the `Hessian` at w."""
-        (total, grad), states = self.blocks.map_sum(_block_state, self.network, w)
+        (total, grad), states = self.chunks.map_sum(_chunk_state, self.network, w)
         value, grad = self._add_penalty(w, total, grad)
         return value, grad, Hessian(self, w, states)
 
@@ -169,11 +169,11 @@ class Objective:
 
             return phi
 
-        states = self.blocks.map(_block_line, self.network, w, d)
+        states = self.chunks.map(_chunk_line, self.network, w, d)
 
         def phi_of_logits(t):
             at = w + t * d
-            total, slope = self.blocks.sum(
+            total, slope = self.chunks.sum(
                 _line_value_and_slope, states, t, reads_X=False
             )
             value = total / self.total_weight + self.penalty.value(at)
@@ -207,78 +207,78 @@ class Hessian:
         objective = self.objective
         single = objective.single_copy()
         if single is None:
-            product = objective.blocks.sum(
-                _block_hessp, objective.network, self.w, self.states, v
+            product = objective.chunks.sum(
+                _chunk_hessp, objective.network, self.w, self.states, v
             )
         else:
             if self._single_states is None:
-                self._single_states = single.sharpen(self.states)
+                self._single_states = single.in_single(self.states)
             product = single.product(self._single_states, v)
         product /= objective.total_weight
         product += objective.penalty.hessp(v)
         return product
 
 
-def _block_weight(block):
-    return block.s.sum()
+def _chunk_weight(chunk):
+    return chunk.s.sum()
 
 
-def _block_value(block, network, w):
-    Z = network.logits(block.X, network.unpack(w))
-    return loss(Z, block.sY, block.s)
+def _chunk_value(chunk, network, w):
+    Z = network.logits(chunk.X, network.unpack(w))
+    return loss(Z, chunk.sY, chunk.s)
 
 
-def _block_value_and_hits(block, network, w):
-    Z = network.logits(block.X, network.unpack(w))
-    right = Z.argmax(axis=1) == block.sY.argmax(axis=1)
-    return loss(Z, block.sY, block.s), block.s @ right
+def _chunk_value_and_hits(chunk, network, w):
+    Z = network.logits(chunk.X, network.unpack(w))
+    right = Z.argmax(axis=1) == chunk.sY.argmax(axis=1)
+    return loss(Z, chunk.sY, chunk.s), chunk.s @ right
 
 
-def _block_value_and_grad(block, network, w):
-    Z, tape = network.linearize(block.X, w)
-    value, dZ, _ = loss_grad(Z, block.sY, block.s)
+def _chunk_value_and_grad(chunk, network, w):
+    Z, tape = network.linearize(chunk.X, w)
+    value, dZ, _ = loss_grad(Z, chunk.sY, chunk.s)
     return value, network.vjp(tape, dZ)
 
 
-def _block_state(block, network, w):
-    Z, tape = network.linearize(block.X, w)
-    value, dZ, sP = loss_grad(Z, block.sY, block.s)
+def _chunk_state(chunk, network, w):
+    Z, tape = network.linearize(chunk.X, w)
+    value, dZ, sP = loss_grad(Z, chunk.sY, chunk.s)
     return (value, network.vjp(tape, dZ)), (network.kept(tape), sP)
 
 
-def _block_hessp(block, network, w, state, v):
+def _chunk_hessp(chunk, network, w, state, v):
     kept, sP = state
-    tape = network.restored(kept, block.X, w)
-    return network.vjp(tape, loss_hessp(sP, block.s, network.jvp(tape, v)))
+    tape = network.restored(kept, chunk.X, w)
+    return network.vjp(tape, loss_hessp(sP, chunk.s, network.jvp(tape, v)))
 
 
-def _block_line(block, network, w, d):
+def _chunk_line(chunk, network, w, d):
     layers = network.unpack(w), network.unpack(d)
-    return tuple(network.logits(block.X, layer) for layer in layers)
+    return tuple(network.logits(chunk.X, layer) for layer in layers)
 
 
-def _line_value_and_slope(block, line, t):
+def _line_value_and_slope(chunk, line, t):
     Z, dZ = line
-    value, grad, _ = loss_grad(Z + t * dZ, block.sY, block.s)
+    value, grad, _ = loss_grad(Z + t * dZ, chunk.sY, chunk.s)
     return value, float(np.vdot(grad.T, dZ.T))
 
 
-def _block_smallest_hard(block):
+def _chunk_smallest_hard(chunk):
     """The smallest weight of a row; zero if one has several classes."""
-    if (np.count_nonzero(block.sY, axis=1) > 1).any():
+    if (np.count_nonzero(chunk.sY, axis=1) > 1).any():
         return 0.0
-    return float(block.s.min(initial=np.inf))
+    return float(chunk.s.min(initial=np.inf))
 
 
-def _block_gains(block, network, d):
+def _chunk_gains(chunk, network, d):
     """Per class, what its rows gain along d: the least on all others, the most on one.
 
     Shapes (K,).
     """
-    Z = network.logits(block.X, network.unpack(d))
+    Z = network.logits(chunk.X, network.unpack(d))
     if Z.shape[1] == 1:
         Z = np.hstack([np.zeros_like(Z), Z])
-    own = block.sY > 0.0
+    own = chunk.sY > 0.0
     on_all, on_one = gains(Z, own)
     return (
         np.where(own, on_all[:, None], np.inf).min(axis=0, initial=np.inf),

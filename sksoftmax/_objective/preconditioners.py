@@ -18,7 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
-from sksoftmax._objective.hessian import Curvature, dense_hessian_of_rows, sharpness
+from sksoftmax._objective.hessian import (
+    Curvature,
+    dense_hessian_of_rows,
+    hessian_weights,
+)
 
 # Nanoseconds on one core (2.6 GHz, AVX-512), where only ratios matter. Measured on
 # digits, letter and tables of 5,000 to 300,000 rows, where the sums below were within a
@@ -82,7 +86,7 @@ class Preconditioner:
         self._objective = objective
         self._ladder, self._product_cost = _ladder(objective)
         last = self._ladder[-1]
-        direct = last.kind is DenseFactor and last.n_rows == objective.blocks.n_rows
+        direct = last.kind is DenseFactor and last.n_rows == objective.chunks.n_rows
         self._is_direct = direct and last.cost <= 5.0 * self._product_cost
         self._level = len(self._ladder) - 1 if self._is_direct and not weak else 0
         if earlier is not None:
@@ -93,7 +97,7 @@ class Preconditioner:
         if self._rung.kind is not Identity:
             known = None if earlier is None else earlier._curvature
             self._curvature = Curvature(objective, known)
-        self._fresh = self._distrusted = False
+        self._fresh = self._is_invalid = False
         self.is_exact = False
         self.n_products = 0
         self.lowest = 1.0
@@ -135,13 +139,13 @@ class Preconditioner:
             and self._rent >= self._ladder[self._level + 1].cost
         )
         self._level += climbing
-        all_rows = self._rung.n_rows == self._objective.blocks.n_rows
+        all_rows = self._rung.n_rows == self._objective.chunks.n_rows
         direct = all_rows and self._rung.kind is DenseFactor
         cheap = self._rung.cost <= 5.0 * self._product_cost
         stale = self._rent >= self._rung.cost or (direct and cheap)
-        self._fresh = self._built is None or climbing or stale or self._distrusted
+        self._fresh = self._built is None or climbing or stale or self._is_invalid
         if self._fresh:
-            self._distrusted = False
+            self._is_invalid = False
             rows = None if all_rows else self._rung.n_rows
             self._built = self._rung.kind(
                 self._objective, hessian, self._curvature, rows
@@ -154,10 +158,10 @@ class Preconditioner:
         else:
             self.is_exact = False
 
-    def distrust(self):
+    def invalidate(self):
         """Have the next `update` build anew; False if the last one just did."""
         fresh, self._fresh = self._fresh, False
-        self._distrusted = True
+        self._is_invalid = True
         return not fresh
 
     def unit_scale(self, hessian):
@@ -207,24 +211,24 @@ class _Centred:
 
 def _ladder(objective):
     """Rungs from cheap to dear, and what a product with the Hessian costs."""
-    n, stored = objective.blocks.n_rows, objective.blocks.stored_per_row
+    n, stored = objective.chunks.n_rows, objective.chunks.stored_per_row
     n_classes = objective.network.n_units[-1]
     if not objective.network.is_linear:
         return [Rung(Identity, n, 0.0)], _CALL
     q = objective.network.n_params // n_classes
-    flop = _FLOP if objective.blocks.is_dense else _SPARSE_FLOP
+    flop = _FLOP if objective.chunks.is_dense else _SPARSE_FLOP
     product = _CALL + n * n_classes * (4.0 * stored * flop + _ENTRY)
     diagonal = _CALL + n * (n_classes * (2.0 * stored * flop + 2.0) + 1.2 * stored)
     draw = 2.0 * _CALL + n * n_classes * _ENTRY
     heavy = q if q <= _LARGEST_BLOCK else _HEAVY
     rows = min(n, max(6 * heavy, 300))
-    block = 1.5 * _CALL + heavy**2 * (2.0 * rows + 6.0 * heavy) * _FLOP
+    chunk = 1.5 * _CALL + heavy**2 * (2.0 * rows + 6.0 * heavy) * _FLOP
     rungs = [
         Rung(Diagonal, n, diagonal),
-        Rung(SharedBlock, rows, diagonal + draw + block),
+        Rung(SharedBlock, rows, diagonal + draw + chunk),
     ]
     if q <= _LARGEST_BLOCK:
-        rungs.append(Rung(ClassBlocks, rows, draw + n_classes * block))
+        rungs.append(Rung(ClassBlocks, rows, draw + n_classes * chunk))
     size = objective.network.n_free_logits * q
     rows = max(4 * size, 2000)
     while size <= _LARGEST_DENSE:
@@ -282,7 +286,7 @@ class SharedBlock:
             features = D[: D.shape[0] - ones].mean(axis=1)
             columns = np.sort(np.argpartition(-features, _HEAVY)[:_HEAVY])
         X, sP, s = curvature.draw(hessian, rows, columns)
-        weights = sharpness(sP, s)
+        weights = hessian_weights(sP, s)
         rX = X * np.sqrt(weights.mean(axis=1))[:, None]
         H = rX.T @ rX
         H /= objective.total_weight
@@ -311,7 +315,7 @@ class ClassBlocks:
 
     def __init__(self, objective, hessian, curvature, rows):
         X, sP, s = curvature.draw(hessian, rows)
-        weights = sharpness(sP, s)
+        weights = hessian_weights(sP, s)
         q, n_classes = X.shape[1], sP.shape[1]
         floor = curvature.floor(weights)
         strength = objective.penalty.strength.reshape(q, n_classes)[:, 0]
@@ -326,7 +330,7 @@ class ClassBlocks:
             H[i, i] += strength
             return scaled_inverse(H)
 
-        inverses = objective.blocks.threads.map(inverse, range(n_classes))
+        inverses = objective.chunks.threads.map(inverse, range(n_classes))
         self._inverses = np.stack(inverses)
 
     def solve(self, R):
@@ -350,8 +354,8 @@ class DenseFactor:
             H = curvature.dense(hessian)
         else:
             X, sP, s = curvature.draw(hessian, rows)
-            H = dense_hessian_of_rows(objective.blocks.threads, X, sP, s)
-            floor = curvature.floor(sharpness(sP, s))
+            H = dense_hessian_of_rows(objective.chunks.threads, X, sP, s)
+            floor = curvature.floor(hessian_weights(sP, s))
             n_free = objective.network.n_free_logits
             _raise_diagonal(H, floor[:, :n_free].T.ravel())
         H /= objective.total_weight

@@ -76,8 +76,8 @@ class DenseModel(_Model):
         n_features = objective.network.n_units[0]
         ones = bool(columns[-1] == n_features)
         columns = columns[: columns.size - ones]
-        self.matrix = objective.blocks.sum(
-            _block_matrix,
+        self.matrix = objective.chunks.sum(
+            _chunk_matrix,
             hessian.states,
             (columns, objective.curvature.centre[columns], ones),
             (places, self._classes),
@@ -157,10 +157,10 @@ class FreeModel(_Model):
 
 
 # Entries of a chunk of weighted rows: 4 MB, so that it stays in the cache.
-_CHUNK = 2**19
+_CACHE_ENTRIES = 2**19
 
 
-def _block_matrix(block, state, data, entries):
+def _chunk_matrix(chunk, state, data, entries):
     """Sum of s (diag(p) - p p^T) (x) x x^T in the given entries.
 
     p_k (1 - p_k) is formed as p_k times the sum of the others: of classes that are all
@@ -174,13 +174,13 @@ def _block_matrix(block, state, data, entries):
     columns, centre, ones = data
     places, classes = entries
     own = [np.flatnonzero(classes == k) for k in range(sP.shape[1])]
-    step = max(_CHUNK // places.size, 64)
+    step = max(_CACHE_ENTRIES // places.size, 64)
     total = np.zeros((places.size, places.size))
-    for start in range(0, block.s.size, step):
+    for start in range(0, chunk.s.size, step):
         rows = slice(start, start + step)
-        X = take_columns(slice_rows(block.X, start, start + step), columns)
+        X = take_columns(slice_rows(chunk.X, start, start + step), columns)
         X = dense_with_ones(X, centre, ones)
-        P, s = sP[rows], block.s[rows]
+        P, s = sP[rows], chunk.s[rows]
         B = X[:, places] * (P / np.sqrt(s)[:, None])[:, classes]
         part = -(B.T @ B)
         curvature = P * _sums_of_others(P / s[:, None])

@@ -31,20 +31,20 @@ class SingleCopy:
     """
 
     def __init__(self, objective):
-        self._blocks, self._network = objective.blocks, objective.network
+        self._chunks, self._network = objective.chunks, objective.network
         weight = objective.total_weight
         n_features = self._network.n_units[0]
         self._centre = np.zeros(n_features)
         if self._network.fit_intercept:
-            self._centre = self._blocks.centre()
-        size = np.sqrt(self._blocks.sum(_block_square_sums, self._centre) / weight)
+            self._centre = self._chunks.centre()
+        size = np.sqrt(self._chunks.sum(_chunk_square_sums, self._centre) / weight)
         scale = np.divide(1.0, size, out=np.zeros(n_features), where=size > 0.0)
         self._size = size
-        self._X = self._blocks.map(_block_copy, self._centre, scale)
+        self._X = self._chunks.map(_chunk_copy, self._centre, scale)
 
-    def sharpen(self, states):
+    def in_single(self, states):
         """States of a Hessian, sP and s, in single precision."""
-        return self._blocks.map(_block_state, states, reads_X=False)
+        return self._chunks.map(_chunk_state, states, reads_X=False)
 
     def product(self, states, v):
         """Sum over rows of the Hessian times v, without penalty and total weight."""
@@ -53,8 +53,8 @@ class SingleCopy:
         if b is not None:
             shifts = b + self._centre @ W
         W = (W * self._size[:, None]).astype(np.float32)
-        dW, db = self._blocks.sum(
-            _block_product, self._X, states, W, shifts.astype(np.float32)
+        dW, db = self._chunks.sum(
+            _chunk_product, self._X, states, W, shifts.astype(np.float32)
         )
         result = np.empty_like(v)
         ((out_W, out_b),) = self._network.unpack(result)
@@ -67,29 +67,29 @@ class SingleCopy:
 
 def is_worth_copying(objective):
     """Whether products are many and large enough, and the copy small enough."""
-    blocks, network = objective.blocks, objective.network
-    entries = blocks.n_rows * blocks.stored_per_row
+    chunks, network = objective.chunks, objective.network
+    entries = chunks.n_rows * chunks.stored_per_row
     return (
         network.is_linear
         and entries * network.n_units[-1] >= _WORTH_COPYING
-        and 4.0 * entries <= min(_LARGEST_COPY, blocks.largest_kept)
+        and 4.0 * entries <= min(_LARGEST_COPY, chunks.largest_kept)
     )
 
 
-def _block_square_sums(block, centre):
-    return weighted_sums(squares(block.X, centre), block.s)
+def _chunk_square_sums(chunk, centre):
+    return weighted_sums(squares(chunk.X, centre), chunk.s)
 
 
-def _block_copy(block, centre, scale):
-    return standardised(block.X, centre, scale)
+def _chunk_copy(chunk, centre, scale):
+    return standardised(chunk.X, centre, scale)
 
 
-def _block_state(block, state):
+def _chunk_state(chunk, state):
     _, sP = state
-    return sP.astype(np.float32), block.s.astype(np.float32)
+    return sP.astype(np.float32), chunk.s.astype(np.float32)
 
 
-def _block_product(block, X, state, W, shifts):
+def _chunk_product(chunk, X, state, W, shifts):
     sP, s = state
     V = product(X, W)
     V += shifts

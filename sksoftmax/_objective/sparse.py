@@ -21,11 +21,11 @@ _NO_GRADIENT = 1e-15
 
 # Error of a mean of products x (p - y), in units of the root mean square of x and of
 # the size of the terms of a logit, whose rounding is the relative error of p.
-_ROUNDING = 2.0 * np.finfo(float).eps
+_GRADIENT_ROUNDING = 2.0 * np.finfo(float).eps
 
 # Entries up to which the Hessian is formed: it takes 32 MB then, and a Cholesky
 # factorisation 76 ms on one core.
-_LARGEST_DENSE = 2000
+_LARGEST_MATRIX = 2000
 
 
 class SparseObjective(Objective):
@@ -38,7 +38,7 @@ class SparseObjective(Objective):
         n_classes = self.network.n_units[-1]
         return SparseObjective(
             replace(self.network, n_units=(features.size, n_classes)),
-            self.blocks.restricted(features),
+            self.chunks.restricted(features),
             self.penalty.restricted(features.size * n_classes),
             self.total_weight,
         )
@@ -51,11 +51,11 @@ class SparseObjective(Objective):
         )
         return (rows[:, None] * n_classes + np.arange(n_classes)).ravel()
 
-    def centre(self, w):
+    def project_onto_gauge(self, w):
         """The w of the same probabilities that has the least penalty."""
         w = w.copy()
         ((W, b),) = self.network.unpack(w)
-        W[:] = self.penalty.centre(W)
+        W[:] = self.penalty.project_onto_gauge(W)
         if b is not None:
             b -= b.mean()
         return w
@@ -64,7 +64,7 @@ class SparseObjective(Objective):
     def scale(self):
         """Root mean square of each feature, shape (n_features,)."""
         origin = np.zeros(self.network.n_units[0])
-        return np.sqrt(self.blocks.sum(_block_squares, origin) / self.total_weight)
+        return np.sqrt(self.chunks.sum(_chunk_squares, origin) / self.total_weight)
 
     @cached_property
     def curvature(self):
@@ -90,15 +90,15 @@ class SparseObjective(Objective):
     def _best_shift(self, states, n_classes):
         """What to add to the intercepts, found by Newton's method."""
         shift = np.zeros(n_classes)
-        value, g, H = self.blocks.sum(_block_shifted, states, shift, reads_X=False)
+        value, g, H = self.chunks.sum(_chunk_shifted, states, shift, reads_X=False)
         little = 1e-12 * self.total_weight * np.eye(n_classes)
         for _ in range(50):
             # Adding the same number to all changes nothing; the ones make H regular,
             # and little does where all rows are certain of something and H is zero.
             step = np.linalg.solve(H + np.trace(H) / n_classes**2 + little, -g)
             for _ in range(30):
-                new = self.blocks.sum(
-                    _block_shifted, states, shift + step, reads_X=False
+                new = self.chunks.sum(
+                    _chunk_shifted, states, shift + step, reads_X=False
                 )
                 if new[0] <= value:
                     break
@@ -122,11 +122,11 @@ class SparseObjective(Objective):
             here.grad - self.penalty.grad(here.w),
             partial(self._entropy, here.hessian.states),
             here.value,
-            _ROUNDING * logits * self.scale,
+            _GRADIENT_ROUNDING * logits * self.scale,
         )
 
     def _entropy(self, states, t):
-        total = self.blocks.sum(_block_entropy, states, t, reads_X=False)
+        total = self.chunks.sum(_chunk_entropy, states, t, reads_X=False)
         return total / self.total_weight
 
     def model(self, hessian, entries):
@@ -134,15 +134,15 @@ class SparseObjective(Objective):
 
         A dense matrix while that is small, and products with it beyond.
         """
-        make = DenseModel if entries.size <= _LARGEST_DENSE else FreeModel
+        make = DenseModel if entries.size <= _LARGEST_MATRIX else FreeModel
         return make(self, hessian, entries)
 
 
-def _block_squares(block, origin):
-    return block.s @ squares(block.X, origin)
+def _chunk_squares(chunk, origin):
+    return chunk.s @ squares(chunk.X, origin)
 
 
-def _block_shifted(block, state, shift):
+def _chunk_shifted(chunk, state, shift):
     """Change of L, its gradient and Hessian by intercepts, when these are shifted.
 
     An infinite change where a shift is so long that it leaves a row no probability.
@@ -150,18 +150,18 @@ def _block_shifted(block, state, shift):
     _, sP = state
     largest = shift.max()
     sQ = sP * np.exp(shift - largest)
-    ratios = sQ.sum(axis=1) / block.s
-    mass = block.sY.sum(axis=0)
+    ratios = sQ.sum(axis=1) / chunk.s
+    mass = chunk.sY.sum(axis=0)
     if not ratios.all():
         return np.inf, np.zeros_like(mass), np.zeros((mass.size, mass.size))
     sQ /= ratios[:, None]
-    value = block.s @ np.log(ratios) + block.s.sum() * largest - mass @ shift
-    H = np.diag(sQ.sum(axis=0)) - sQ.T @ (sQ / block.s[:, None])
+    value = chunk.s @ np.log(ratios) + chunk.s.sum() * largest - mass @ shift
+    H = np.diag(sQ.sum(axis=0)) - sQ.T @ (sQ / chunk.s[:, None])
     return float(value), sQ.sum(axis=0) - mass, H
 
 
-def _block_entropy(block, state, t):
+def _chunk_entropy(chunk, state, t):
     """Sum of s H(y + t (p - y))."""
     _, sP = state
-    sQ = block.sY + t * (sP - block.sY)
-    return float(entr(sQ / block.s[:, None]).sum(axis=1) @ block.s)
+    sQ = chunk.sY + t * (sP - chunk.sY)
+    return float(entr(sQ / chunk.s[:, None]).sum(axis=1) @ chunk.s)

@@ -61,7 +61,7 @@ class NewtonStep(NamedTuple):
 _COARSEST = 0.3
 
 
-def solve_newton_system(hessian, grad, precondition, *, goal, scale, shrinkage):
+def solve_newton_system(hessian, grad, precondition, *, tolerance, scale, shrinkage):
     """Solve H d = -g by conjugate gradients started at zero.
 
     After each iteration -g.d is the squared decrement g.H^-1.g restricted to the Krylov
@@ -94,7 +94,7 @@ def solve_newton_system(hessian, grad, precondition, *, goal, scale, shrinkage):
         # Where rounding makes it no way down, it is one of no certainty either.
         return NewtonStep(step, 0.5 * abs(float(grad @ step)))
     decrement, lengths, rests = 0.0, [], []
-    enough = 0.1 * goal * precondition.lowest
+    enough = 0.1 * tolerance * precondition.lowest
     floor = shrinkage**2
     steps = conjugate_gradients(hessian, -grad, precondition.solve)
     for x, length, rest in steps:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from scipy.optimize import minimize
 
 from sksoftmax._solvers.cg import solve_newton_system
-from sksoftmax._solvers.result import Result, optimality_target
+from sksoftmax._solvers.result import Result, absolute_tolerance
 
 # L-BFGS itself can only stop on the largest entry of its gradient, which means
 # something else in every unit of the features. So it is stopped from its callback,
@@ -38,19 +38,19 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
     -------
     Result
     """
-    w = objective.centre(w)  # no step changes what all classes share
+    w = objective.project_onto_gauge(w)  # no step changes what all classes share
     precondition = objective.preconditioner()
     scale = precondition.unit_scale(objective.value_grad_hessp(w)[2])
     n_iter = 0
 
     def judge(w):
         value, grad, hessian = objective.value_grad_hessp(w)
-        goal = optimality_target(tol, null_value, value)
+        tolerance = absolute_tolerance(tol, null_value, value)
         precondition.update(hessian)
         step = solve_newton_system(
-            hessian, grad, precondition, goal=goal, scale=value, shrinkage=0.0
+            hessian, grad, precondition, tolerance=tolerance, scale=value, shrinkage=0.0
         )
-        return Result(w, value, step.gap, goal, n_iter, step=step.direction)
+        return Result(w, value, step.gap, tolerance, n_iter, step=step.direction)
 
     def scaled(u):
         value, grad = objective.value_and_grad(scale * u)

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoftmax._solvers.cg import solve_newton_system
-from sksoftmax._solvers.quasi_newton import LimitedMemory, approach
+from sksoftmax._solvers.quasi_newton import LimitedMemory, quasi_newton_phase
 from sksoftmax._solvers.result import (
     Iterate,
     Result,
-    optimality_target,
+    absolute_tolerance,
     rounding_error,
 )
 
@@ -47,21 +47,26 @@ def newton(objective, w, *, tol, null_value, max_iter, callback):
     -------
     Result
     """
-    w, learned = objective.centre(w), _Learned()  # no step changes what classes share
-    for sample, goal in objective.thinned(w):
-        w, learned = _prepare(sample, w, learned, goal, null_value)
+    w, learned = (
+        objective.project_onto_gauge(w),
+        _Learned(),
+    )  # no step changes what classes share
+    for sample, tolerance in objective.subsamples(w):
+        w, learned = _prepare(sample, w, learned, tolerance, null_value)
     precondition = objective.preconditioner(learned.precondition)
-    target = partial(optimality_target, tol, null_value)
+    tolerance_at = partial(absolute_tolerance, tol, null_value)
     now, n_iter = Iterate.at(objective, w), 0
     if learned.is_near and precondition.suits_quasi_newton:
-        enough = partial(_close_enough, objective, target, null_value)
+        stop_tolerance = partial(_phase_tolerance, objective, tolerance_at, null_value)
         precondition.update(now.hessian)
         memory = LimitedMemory(precondition, learned.memory)
-        now, n_iter, _ = approach(
-            objective, now, memory, enough, max_iter // 2, callback
+        now, n_iter, _ = quasi_newton_phase(
+            objective, now, memory, stop_tolerance, max_iter // 2, callback
         )
     left = range(n_iter + 1, max_iter + 1)
-    return _iterate(objective, precondition, now, target, null_value, left, callback)
+    return _iterate(
+        objective, precondition, now, tolerance_at, null_value, left, callback
+    )
 
 
 class _Learned(NamedTuple):
@@ -77,7 +82,7 @@ class _Learned(NamedTuple):
 _SAMPLE_STEPS = 20
 
 
-def _prepare(sample, w, learned, goal, null_value):
+def _prepare(sample, w, learned, tolerance, null_value):
     """The minimum of an objective on some rows, to the goal, and what was learned."""
     now = Iterate.at(sample, w)
     precondition, memory, is_near = learned
@@ -85,40 +90,48 @@ def _prepare(sample, w, learned, goal, null_value):
         precondition = sample.preconditioner(precondition, weak=True)
         precondition.update(now.hessian)
         memory = LimitedMemory(precondition, memory)
-        close = partial(_constant, 1e-3 * goal)
-        now, _, is_near = approach(sample, now, memory, close, _SAMPLE_STEPS, None)
+        close = partial(_constant, 1e-3 * tolerance)
+        now, _, is_near = quasi_newton_phase(
+            sample, now, memory, close, _SAMPLE_STEPS, None
+        )
     if not is_near:
         precondition = sample.preconditioner(precondition)
-        target = partial(_constant, goal)
-        now = _iterate(sample, precondition, now, target, null_value, range(1, 21))
+        tolerance_at = partial(_constant, tolerance)
+        now = _iterate(
+            sample, precondition, now, tolerance_at, null_value, range(1, 21)
+        )
     return now.w, _Learned(precondition, memory, is_near)
 
 
-def _constant(goal, value):
-    return goal
+def _constant(tolerance, value):
+    return tolerance
 
 
-def _close_enough(objective, target, null_value, value):
+def _phase_tolerance(objective, tolerance_at, null_value, value):
     """Gap with which quasi-Newton steps leave the rest to Newton's."""
-    return np.inf if objective.is_separated(value, null_value) else 0.5 * target(value)
+    return (
+        np.inf
+        if objective.is_separated(value, null_value)
+        else 0.5 * tolerance_at(value)
+    )
 
 
 def _iterate(
-    objective, precondition, start, target, null_value, numbers, callback=None
+    objective, precondition, start, tolerance_at, null_value, numbers, callback=None
 ):
     """Newton iterations until the gap is within target(F(w))."""
     now, gaps = start, []
     iterations = iter(numbers)
     for n_iter in iterations:
         precondition.update(now.hessian)
-        goal = target(now.value)
+        tolerance = tolerance_at(now.value)
         step = solve_newton_system(
             now.hessian,
             now.grad,
             precondition,
             # Steps can be finer than F is rounded: whoever asks for all digits of w
             # (tol = 0) gets them.
-            goal=max(goal - rounding_error(null_value), 1e-3 * goal),
+            tolerance=max(tolerance - rounding_error(null_value), 1e-3 * tolerance),
             scale=max(null_value - now.value, 0.0) + abs(now.value),
             shrinkage=gaps[-1] / gaps[-2] if len(gaps) > 1 and gaps[-2] else 0.0,
         )
@@ -126,46 +139,50 @@ def _iterate(
         gap = step.gap
         if len(gaps) > 1 and gap > _LINEAR * gaps[-2]:
             gap *= _DOUBT
-        last = gap <= goal or n_iter == numbers[-1]
+        last = gap <= tolerance or n_iter == numbers[-1]
         before = now
         lower = _step_down(objective, now, step.direction, last)
         if lower is not None:
             gap = max(gap, now.value - lower.value)
             now = lower
-            if last and gap > goal and n_iter < numbers[-1]:
+            if last and gap > tolerance and n_iter < numbers[-1]:
                 # The step gained more than the model said was left to gain.
                 now, last = Iterate.at(objective, now.w), False
         if callback is not None:
             callback(n_iter, now.w, now.value)
         if not last and _is_cut(before, now, step.direction):
-            enough = partial(_close_enough, objective, target, null_value)
+            stop_tolerance = partial(
+                _phase_tolerance, objective, tolerance_at, null_value
+            )
             most = min(_ESCAPE, numbers[-1] - n_iter - 1)
             report = callback and (lambda _, *at: callback(next(iterations), *at))
-            now, n_more = _escape(objective, now, enough, most, report)
+            now, n_more = _escape(objective, now, stop_tolerance, most, report)
             n_iter, gaps = n_iter + n_more, []
         if objective.is_separated(now.value, null_value):
             # The infimum is zero, so F is its own distance from it.
-            return Result(now.w, now.value, now.value, goal, n_iter, separated=True)
+            return Result(
+                now.w, now.value, now.value, tolerance, n_iter, separated=True
+            )
         # No way down may be the fault of an old preconditioner.
-        if last or (lower is None and not precondition.distrust()):
+        if last or (lower is None and not precondition.invalidate()):
             break
-    return Result(now.w, now.value, gap, goal, n_iter, step=step.direction)
+    return Result(now.w, now.value, gap, tolerance, n_iter, step=step.direction)
 
 
 # Where less than this share of a Newton step leads down, rows are certain of the wrong
 # class: they have slope and no curvature, and the step is far too long along them.
 # Quasi-Newton steps go by how the slope changed on the way, and get out. (digits at
 # alpha = 0: 220 passes and 0.14 s, in the place of 1,555 and 1.4 s that did not do.)
-_CUT, _ESCAPE = 0.1, 60
+_SHORT_STEP, _ESCAPE = 0.1, 60
 
 
 def _is_cut(before, now, direction):
     """Whether little of a direction could be gone."""
     moved, wanted = np.linalg.norm(now.w - before.w), np.linalg.norm(direction)
-    return 0.0 < moved < _CUT * wanted
+    return 0.0 < moved < _SHORT_STEP * wanted
 
 
-def _escape(objective, start, enough, max_iter, callback):
+def _escape(objective, start, stop_tolerance, max_iter, callback):
     """Quasi-Newton steps from a point whose Hessian is of no use, as long as they do.
 
     With a penalty there is a minimum, to which Newton leads where no row is wrong.
@@ -178,8 +195,8 @@ def _escape(objective, start, enough, max_iter, callback):
     weak = objective.preconditioner(weak=True)
     weak.update(start.hessian)
     memory = LimitedMemory(weak)
-    now, n_iter, _ = approach(
-        objective, start, memory, enough, max_iter, callback, is_patient=True
+    now, n_iter, _ = quasi_newton_phase(
+        objective, start, memory, stop_tolerance, max_iter, callback, is_patient=True
     )
     return now, n_iter
 

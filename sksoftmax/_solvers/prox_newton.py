@@ -7,7 +7,7 @@ import numpy as np
 from sksoftmax._solvers.result import (
     Iterate,
     Result,
-    optimality_target,
+    absolute_tolerance,
     rounding_error,
 )
 from sksoftmax._solvers.subproblem import minimise_model
@@ -40,19 +40,19 @@ def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
     -------
     Result
     """
-    for sample, goal in objective.thinned(w):
-        w = _follow(sample, w, goal)
+    for sample, tolerance in objective.subsamples(w):
+        w = _follow(sample, w, tolerance)
     n_iter, best, patience = 0, (np.inf, np.inf), _PATIENCE
     while True:
-        here = objective.at_best_intercepts(objective.centre(w))
+        here = objective.at_best_intercepts(objective.project_onto_gauge(w))
         gap = objective.gap(here)
         # The gap is rounded by more than F: its terms are in it, and those of the dual.
-        goal = optimality_target(tol, null_value, here.value)
-        goal += 3.0 * rounding_error(null_value)
+        tolerance = absolute_tolerance(tol, null_value, here.value)
+        tolerance += 3.0 * rounding_error(null_value)
         better = gap < 0.5 * best[0] or here.value < best[1] * (1.0 - 1e-12)
         patience = _PATIENCE if better else patience - 1
         best = min(gap, best[0]), min(here.value, best[1])
-        if gap <= goal or n_iter >= max_iter or patience == 0:
+        if gap <= tolerance or n_iter >= max_iter or patience == 0:
             break
         # The gap falls with the root of what is left of F, so this brings a tenth.
         within = 0.01 * gap * min(gap / null_value, 1.0)
@@ -62,23 +62,23 @@ def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
     if n_iter == 0:
         n_iter = 1
         callback(n_iter, here.w, here.value)
-    return Result(here.w, here.value, gap, goal, n_iter)
+    return Result(here.w, here.value, gap, tolerance, n_iter)
 
 
 # Passes over all features, in a row, that may bring nothing before a fit is given up.
 _PATIENCE = 3
 
 
-def _follow(sample, w, goal):
+def _follow(sample, w, tolerance):
     """A w within about goal of the minimum, found without certificates."""
     last = np.inf
     for _ in range(10):
         value, grad = sample.value_and_grad(w)
-        if value >= last - goal:
+        if value >= last - tolerance:
             break
         last = value
-        w, _ = _work(sample, w, grad, goal, range(20), _silent)
-    return sample.centre(w)
+        w, _ = _work(sample, w, grad, tolerance, range(20), _silent)
+    return sample.project_onto_gauge(w)
 
 
 def _silent(places, number, v, value):
@@ -92,48 +92,54 @@ def _report(callback, size, places, number, v, value):
     callback(number, w, value)
 
 
-def _work(objective, w, grad, goal, iterations, report):
+def _work(objective, w, grad, tolerance, iterations, report):
     """Choose a working set and minimise over it; without other features, to the end."""
     features = _working_set(objective, w, grad)
     part = objective.restricted(features)
     places = objective.entries(features)
     if part is objective and report is not _silent:  # a sample has nothing to certify
-        goal = 0.0
-    v, n_iter = _descend(part, w[places], goal, iterations, partial(report, places))
+        tolerance = 0.0
+    v, n_iter = _descend(
+        part, w[places], tolerance, iterations, partial(report, places)
+    )
     w = np.zeros_like(w)
     w[places] = v
     return w, n_iter
 
 
-def _descend(part, w, goal, iterations, report):
+def _descend(part, w, tolerance, iterations, report):
     """Proximal Newton steps until they promise to lower F by no more than goal.
 
     Returns w and the number of the last iteration.
     """
     now = Iterate.at(part, w)
-    number, share = iterations.start, _MOST
+    number, forcing_term = iterations.start, _MOST
     for number in range(iterations.start + 1, iterations.stop + 1):
         entries = _active_entries(part, now.w, now.grad)
         if not entries.size:  # no weight wants to leave zero, and there are no others
             return now.w, number - 1
         model = part.model(now.hessian, entries)
-        direction, promise = minimise_model(
-            model, part.penalty, model.enter(now.grad), now.w[entries], share
+        direction, predicted_reduction = minimise_model(
+            model, part.penalty, model.enter(now.grad), now.w[entries], forcing_term
         )
-        lower = _step_down(part, now, model.leave(direction), promise)
+        lower = _step_down(part, now, model.leave(direction), predicted_reduction)
         now, before = lower or now, now.value
         report(number, v=now.w, value=now.value)
-        least = max(goal, _LAST * abs(now.value))
+        least = max(tolerance, _LAST * abs(now.value))
         gained = before - now.value
         # Below its rounding F tells nothing: another model would be one of rounding.
-        is_last = promise <= least or gained <= rounding_error(abs(now.value))
-        if lower is None or (is_last and share == _LEAST):
+        is_last = predicted_reduction <= least or gained <= rounding_error(
+            abs(now.value)
+        )
+        if lower is None or (is_last and forcing_term == _LEAST):
             break
         # Steps that are exact leave about the square of what they gain.
         if is_last or gained**2 <= least * abs(now.value):
-            share = _LEAST
+            forcing_term = _LEAST
         else:
-            share = min(max(abs(1.0 - gained / promise), _LEAST), _MOST)
+            forcing_term = min(
+                max(abs(1.0 - gained / predicted_reduction), _LEAST), _MOST
+            )
     return now.w, number
 
 
@@ -146,18 +152,18 @@ _LEAST, _MOST = 1e-5, 0.1
 _LAST = 1e-12
 
 
-def _step_down(part, now, direction, promise):
+def _step_down(part, now, direction, predicted_reduction):
     """The next iterate, or None if none is lower."""
     rounding = 20.0 * rounding_error(abs(now.value))
     new = Iterate.at(part, now.w + direction)
-    if new.value <= now.value - 1e-4 * promise:
+    if new.value <= now.value - 1e-4 * predicted_reduction:
         return new
-    if promise < rounding:  # F no longer tells: the model does
+    if predicted_reduction < rounding:  # F no longer tells: the model does
         return new if new.value <= now.value + rounding else None
     phi = part.along(now.w, direction)
     for power in range(1, 40):
         t = 0.5**power
-        if phi(t)[0] <= now.value - 1e-4 * t * promise:
+        if phi(t)[0] <= now.value - 1e-4 * t * predicted_reduction:
             return Iterate.at(part, now.w + t * direction)
     return None
 

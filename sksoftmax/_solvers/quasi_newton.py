@@ -58,8 +58,8 @@ class LimitedMemory:
         return z
 
 
-def approach(
-    objective, start, memory, goal_at, max_iter, callback, *, is_patient=False
+def quasi_newton_phase(
+    objective, start, memory, tolerance_at, max_iter, callback, *, is_patient=False
 ):
     """Step by step towards the minimum, as long as the way is short.
 
@@ -95,12 +95,12 @@ def approach(
         direction = -memory.solve(now.grad)
         slope = float(now.grad @ direction)
         gaps.append(-0.5 * slope)
-        goal = goal_at(now.value)
-        if gaps[-1] <= goal:
+        tolerance = tolerance_at(now.value)
+        if gaps[-1] <= tolerance:
             return now, n_iter, True
         values.append(now.value)
         has_stalled = len(values) > _WINDOW and values[-1] > 0.9 * values[-1 - _WINDOW]
-        if has_stalled if is_patient else _is_far(gaps, goal):
+        if has_stalled if is_patient else _is_far(gaps, tolerance):
             return now, n_iter, False
         lower, n_shortened = _lower(objective, now, direction, slope)
         if lower is None:
@@ -113,7 +113,7 @@ def approach(
     return now, max_iter, False
 
 
-def _is_far(gaps, goal):
+def _is_far(gaps, tolerance):
     """Whether at the pace of the last passes the goal is more than a few away.
 
     The pace is over six passes, from means of three: single gaps jump.
@@ -122,7 +122,7 @@ def _is_far(gaps, goal):
         return False
     before, now = np.mean(gaps[-3 - _WINDOW : -_WINDOW]), np.mean(gaps[-3:])
     pace = np.log(before / now) / _WINDOW
-    return pace * _FEW_PASSES < np.log(gaps[-1] / goal)
+    return pace * _FEW_PASSES < np.log(gaps[-1] / tolerance)
 
 
 def _lower(objective, now, direction, slope):

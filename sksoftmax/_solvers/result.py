@@ -67,7 +67,7 @@ def halted(w, loss_curve, by):
     return Result(w, loss_curve[-1], np.inf, 0.0, len(loss_curve), halted_by=by)
 
 
-def optimality_target(tol, null_value, value):
+def absolute_tolerance(tol, null_value, value):
     """What tol asks of the optimality: tol times what the model explains, in nats.
 
     The second term is the rounding error of F itself, below which nothing can be told.

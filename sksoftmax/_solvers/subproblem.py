@@ -22,10 +22,10 @@ _LITTLE, _MUCH = 1e-9, 1e-4
 
 # Curvature that stands in for none, as constant columns have: its inverse, squared, is
 # still a number, and features at a scale of 1e-8 are far above it.
-_FLAT = 1e-100
+_NO_CURVATURE = 1e-100
 
 
-def minimise_model(model, penalty, grad, start, share):
+def minimise_model(model, penalty, grad, start, forcing_term):
     """Minimise q(x) + R(x) over entries x, q quadratic, from a start.
 
     Sweeps of coordinate descent over the parts find which are zero; where the Hessian
@@ -56,21 +56,21 @@ def minimise_model(model, penalty, grad, start, share):
     """
     search = _Search(model, penalty, grad, start)
     for number in range(_MAX_ROUNDS):
-        before = search.promise
+        before = search.predicted_reduction
         if model.matrix is not None:
             search.sweep()
         else:
             search.proximal_step()
-        search.centre()
+        search.project_onto_gauge()
         # A step that a weight stopped at zero is taken again without it, the more often
         # the longer it all lasts: with sweeps between, the same weights come and go.
         for _ in range(1 + number // 6):
             if not search.newton_step():
                 break
-        gained = search.promise - before
-        if gained <= max(share * before, _NOTHING) and not search.was_damped:
+        gained = search.predicted_reduction - before
+        if gained <= max(forcing_term * before, _NOTHING) and not search.was_damped:
             break
-    return search.x - start, search.promise
+    return search.x - start, search.predicted_reduction
 
 
 class _Search:
@@ -79,7 +79,7 @@ class _Search:
     def __init__(self, model, penalty, grad, start):
         self._model, self._penalty, self._n = model, penalty, model.n_weights
         self.x, self._h = start.copy(), grad.copy()
-        self.promise = 0.0
+        self.predicted_reduction = 0.0
         self.was_damped = False
         self._prox_damping = 1.0
         self._newton_damping = _LITTLE if start[: self._n].any() else _MUCH
@@ -87,7 +87,7 @@ class _Search:
         size = penalty.n_together
         parts = diagonal[: self._n].reshape(-1, size).max(axis=1)
         metric = np.concatenate([np.repeat(parts, size), diagonal[self._n :]])
-        self._metric = np.maximum(metric, _FLAT)
+        self._metric = np.maximum(metric, _NO_CURVATURE)
 
     def _change(self, v, p, Hp):
         """By how much the model is higher at v = x + p."""
@@ -95,7 +95,7 @@ class _Search:
         quadratic = float(p @ self._h) + 0.5 * _curvature(p, Hp)
         return quadratic + self._penalty.lasso * change
 
-    def centre(self):
+    def project_onto_gauge(self):
         """Move to the least penalty among points with the same probabilities.
 
         Where all classes of a feature have weights the model is flat along their sum,
@@ -104,7 +104,7 @@ class _Search:
         rows = self._model.full_rows
         if rows.size:
             v = self.x.copy()
-            v[rows] = self._penalty.centre(v[rows])
+            v[rows] = self._penalty.project_onto_gauge(v[rows])
             p = v - self.x
             Hp = self._model.product(p)
             change = self._change(v, p, Hp)
@@ -184,7 +184,7 @@ class _Search:
             for start in range(0, self._n, size)
         ]
         largest = np.linalg.eigvalsh(np.array(blocks))[:, -1] if blocks else np.zeros(0)
-        return 1.0 / np.maximum(largest, _FLAT)
+        return 1.0 / np.maximum(largest, _NO_CURVATURE)
 
     def newton_step(self):
         """Newton's step over what is not zero, stopped where weights get to zero.
@@ -246,7 +246,7 @@ class _Search:
 
     def _move(self, v, Hp, change):
         self.x, self._h = v, self._h + Hp
-        self.promise -= change
+        self.predicted_reduction -= change
 
 
 def _curvature(p, Hp):

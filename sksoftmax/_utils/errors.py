@@ -8,7 +8,7 @@ from sklearn import config_context
 
 
 @contextmanager
-def naming(name):
+def error_context(name):
     """Let errors about the value of an argument begin with its name.
 
     NumPy's and scikit-learn's often leave it out. An int too large for a float is a

@@ -3,12 +3,13 @@
 import os
 import sys
 import warnings
+from pathlib import Path
 
 import sklearn
 
 _INSIDE = tuple(
-    os.path.dirname(os.path.abspath(file)) + os.sep
-    for file in (__file__, sklearn.__file__)
+    f"{folder}{os.sep}"
+    for folder in (Path(__file__).absolute().parents[1], Path(sklearn.__file__).parent)
 )
 
 

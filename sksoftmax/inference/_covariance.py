@@ -7,7 +7,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sksoftmax._data.arrays import take_rows
 from sksoftmax._model.loss import softmax
-from sksoftmax._utils.errors import check_choice, naming
+from sksoftmax._utils.errors import check_choice, error_context
 from sksoftmax.inference._likelihood import logits
 
 COV_TYPES = ("nonrobust", "HC0", "HC1", "cluster")
@@ -68,7 +68,7 @@ def find_base(classes, base):
     """Number of the base class, or None."""
     if base is None:
         return None
-    with naming("base"):
+    with error_context("base"):
         is_label = np.ndim(base) <= np.ndim(classes[0])
     if not is_label:
         raise ValueError(f"base must be the label of one class, got {base!r}.")
@@ -89,7 +89,7 @@ def check_groups(groups, cov_type, n_samples):
         raise ValueError(f"cov_type={cov_type!r} {need} groups.")
     if groups is None:
         return None
-    with naming("groups"):
+    with error_context("groups"):
         groups = column_or_1d(groups)
     if groups.shape != (n_samples,):
         raise ValueError(
@@ -98,7 +98,7 @@ def check_groups(groups, cov_type, n_samples):
         )
     if (groups != groups).any():  # only missing values differ from themselves
         raise ValueError("groups must not have missing values.")
-    with naming("groups"):
+    with error_context("groups"):
         return np.unique(groups, return_inverse=True)[1]
 
 

@@ -60,16 +60,16 @@ class Design:
         return solve_triangular(self.U, theta.T).T
 
 
-def scaled_design(blocks, ones):
+def scaled_design(chunks, ones):
     """Columns centred and scaled only: for penalised fits, where any X will do."""
-    centre = blocks.centre() if ones else np.zeros(blocks.X.shape[1])
-    squared, weight = blocks.sum(_block_squares, centre, ones)
+    centre = chunks.centre() if ones else np.zeros(chunks.X.shape[1])
+    squared, weight = chunks.sum(_chunk_squares, centre, ones)
     scale = np.sqrt(squared / weight)
     scale[scale == 0.0] = 1.0
     return Design(centre, np.diag(1.0 / scale), ones)
 
 
-def orthonormal_design(blocks, ones, terms):
+def orthonormal_design(chunks, ones, terms):
     """Columns made orthonormal as well.
 
     Raises
@@ -77,8 +77,8 @@ def orthonormal_design(blocks, ones, terms):
     ValueError
         If columns of X (and the intercept) are linearly dependent; it names them.
     """
-    plain = scaled_design(blocks, ones)
-    R = qr(np.vstack(blocks.map(_block_R, plain)), mode="r")[0][: plain.U.shape[0]]
+    plain = scaled_design(chunks, ones)
+    R = qr(np.vstack(chunks.map(_chunk_R, plain)), mode="r")[0][: plain.U.shape[0]]
     norms = np.sqrt(np.einsum("ij,ij->j", R, R))
     dependent = _dependencies(R / np.where(norms > 0.0, norms, 1.0), terms)
     if dependent:
@@ -89,7 +89,7 @@ def orthonormal_design(blocks, ones, terms):
             "The coefficients of linearly dependent columns are not identified:"
             f" {shown}. Leave these columns out of X, or use alpha > 0."
         )
-    total = blocks.sum(_block_weight, reads_X=False)
+    total = chunks.sum(_chunk_weight, reads_X=False)
     inverse = solve_triangular(R, np.eye(R.shape[0])) * np.sqrt(total)
     return Design(plain.centre, plain.U @ inverse, ones)
 
@@ -118,15 +118,15 @@ def _listed(names):
     return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
 
 
-def _block_squares(block, centre, ones):
-    rows = dense_with_ones(block.X, centre, ones)
-    return block.s @ np.square(rows), block.s.sum()
+def _chunk_squares(chunk, centre, ones):
+    rows = dense_with_ones(chunk.X, centre, ones)
+    return chunk.s @ np.square(rows), chunk.s.sum()
 
 
-def _block_R(block, design):
-    rows = design.rows(block.X) * np.sqrt(block.s)[:, None]
+def _chunk_R(chunk, design):
+    rows = design.rows(chunk.X) * np.sqrt(chunk.s)[:, None]
     return qr(rows, mode="r")[0][: rows.shape[1]]
 
 
-def _block_weight(block):
-    return block.s.sum()
+def _chunk_weight(chunk):
+    return chunk.s.sum()

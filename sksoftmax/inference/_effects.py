@@ -167,7 +167,7 @@ def _effects_and_derivative(problem, at):
         parts = _sums(mean, np.ones(1), B, W)
         total = 1.0
     else:
-        parts = problem.likelihood.blocks.sum(_block_sums, design, B, W)
+        parts = problem.likelihood.chunks.sum(_chunk_sums, design, B, W)
         total = problem.targets.total_weight
     curvature, mixed = (part / total for part in parts)
     effect = curvature @ W
@@ -180,17 +180,17 @@ def _effects_and_derivative(problem, at):
 def _mean_row(problem):
     """The working row of the weighted mean of X."""
     design = problem.design
-    mean = problem.likelihood.blocks.sum(_block_rows, design)
+    mean = problem.likelihood.chunks.sum(_chunk_rows, design)
     return mean[None, :] / problem.targets.total_weight
 
 
-def _block_rows(block, design):
-    rows = dense_with_ones(block.X, design.centre, design.ones)
-    return block.s @ rows @ design.U
+def _chunk_rows(chunk, design):
+    rows = dense_with_ones(chunk.X, design.centre, design.ones)
+    return chunk.s @ rows @ design.U
 
 
-def _block_sums(block, design, B, W):
-    return _sums(design.rows(block.X), block.s, B, W)
+def _chunk_sums(chunk, design, B, W):
+    return _sums(design.rows(chunk.X), chunk.s, B, W)
 
 
 def _sums(A, s, B, W):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
-from sksoftmax._utils.errors import naming
+from sksoftmax._utils.errors import error_context
 from sksoftmax.inference._covariance import Estimates
 
 # Hypotheses whose combined directions agree to this share count as one.
@@ -104,7 +104,7 @@ def wald_test(
                 f"hypothesis must have {n_coef} columns, one for each entry of"
                 f" summary.coef; got shape {R.shape}."
             )
-        with naming("value"):
+        with error_context("value"):
             value = np.broadcast_to(_finite("value", value), len(R))
         missed = R @ summary.coef.ravel() - value
         R = R @ np.kron(estimates.G, estimates.M)
@@ -115,7 +115,7 @@ def _are_names(hypothesis):
     """Whether a hypothesis is a term or several, rather than a matrix."""
     if isinstance(hypothesis, str):
         return True
-    with naming("hypothesis"):
+    with error_context("hypothesis"):
         hypothesis = np.asarray(hypothesis)
     if hypothesis.ndim != 1 or hypothesis.dtype.kind not in "UO":
         return False
@@ -124,7 +124,7 @@ def _are_names(hypothesis):
 
 def _finite(name, values):
     """Values as finite floats."""
-    with naming(name):
+    with error_context(name):
         values = np.asarray(values, dtype=np.float64)
     if not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite.")

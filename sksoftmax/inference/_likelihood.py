@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
-from sksoftmax._data.chunks import Blocks
+from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.loss import loss, loss_grad
 from sksoftmax._objective.hessian import dense_hessian_of_rows
 from sksoftmax._utils.threads import Threads
@@ -23,19 +23,19 @@ class Likelihood:
 
     Attributes
     ----------
-    blocks : Blocks
+    blocks : Chunks
     design : Design
     strength : float
         n alpha.
     """
 
-    blocks: Blocks
+    chunks: Chunks
     design: Design
     strength: float
 
     def value(self, gamma):
         """The penalised loss, a float."""
-        total = self.blocks.sum(_block_value, self.design, gamma)
+        total = self.chunks.sum(_chunk_value, self.design, gamma)
         return total + 0.5 * float(np.vdot(gamma, self._penalty_grad(gamma)))
 
     def derivatives(self, gamma):
@@ -43,7 +43,7 @@ class Likelihood:
 
         Shapes: float, (K - 1, n_terms), twice ((K - 1) n_terms, (K - 1) n_terms).
         """
-        value, grad, H = self.blocks.sum(_block_derivatives, self.design, gamma)
+        value, grad, H = self.chunks.sum(_chunk_derivatives, self.design, gamma)
         if not self.strength:
             return value, grad, H, H
         pull = self._penalty_grad(gamma)
@@ -97,12 +97,12 @@ def logits(A, gamma):
     return Z
 
 
-def _block_value(block, design, gamma):
-    return loss(logits(design.rows(block.X), gamma), block.sY, block.s)
+def _chunk_value(chunk, design, gamma):
+    return loss(logits(design.rows(chunk.X), gamma), chunk.sY, chunk.s)
 
 
-def _block_derivatives(block, design, gamma):
-    A = design.rows(block.X)
-    value, dZ, sP = loss_grad(logits(A, gamma), block.sY, block.s)
-    H = dense_hessian_of_rows(Threads(), A, sP, block.s)
+def _chunk_derivatives(chunk, design, gamma):
+    A = design.rows(chunk.X)
+    value, dZ, sP = loss_grad(logits(A, gamma), chunk.sY, chunk.s)
+    H = dense_hessian_of_rows(Threads(), A, sP, chunk.s)
     return value, dZ[:, :-1].T @ A, H

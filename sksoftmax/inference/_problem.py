@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
-from sksoftmax._data.chunks import Blocks
+from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.dataset import check_training
 from sksoftmax._data.targets import Targets, check_weights, is_soft
 from sksoftmax._utils.errors import check_choice
@@ -35,7 +35,7 @@ _OFF_OPTIMUM = 1e-4
 _FEWEST = 1e-300
 
 # Added to the unit diagonal of a Hessian that has lost rank to separation.
-_RIDGE = 1e-10
+_HESSIAN_RIDGE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -123,15 +123,15 @@ def open_problem(model, X, y, sample_weight, weights, threads):
     importance = targets.s / counts
     terms = term_names(model)
     _check_size((targets.classes.size - 1) * len(terms))
-    blocks = Blocks(sample.X, targets.Y, targets.s, threads)
+    chunks = Chunks(sample.X, targets.Y, targets.s, threads)
     theta = np.column_stack([model.coef_, model.intercept_]).astype(np.float64)
     theta = theta if model.fit_intercept else theta[:, :-1]
     if alpha == 0:
-        check_not_perfect(model, blocks, targets)
-        design = orthonormal_design(blocks, model.fit_intercept, terms)
+        check_not_perfect(model, chunks, targets)
+        design = orthonormal_design(chunks, model.fit_intercept, terms)
     else:
-        design = scaled_design(blocks, model.fit_intercept)
-    likelihood = Likelihood(blocks, design, n * alpha)
+        design = scaled_design(chunks, model.fit_intercept)
+    likelihood = Likelihood(chunks, design, n * alpha)
     gamma = design.coordinates(theta[:-1] - theta[-1])
     _, grad, H, penalised = likelihood.derivatives(gamma)
     factor, step = _newton_step(grad, penalised)
@@ -150,7 +150,7 @@ def open_problem(model, X, y, sample_weight, weights, threads):
         soft=is_soft(y),
         likelihood=likelihood,
         gamma=gamma,
-        loss=Likelihood(blocks, design, 0.0).value(gamma),
+        loss=Likelihood(chunks, design, 0.0).value(gamma),
         hessian=H,
         factor=factor,
     )
@@ -277,8 +277,8 @@ def _regular_step(grad, H):
     """Newton's step where some curvature has vanished."""
     scale = np.sqrt(np.maximum(np.diag(H), np.finfo(float).tiny))
     regular = H / np.outer(scale, scale)
-    regular.flat[:: len(H) + 1] = 1.0 + _RIDGE
+    regular.flat[:: len(H) + 1] = 1.0 + _HESSIAN_RIDGE
     values, vectors = np.linalg.eigh(regular)
-    values = np.maximum(values, _RIDGE)
+    values = np.maximum(values, _HESSIAN_RIDGE)
     d = vectors @ ((vectors.T @ (grad.ravel() / scale)) / values)
     return -(d / scale).reshape(grad.shape)

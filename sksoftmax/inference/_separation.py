@@ -19,14 +19,14 @@ from sksoftmax.inference._likelihood import logits
 
 # What the other directions, where the fit is at its best to a few digits, add to the
 # step, as a share of the largest gain: the fit itself uses the same number.
-_NOISE = 1e-4
+_LOGIT_NOISE = 1e-4
 
 # A row gains along the step where it gains this share of the largest gain.
 _GAINS = 1e-2
 
 # Curvature of the loss along a working coordinate under which its standard error is
 # over 300 a standard deviation of the features.
-_FLAT = 1e-5
+_NO_GAIN = 1e-5
 
 # As _NOISE, for the coefficients along flat directions. On 132 separated tables whose
 # step was rounding it was at most 1e-6, and on 123 of them under 1e-8. It is lower than
@@ -35,12 +35,12 @@ _FLAT = 1e-5
 _FLAT_NOISE = 1e-5
 
 
-def check_not_perfect(model, blocks, targets):
+def check_not_perfect(model, chunks, targets):
     """Raise if the fit proves that features tell all classes apart."""
     network = Network(model.coefs_[0].shape, ACTIVATIONS["identity"], True)
     w = network.pack(list(zip(model.coefs_, model.intercepts_, strict=True)))
     no_penalty = L2Penalty(np.zeros(network.n_params))
-    objective = Objective(network, blocks, no_penalty, targets.total_weight)
+    objective = Objective(network, chunks, no_penalty, targets.total_weight)
     null_value = targets.null_value(model.fit_intercept)
     if objective.is_separated(objective.value(w), null_value):
         raise ValueError(_message(model.classes_.tolist(), "all features together"))
@@ -60,18 +60,18 @@ def check_not_separated(likelihood, gamma, H, step, classes, terms):
     classes, terms
         Labels and names, for the message.
     """
-    data = likelihood.blocks, likelihood.design
-    _check_direction(*data, step, _NOISE, (classes, terms))
-    values, flat = eigh(H, subset_by_value=(-np.inf, _FLAT))
+    data = likelihood.chunks, likelihood.design
+    _check_direction(*data, step, _LOGIT_NOISE, (classes, terms))
+    values, flat = eigh(H, subset_by_value=(-np.inf, _NO_GAIN))
     if values.size:
         followed = (flat @ (flat.T @ gamma.ravel())).reshape(gamma.shape)
         _check_direction(*data, followed, _FLAT_NOISE, (classes, terms))
 
 
-def _check_direction(blocks, design, step, noise, names):
+def _check_direction(chunks, design, step, noise, names):
     """Raise if the step separates, up to noise; names are of classes and terms."""
     classes, terms = names
-    gains = blocks.map(_block_gains, design, step)
+    gains = chunks.map(_chunk_gains, design, step)
     least = min(least for least, _, _ in gains)
     on_all = np.max([on_all for _, on_all, _ in gains], axis=0)
     on_one = np.max([on_one for _, _, on_one in gains], axis=0)
@@ -80,7 +80,7 @@ def _check_direction(blocks, design, step, noise, names):
         return
     gaining = on_all > _GAINS * largest
     gaining = classes[gaining if gaining.any() else on_one > _GAINS * largest].tolist()
-    squared, weight = blocks.sum(_block_moves, design, step)
+    squared, weight = chunks.sum(_chunk_moves, design, step)
     moves = np.sqrt(squared / weight)[: design.centre.size]
     moved = [terms[j] for j in np.flatnonzero(moves > 0.1 * moves.max())]
     shown = ", ".join(map(repr, moved[:5])) + (" and others" if moved[5:] else "")
@@ -95,21 +95,21 @@ def _message(classes, features):
     )
 
 
-def _block_gains(block, design, step):
+def _chunk_gains(chunk, design, step):
     """Gains of rows' own logits on others along the step.
 
     The least on the best other, a float; for each class the largest gain of a row on
     all others, and on one of them, shapes (K,).
     """
-    Z = logits(design.rows(block.X), step)
-    own = block.sY > 0
+    Z = logits(design.rows(chunk.X), step)
+    own = chunk.sY > 0
     found = gains(Z, own)
     on_all, on_one = (np.where(own, g[:, None], -np.inf).max(axis=0) for g in found)
     return float(found[0].min()), on_all, on_one
 
 
-def _block_moves(block, design, step):
+def _chunk_moves(chunk, design, step):
     """What each term adds to the logits along the step: weighted sums of squares."""
-    plain = design.uncombined(block.X)
+    plain = design.uncombined(chunk.X)
     spread = np.abs(step @ design.U.T).max(axis=0)
-    return block.s @ np.square(plain * spread), block.s.sum()
+    return chunk.s @ np.square(plain * spread), chunk.s.sum()

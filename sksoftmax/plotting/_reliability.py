@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from sksoftmax._data.targets import check_weights, encode
-from sksoftmax._utils.errors import naming
+from sksoftmax._utils.errors import error_context
 from sksoftmax.plotting._axes import axes_for, check_class, import_pyplot, line_style
 
 
@@ -290,7 +290,7 @@ def _check_classes(classes):
 
 def _check_probabilities(y_prob, targets):
     P = check_array(y_prob, dtype=np.float64, input_name="y_prob")
-    with naming("y_true and y_prob"):
+    with error_context("y_true and y_prob"):
         check_consistent_length(targets.Y, P)
     if P.shape[1] != targets.classes.size:
         raise ValueError(
