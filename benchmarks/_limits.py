@@ -8,7 +8,7 @@ from _measure import pass_against_limit, pinned
 from _race import ours
 
 from sksoftmax._data.dataset import check_training
-from sksoftmax._fit.problem import chunks_of, network_of, objective_of
+from sksoftmax._fit.prepare import with_weight
 from sksoftmax._utils.threads import fit_threads
 
 # Where a pass takes long enough to be worth its speed.
@@ -44,8 +44,7 @@ def _one_pass(data, machine):
     root_mean_square = np.sqrt(np.mean(np.square(training.X.data)))
     w = rng.standard_normal(data.n_params) / root_mean_square
     with pinned(machine.n_threads), fit_threads() as threads:
-        network, chunks = network_of(model, training), chunks_of(training, threads)
-        total_weight = training.targets.total_weight
-        objective = objective_of(model, network, chunks, total_weight)
+        problem = with_weight(model, training).problem(model)
+        objective = problem.on(training.chunks(threads)).objective
         times = pass_against_limit(objective.value_and_grad, w, data, machine)
     return Pass(data.name, data.shape, machine.n_threads, *times)

@@ -14,7 +14,7 @@ from _measure import environment, n_cores
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data.dataset import check_training
-from sksoftmax._fit.problem import network_of, objective_of
+from sksoftmax._fit.prepare import with_weight
 from sksoftmax._utils.threads import fit_threads
 
 SIZES = [(300_000, 54, 7), (100_000, 784, 10), (20_000, 16, 26)]
@@ -41,10 +41,9 @@ def main():
 
 def _by_chunks(X, y, w, threads):
     settings = SoftmaxRegressionClassifier(alpha=0.0)
-    sample = check_training(settings, X, y, None)
-    network = network_of(settings, sample)
-    chunks = sample.chunks(threads)
-    objective = objective_of(settings, network, chunks, float(y.size))
+    training = check_training(settings, X, y, None)
+    problem = with_weight(settings, training).problem(settings)
+    objective = problem.on(training.chunks(threads)).objective
     return lambda: objective.value_and_grad(w)[0]
 
 

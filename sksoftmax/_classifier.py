@@ -4,7 +4,6 @@ import copy
 from numbers import Integral, Real
 from typing import ClassVar, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import check_random_state
@@ -13,18 +12,14 @@ from sklearn.utils.metaestimators import available_if
 
 from sksoftmax import _solvers
 from sksoftmax._data.dataset import check_training
-from sksoftmax._data.targets import check_classes, is_soft
+from sksoftmax._data.targets import check_classes
 from sksoftmax._data.validation import check_training_source, check_validation_source
 from sksoftmax._fit.callbacks import CallbackSupportMixin, Monitor, with_callbacks
-from sksoftmax._fit.fit import fit_epoch, fit_network, warn_unless_converged
-from sksoftmax._fit.problem import (
-    InitialPoint,
-    access_of,
-    hidden_sizes,
-    is_sparse,
-    max_iter_of,
-    resolve_solver,
-)
+from sksoftmax._fit.convergence import warn_unless_converged
+from sksoftmax._fit.fit import fit_epoch, fit_network
+from sksoftmax._fit.problem import InitialPoint
+from sksoftmax._fit.settings import access_of, is_sparse, max_iter_of, resolve_solver
+from sksoftmax._fit.warm_start import announced_classes, continued_from
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._prediction import FittedNetworkMixin, features_of
 from sksoftmax._utils.parameters import Interval, with_plain_numbers
@@ -369,15 +364,9 @@ default="cosine"
         validation = check_validation_source(
             checked, training, (X_val, y_val, sample_weight_val), access=access
         )
-        start = InitialPoint(
-            seed=check_random_state(self.random_state).randint(2**31 - 1)
-        )
-        if self.warm_start and hasattr(self, "coefs_"):
-            self._check_continues(checked, classes, "warm_start")
-            start = self._current(start.seed)
+        start = self._initial_point(checked, classes, by="warm_start")
         monitor = self._monitor(checked, classes, (X, y, sample_weight))
-        start = start._replace(monitor=monitor)
-        fitted = fit_network(checked, training, validation, start)
+        fitted = fit_network(checked, training, validation, start, monitor)
         if fitted.result.halted_by is None:
             warn_unless_converged(self, fitted)
         after = copy.copy(self)
@@ -430,23 +419,25 @@ default="cosine"
         """
         first = not hasattr(self, "coefs_")
         checked = with_plain_numbers(self)
-        classes = self._announced_classes(classes, y, first)
+        classes = announced_classes(self, classes, y)
         training = check_training(
             checked, X, y, sample_weight, classes=classes, reset=first
         )
         classes = training.targets.classes
-        start = InitialPoint(
-            seed=check_random_state(self.random_state).randint(2**31 - 1)
-        )
-        if not first:
-            self._check_continues(checked, classes, "partial_fit")
-            start = self._current(start.seed)
+        start = self._initial_point(checked, classes, by="partial_fit")
         fitted = fit_epoch(checked, training, start)
         after = copy.copy(self)
         after._keep(checked, classes, fitted, [] if first else self.loss_curve_)
         after._state = fitted.result.state
         self._become(after)
         return self
+
+    def _initial_point(self, checked, classes, *, by):
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        goes_on = by == "partial_fit" or self.warm_start
+        if not (goes_on and hasattr(self, "coefs_")):
+            return InitialPoint(seed=seed)
+        return continued_from(self, checked, classes, by=by, seed=seed)
 
     def _monitor(self, checked, classes, data):
         """What tells callbacks of a fit that begins now, or None."""
@@ -457,46 +448,6 @@ default="cosine"
             "_activation": self.activation,
         }
         return Monitor.of(self, data, known, max_iter_of(checked))
-
-    def _announced_classes(self, classes, y, first):
-        if first:
-            if classes is None and not is_soft(y):
-                raise ValueError(
-                    "classes must be passed on the first call of partial_fit."
-                )
-            return None if classes is None else check_classes(classes)
-        if classes is not None and not np.array_equal(
-            check_classes(classes), self.classes_
-        ):
-            raise ValueError(
-                f"classes={classes!r} differs from those of the first call,"
-                f" {self.classes_!r}."
-            )
-        return self.classes_
-
-    def _current(self, seed):
-        """Where this fitted estimator stands, for a fit that goes on from there."""
-        layers = list(zip(self.coefs_, self.intercepts_, strict=True))
-        return InitialPoint(layers, self._state, seed)
-
-    def _check_continues(self, checked, classes, by):
-        """Whether layers of before suit the data and parameters of now."""
-        if checked.n_features_in_ != self.n_features_in_:
-            raise ValueError(
-                f"X has {checked.n_features_in_} features, but {by} continues a fit on"
-                f" {self.n_features_in_} features."
-            )
-        if not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"y has the classes {classes!r}, but {by} continues a fit on"
-                f" {self.classes_!r}."
-            )
-        sizes = tuple(W.shape[1] for W in self.coefs_[:-1])
-        if hidden_sizes(self) != sizes:
-            raise ValueError(
-                f"hidden_layer_sizes is {self.hidden_layer_sizes!r}, but {by}"
-                f" continues a fit with {sizes}."
-            )
 
     def _keep(self, checked, classes, fitted, earlier_losses=()):
         super()._keep(checked, classes, fitted, earlier_losses)

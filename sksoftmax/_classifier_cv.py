@@ -28,8 +28,9 @@ from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._data.dask import in_memory
 from sksoftmax._data.dataset import check_rows
 from sksoftmax._data.targets import check_weights, encode, hard_labels, is_soft
-from sksoftmax._fit.cross_validation import Scoring, check_folds, score_paths, warn_of
-from sksoftmax._fit.path import alpha_grid
+from sksoftmax._fit.alpha_grid import alpha_grid
+from sksoftmax._fit.convergence import warn_unless_all_converged
+from sksoftmax._fit.cross_validation import Scoring, check_folds, score_paths
 from sksoftmax._prediction import FittedNetworkMixin
 from sksoftmax._utils.errors import error_context, refuse_masked
 from sksoftmax._utils.parameters import Interval, plain_number, with_plain_numbers
@@ -289,12 +290,12 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         if not self._leaves_one_out:
             present = sample.weigh_classes(self.class_weight).targets.present
             folds = check_folds(self.cv, sample, present, split_params)
-        fits, scores, outcomes = score_paths(grid, sample, folds, scoring)
+        fits, scores, every_fit = score_paths(grid, sample, folds, scoring)
         means = np.array([path.means for path in scores])
         if np.isnan(means).any():
             raise ValueError(f"scoring={self.scoring!r} returned NaN.")
         best = np.unravel_index(means.argmax(), means.shape)
-        warn_of(self, outcomes)
+        warn_unless_all_converged(self, every_fit)
         after = copy.copy(self)
         after._keep(checked, sample.targets.classes, fits[best[0]][best[1]])
         after._keep_paths(grid, fits, scores, best)

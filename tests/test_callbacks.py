@@ -61,5 +61,5 @@ def test_the_line_has_the_passes_where_they_are_the_cost(capsys):
     class Chunks:
         n_passes = 7.25
 
-    History(None, 1, Chunks)(3, None, 0.5)
+    History(None, 1, chunks=Chunks)(3, None, 0.5)
     assert capsys.readouterr().out == "iteration    3   loss 0.50000000   passes 7.2\n"

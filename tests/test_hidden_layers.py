@@ -94,10 +94,10 @@ def test_rows_of_weight_zero_are_as_if_they_were_not_there(wine, solver):
 def test_partial_fit_keeps_the_transformation_of_its_first_batch(wine, solver):
     X, y = wine
     model = network(solver=solver).partial_fit(X[::2], y[::2], classes=[0, 1, 2])
-    held = [array.copy() for array in model._state["inputs"]]
+    held = [array.copy() for array in model._state["scaling"]]
     for _ in range(60):
         model.partial_fit(X[1::2], y[1::2])
-    assert_array_equal(model._state["inputs"], held)
+    assert_array_equal(model._state["scaling"], held)
     assert model.score(X, y) > 0.95
 
 

@@ -13,8 +13,6 @@ from sksoftmax._model.network import (
     Network,
     insert_absent_classes,
     project_onto_gauge,
-    split_logit,
-    subtract_classes,
 )
 
 EVERY_SHAPE = [(4, 3), (4, 5, 3), (4, 5, 2, 3)]
@@ -289,15 +287,3 @@ def test_absent_classes_leave_the_gauge_of_a_sparse_penalty(rng):
         softmax(X @ full_W + full_b, axis=1),
         softmax(X @ centred_W + centred_b, axis=1),
     )
-
-
-def test_one_logit_stands_for_two_centred_columns(rng):
-    W, b = last_layer(rng, 2)
-    one_W, one_b = subtract_classes(W, b)
-    assert one_W.shape == (4, 1)
-    X = rng.standard_normal((10, 4))
-    P = softmax(X @ W + b, axis=1)
-    assert_allclose((X @ one_W + one_b)[:, 0], np.log(P[:, 1] / P[:, 0]))
-    both = split_logit(one_W, one_b), project_onto_gauge(W, b)
-    for ours, expected in zip(*both, strict=True):
-        assert_allclose(ours, expected, atol=1e-15)

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data.dataset import check_training
-from sksoftmax._fit.problem import largest_alpha
+from sksoftmax._fit.alpha_grid import largest_alpha
 
 
 def sparse_model(**parameters):

@@ -68,6 +68,10 @@ class InMemoryDataset(NamedTuple):
         """The rows in blocks."""
         return Chunks(self.X, self.targets.Y, self.targets.s, threads)
 
+    def with_X(self, X):
+        """The same rows with other features."""
+        return self._replace(X=X)
+
     def take(self, rows):
         """The rows of a mask."""
         return self._replace(X=take_rows(self.X, rows), targets=self.targets.take(rows))

@@ -30,13 +30,10 @@ class Monitor:
         What callbacks are told each time: the estimator, X, y and metadata.
     attributes : dict
         Fitted attributes that are known before the first iteration.
-    views : tuple of callable
-        From the solver's w to layers, and on to the layers that a user sees.
     """
 
-    def __init__(self, context, told, attributes, views=()):
-        self._context, self._told = context, told
-        self._attributes, self._views = attributes, views
+    def __init__(self, context, told, attributes):
+        self._context, self._told, self._attributes = context, told, attributes
 
     @classmethod
     def of(cls, estimator, data, attributes, max_iter):
@@ -53,29 +50,23 @@ class Monitor:
         context.call_on_fit_task_begin(**told)
         return cls(context, told, attributes)
 
-    def through(self, view):
-        """The same where layers have to go through a function before users see them."""
-        return Monitor(
-            self._context, self._told, self._attributes, (view, *self._views)
-        )
+    def __call__(self, layers):
+        """Tell of an iteration; return whether a callback asks to stop.
 
-    def __call__(self, w):
-        """Tell of an iteration that ended at w; whether a callback asks to stop."""
+        layers is a function: the layers where the iteration ended are made on demand.
+        """
         context = self._context.subcontext(task_name="iteration")
         context.call_on_fit_task_begin(**self._told)
         return context.call_on_fit_task_end(
-            **self._told, reconstruction_attributes=lambda: self._fitted(w)
+            **self._told, reconstruction_attributes=lambda: self._fitted(layers())
         )
 
     def end(self):
         """Tell that the fit is over, and its attributes are in place."""
         self._context.call_on_fit_task_end(**self._told, reconstruction_attributes={})
 
-    def _fitted(self, w):
-        """Attributes of an estimator that is fitted to where w is."""
-        layers = w
-        for view in self._views:
-            layers = view(layers)
+    def _fitted(self, layers):
+        """Attributes of an estimator that is fitted to these layers."""
         return {
             **self._attributes,
             "coefs_": [W for W, _ in layers],

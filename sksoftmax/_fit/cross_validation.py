@@ -8,7 +8,6 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
@@ -19,8 +18,6 @@ from sksoftmax._fit.leave_one_out import LeaveOneOut
 from sksoftmax._fit.path import fit_path
 from sksoftmax._model.loss import log_softmax
 from sksoftmax._utils.errors import error_context
-from sksoftmax._utils.warnings import warn
-from sksoftmax.exceptions import SeparationWarning
 
 
 def _log_likelihoods(Z, Y):
@@ -46,15 +43,10 @@ class Scoring(NamedTuple):
 
     @classmethod
     def by(cls, scorer, params):
-        """By a scorer, which is recognised by its function and what it calls itself.
-
-        So it is also where it requests metadata.
-        """
-        asked = repr(scorer), getattr(scorer, "_score_func", None)
+        """By a scorer, which is recognised by what it computes."""
         of_rows = None
         for name, function in _OF_ROWS.items():
-            known = get_scorer(name)
-            if asked == (repr(known), known._score_func):
+            if _computes(scorer) == _computes(get_scorer(name)):
                 of_rows = function
         weighs_at_most = set(params) <= {"sample_weight"}
         return cls(scorer, params, of_rows if weighs_at_most else None)
@@ -83,6 +75,12 @@ class Scoring(NamedTuple):
             for name, value in self.params.items()
         }
         return self.scorer(model, X, targets.labels[rows], **params)
+
+
+def _computes(scorer):
+    """What a scorer of scikit-learn computes: its function, sign and options."""
+    names = "_score_func", "_sign", "_kwargs", "_response_method"
+    return type(scorer), *(getattr(scorer, name, None) for name in names)
 
 
 def check_folds(cv, sample, present, split_params):
@@ -140,15 +138,6 @@ class Scores(NamedTuple):
     errors: np.ndarray  # (n_alphas,), standard errors of the means
 
 
-class Outcome(NamedTuple):
-    """What became of a fit, for the warning that may follow."""
-
-    converged: bool
-    separated: list
-    optimality: float
-    target: float
-
-
 def score_paths(grid, sample, folds, scoring):
     """Fit the path of each l1_ratio on all rows, and score it.
 
@@ -169,8 +158,8 @@ def score_paths(grid, sample, folds, scoring):
     fits : list of list of FitResult
         Of all rows.
     scores : list of Scores
-    outcomes : list of Outcome
-        Of all fits.
+    every_fit : list of FitResult
+        Those of the folds have neither layers nor history.
     """
     tasks = [delayed(_whole)(*path, sample, scoring, folds is None) for path in grid]
     for settings, alphas in grid:
@@ -182,13 +171,13 @@ def score_paths(grid, sample, folds, scoring):
     done = Parallel()(tasks)
     whole, parts = done[: len(grid)], done[len(grid) :]
     fits = [part.fits for part, _ in whole]
-    outcomes = [_outcome(fitted) for path in fits for fitted in path]
-    outcomes += [outcome for _, path in parts for outcome in path]
+    every_fit = [fitted for path in fits for fitted in path]
+    every_fit += [fitted for _, path in parts for fitted in path]
     if folds is None:
-        return fits, [scores for _, scores in whole], outcomes
+        return fits, [scores for _, scores in whole], every_fit
     table = np.array([scores for scores, _ in parts])
     table = table.reshape(len(grid), len(folds), -1).transpose(0, 2, 1)
-    return fits, [_of_folds(of_path) for of_path in table], outcomes
+    return fits, [_of_folds(of_path) for of_path in table], every_fit
 
 
 def _whole(settings, alphas, sample, scoring, leave_one_out):
@@ -212,7 +201,7 @@ def _fold(settings, alphas, sample, scoring, fold):
     training = sample.select(train).weigh_classes(settings.class_weight)
     fits = fit_path(settings, training, alphas).fits
     scores = [scoring(settings, fitted, sample, test) for fitted in fits]
-    return scores, [_outcome(fitted) for fitted in fits]
+    return scores, [fitted._replace(layers=None, history=None) for fitted in fits]
 
 
 def _of_folds(table):
@@ -223,40 +212,8 @@ def _of_folds(table):
     return Scores(table, table.mean(axis=1), errors)
 
 
-def _outcome(fitted):
-    result = fitted.result
-    return Outcome(result.converged, fitted.separated, result.optimality, result.target)
-
-
 def _mean(scores, weights):
     total = weights.sum()
     if not total > 0.0:
         raise ValueError("sample_weight is zero for all rows that are to be scored.")
     return float(scores @ weights / total)
-
-
-def warn_of(estimator, outcomes):
-    """One warning about all fits that did not converge."""
-    failed = [outcome for outcome in outcomes if not outcome.converged]
-    if not failed:
-        return
-    name = type(estimator).__name__
-    separated = [outcome for outcome in failed if outcome.separated]
-    if separated:
-        category = SeparationWarning
-        message = (
-            f"{name}: in {len(separated)} of {len(outcomes)} fits, without a penalty,"
-            f" the features separate classes ({separated[0].separated} in the first)"
-            " from others, and their coefficients have no finite optimum. Use"
-            " alphas > 0."
-        )
-    else:
-        category = ConvergenceWarning
-        worst = max(failed, key=lambda outcome: outcome.optimality)
-        message = (
-            f"{name}: {len(failed)} of {len(outcomes)} fits did not converge; the"
-            f" farthest stopped at an optimality of {worst.optimality:.2g} nats, with"
-            f" {worst.target:.2g} asked for. Raise max_iter, or tol, or scale the"
-            " features."
-        )
-    warn(message, category)

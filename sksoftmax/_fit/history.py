@@ -16,15 +16,24 @@ class History:
         Whose passes over the data are printed too: on large data they are the cost.
     monitor : Monitor, optional
         Told of each iteration; it may ask to stop, which raises `Stop`.
+    layers : callable, optional
+        w -> layers for the user's data, for the monitor.
     watches_validation : bool
         Whether the number to watch is the validation loss, if there is one. To look at
         that loss changes nothing otherwise.
     """
 
     def __init__(
-        self, validation, verbose, chunks=None, monitor=None, watches_validation=False
+        self,
+        validation,
+        verbose,
+        *,
+        chunks=None,
+        monitor=None,
+        layers=None,
+        watches_validation=False,
     ):
-        self.chunks, self.monitor = chunks, monitor
+        self.chunks, self.monitor, self.layers = chunks, monitor, layers
         self.validation, self.watches_validation = validation, watches_validation
         self.verbose = verbose
         self.w = None  # the last iterate
@@ -48,6 +57,6 @@ class History:
             if self.chunks is not None:
                 line += f"   passes {self.chunks.n_passes:.1f}"
             print(line)
-        if self.monitor is not None and self.monitor(w):
+        if self.monitor is not None and self.monitor(lambda: self.layers(w)):
             raise Stop(watched)
         return watched

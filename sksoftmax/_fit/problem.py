@@ -1,252 +1,151 @@
-"""How a fit is posed: from settings and data to network, penalty, objective and start.
+"""The problem that a solver gets: network, penalty, objective and initial w.
 
-`settings` is anything with the constructor parameters of the estimator; nothing here
-validates them beyond what one parameter forbids another.
+A problem is made once, from settings and a checked dataset. It knows the way back: its
+`layers` are for the user's data, with a column for every class.
 """
 
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from sksoftmax import _solvers
-from sksoftmax._data.arrays import is_dense, largest_entry
-from sksoftmax._data.scaling import (
-    FeatureScaling,
-    centre_far_columns,
-    identity,
-    standardise,
-)
-from sksoftmax._fit.callbacks import Monitor
 from sksoftmax._fit.history import History
-from sksoftmax._model.activations import ACTIVATIONS
-from sksoftmax._model.network import Network, project_onto_gauge, subtract_classes
+from sksoftmax._fit.settings import is_sparse
+from sksoftmax._fit.transforms import Composition
+from sksoftmax._model.network import Network, project_onto_gauge
 from sksoftmax._model.penalties import ElasticNetPenalty, GroupPenalty, L2Penalty
 from sksoftmax._objective.objective import Objective
 from sksoftmax._objective.preconditioners import Preconditioner
 from sksoftmax._objective.sparse import SparseObjective
-from sksoftmax._utils.errors import error_context
-from sksoftmax._utils.threads import fit_threads
 
 
 class InitialPoint(NamedTuple):
-    """Where fitting begins, and who is told how it goes on."""
+    """Where a fit begins."""
 
-    layers: list | None = None  # [(W, b), ...]; None for a cold start
+    layers: list | None = None  # [(W, b), ...] of an earlier fit; None for a cold start
     state: dict | None = None  # of a mini-batch solver that continues
     seed: int = 0
-    monitor: Monitor | None = None
-
-    def seen_through(self, view):
-        """With layers that go through a function before the monitor sees them."""
-        if self.monitor is None:
-            return self
-        return self._replace(monitor=self.monitor.through(view))
 
 
 class FitResult(NamedTuple):
-    """What fitting gives back."""
+    """What a fit gives back."""
 
     layers: list  # [(W, b), ...], in the precision of X, a column for every class
     result: _solvers.Result
     history: History
     solver: str
     separated: list  # labels of classes whose coefficients have no finite optimum
-    n_passes: float  # times all of X was read
+    n_passes: float  # passes over X; subsamples count as fractions
 
 
-# Units of a layer: one layer of them on one feature has 16 GB of weights.
-_MOST_UNITS = 2**31 - 1
+@dataclass(frozen=True)
+class Problem:
+    """F in the coordinates that suit a solver, and the way back from them.
 
+    Attributes
+    ----------
+    settings : SoftmaxRegressionClassifier
+    network : Network
+    transform : Composition
+        From the user's data to these coordinates; the transform of the logits is last.
+    targets : Targets or ClassTotals
+        Of the classes with weight.
+    dtype : dtype
+        Of X, and of the layers that users get.
+    objective : Objective, SparseObjective or BatchObjective
+    """
 
-def hidden_sizes(settings):
-    """hidden_layer_sizes as a tuple of int."""
-    with error_context("hidden_layer_sizes"):
-        sizes = np.atleast_1d(np.asarray(settings.hidden_layer_sizes))
-    if sizes.size == 0:
-        return ()
-    if not (sizes.ndim == 1 and sizes.dtype.kind in "iu" and (sizes >= 1).all()):
-        raise ValueError(
-            "hidden_layer_sizes must hold integers >= 1, got"
-            f" {settings.hidden_layer_sizes!r}."
+    settings: object
+    network: Network
+    transform: Composition
+    targets: object
+    dtype: np.dtype
+    objective: object = None
+
+    @property
+    def is_linear(self):
+        """Whether there are no hidden layers."""
+        return self.network.is_linear
+
+    @property
+    def null_value(self):
+        """F of the best model without features, in nats."""
+        return self.targets.null_value(self.settings.fit_intercept)
+
+    def layers(self, w):
+        """Layers for the user's data at w, in the precision of X.
+
+        They are arrays of their own: a view would keep all of w alive.
+        """
+        layers = [
+            (W, np.zeros(W.shape[1]) if b is None else b)
+            for W, b in self.network.unpack(w.astype(np.float64))
+        ]
+        return [
+            (np.array(W, self.dtype), np.array(b, self.dtype))
+            for W, b in self.transform.back(layers)
+        ]
+
+    def pack(self, layers):
+        """Flat w, in double precision, of layers for the user's data."""
+        return self.network.pack(self.transform.forward(layers))
+
+    def null_w(self):
+        """W of the best model without features, which has a closed form."""
+        log_shares = np.log(self.targets.shares)
+        W = np.zeros((self.network.n_units[0], log_shares.size))
+        *_, logits = self.transform.transforms
+        return self.network.pack(logits.forward([project_onto_gauge(W, log_shares)]))
+
+    def initial_w(self, start):
+        """W to begin a full-batch solver with.
+
+        A warm start that is worse than none, as after a change of units, may be certain
+        of what is wrong, and where there is no curvature second-order models mislead.
+        """
+        if start.layers is None:
+            if self.is_linear:
+                return self.null_w()
+            return self.network.initial(np.random.default_rng(start.seed))
+        w = self.pack(start.layers)
+        if self.is_linear and not (
+            self.objective.value(w) <= self.null_value * (1.0 + 1e-9)
+        ):
+            return self.null_w()
+        return w
+
+    def penalty(self):
+        """The penalty of the settings, on w."""
+        if is_sparse(self.settings):
+            return _sparse_penalty(self.settings, self.network)
+        *_, logits = self.transform.transforms
+        strength = self.settings.alpha * self.network.weight_mask()
+        return L2Penalty(logits.penalty_factor * strength)
+
+    def on(self, chunks, make_preconditioner=Preconditioner):
+        """The problem with its objective, on chunks of the transformed dataset."""
+        make = SparseObjective if is_sparse(self.settings) else Objective
+        objective = make(
+            self.network,
+            chunks,
+            self.penalty(),
+            self.targets.total_weight,
+            make_preconditioner,
         )
-    if sizes.max() > _MOST_UNITS:
-        raise ValueError(
-            f"hidden_layer_sizes must be at most {_MOST_UNITS}, got"
-            f" {settings.hidden_layer_sizes!r}."
+        return replace(self, objective=objective)
+
+    def validation(self, dataset, threads):
+        """The cost of the user's validation data, as a function of w, or None."""
+        if dataset is None:
+            return None
+        dataset = self.transform.dataset(dataset)
+        return Objective(
+            self.network,
+            dataset.chunks(threads),
+            L2Penalty(np.zeros(self.network.n_params)),
+            dataset.targets.total_weight,
         )
-    return tuple(sizes.tolist())
-
-
-def is_sparse(settings):
-    """Whether the penalty makes weights zero."""
-    return settings.alpha > 0 and settings.l1_ratio > 0
-
-
-def resolve_solver(settings):
-    """Name of the solver that will run."""
-    return _solvers.resolve(
-        settings.solver,
-        is_linear=not hidden_sizes(settings),
-        is_sparse=is_sparse(settings),
-    )
-
-
-# What max_iter="auto" stands for: epochs from `benchmarks/hidden_study.py`, iterations
-# far more than the few dozen that exact solvers take.
-_N_EPOCHS, _N_ITERATIONS = 60, 200
-
-
-def max_iter_of(settings):
-    """Epochs or iterations of the solver that will run, at most."""
-    if settings.max_iter != "auto":
-        return settings.max_iter
-    in_epochs = resolve_solver(settings) in _solvers.MINIBATCH
-    return _N_EPOCHS if in_epochs else _N_ITERATIONS
-
-
-def access_of(settings):
-    """How the solver reads X: in "passes" over all rows, in "mini-batches", or "whole".
-
-    Only what is read whole has to be in memory.
-    """
-    solver = resolve_solver(settings)
-    if solver in _solvers.MINIBATCH:
-        return "mini-batches"
-    is_linear = not hidden_sizes(settings)
-    return "passes" if is_linear and solver in _solvers.EXACT else "whole"
-
-
-def prepare(settings, training):
-    """The rows and classes with weight, targets smoothed, and a mask of the classes."""
-    training = training.with_weight().smooth(settings.label_smoothing)
-    present = training.targets.present
-    return training.restrict(present), present
-
-
-def inputs_of(settings, training, start, is_part=False):
-    """The transformation of X: that of the training that goes on, or a new one.
-
-    is_part means one epoch of a training without known end.
-    """
-    if not hidden_sizes(settings):
-        return identity(training.n_features)
-    if start.state and "inputs" in start.state:
-        inputs = FeatureScaling(*start.state["inputs"])
-        return inputs if settings.fit_intercept else inputs.uncentred()
-    return standardise(
-        training.moments(),
-        training.dtype,
-        centred=settings.fit_intercept,
-        constant=1.0 if is_part else 0.0,
-    )
-
-
-# Weighted sums of squares of all features from which one of them might overflow, or a
-# product that they are in.
-_LARGEST_SQUARES = 1e306
-
-
-def refuse_overflow(training):
-    """Refuse features so large that the Hessian would not be finite."""
-    if training.squares * training.targets.largest_weight < _LARGEST_SQUARES:
-        return
-    where = ""
-    if training.is_in_memory:
-        column, size = largest_entry(training.X)
-        where = f" in column {column}, up to {size:g} in size"
-    raise ValueError(
-        f"X is too large{where}: squares of its entries, times sample_weight, overflow."
-        " Scale it."
-    )
-
-
-def nearer_inputs(settings, training):
-    """The transformation of X without hidden layers, if rounding asks for one, or None.
-
-    For data in memory.
-    """
-    refuse_overflow(training)
-    can_shift = is_dense(training.X) and settings.fit_intercept
-    return centre_far_columns(training.X) if can_shift else None
-
-
-def unfolded(start, inputs):
-    """The start for X transformed: layers are unfolded, and folded to be seen."""
-    start = start.seen_through(inputs.fold)
-    if start.layers is None:
-        return start
-    return start._replace(layers=inputs.unfold(start.layers))
-
-
-# Bytes that the basis of the rows' space may take.
-_LARGEST_BASIS = 2**28
-
-
-def is_wide(settings, training):
-    """Whether the space of the rows is smaller, and the penalty allows to go there.
-
-    Dense rows only, and half as many as features: finding the space takes as long as
-    n_rows / n_classes passes over the data.
-    """
-    n_rows, n_features = training.X.shape
-    return (
-        not hidden_sizes(settings)
-        and settings.alpha > 0
-        and not is_sparse(settings)
-        and is_dense(training.X)
-        and 2 * n_rows <= n_features
-        and 8 * n_rows * n_features <= _LARGEST_BASIS
-    )
-
-
-def n_logits_of(settings, targets):
-    """Logits that a full-batch solver fits: one for two classes, against each other.
-
-    Not under a sparse penalty, whose gauge need not be the symmetric one.
-    """
-    n_classes = targets.classes.size
-    is_smooth = not (hidden_sizes(settings) or is_sparse(settings))
-    return 1 if is_smooth and n_classes == 2 else n_classes
-
-
-def network_of(settings, training, n_logits=None):
-    """The network of these settings for the data; as many logits as classes if None."""
-    n_units = (
-        training.n_features,
-        *hidden_sizes(settings),
-        n_logits or training.targets.classes.size,
-    )
-    return Network(n_units, ACTIVATIONS[settings.activation], settings.fit_intercept)
-
-
-def null_model(training):
-    """The layer of the best model without features, which has a closed form."""
-    log_shares = np.log(training.targets.shares)
-    W = np.zeros((training.n_features, log_shares.size))
-    return project_onto_gauge(W, log_shares)
-
-
-def pack_layers(network, layers):
-    """Flat w, in double precision, of layers with a column for every class."""
-    *lower, last = layers
-    if network.n_units[-1] < last[1].size:
-        last = subtract_classes(*last)
-    return network.pack([*lower, last], np.float64)
-
-
-def layers_of(network, w):
-    """Layers of w, intercepts of zero where there are none."""
-    return [(W, np.zeros(W.shape[1]) if b is None else b) for W, b in network.unpack(w)]
-
-
-def penalty_of(settings, network):
-    """The penalty of these settings on the parameters of a network."""
-    if is_sparse(settings):
-        return _sparse_penalty(settings, network)
-    strength = settings.alpha * network.weight_mask()
-    if network.n_units[-1] == 1:
-        strength *= 0.5  # ||W||^2 of the two columns that one logit stands for
-    return L2Penalty(strength)
 
 
 def _sparse_penalty(settings, network):
@@ -258,44 +157,3 @@ def _sparse_penalty(settings, network):
         n_classes=n_classes,
         n_weights=n_features * n_classes,
     )
-
-
-def objective_of(
-    settings, network, chunks, total_weight, make_preconditioner=Preconditioner
-):
-    """F of a network on blocks of data, with the penalty of these settings."""
-    make = SparseObjective if is_sparse(settings) else Objective
-    penalty = penalty_of(settings, network)
-    return make(network, chunks, penalty, total_weight, make_preconditioner)
-
-
-def validation_of(network, validation, threads):
-    """The objective of the validation data: its cost alone, without a penalty."""
-    if validation is None:
-        return None
-    return Objective(
-        network,
-        validation.chunks(threads),
-        L2Penalty(np.zeros(network.n_params)),
-        validation.targets.total_weight,
-    )
-
-
-def largest_alpha(settings, training):
-    """The least alpha at which all weights are zero, for l1_ratio > 0.
-
-    Where a path of alphas begins: above it lies the null model, from whose gradient it
-    follows. `settings.alpha` has no part in it.
-    """
-    training, _ = prepare(settings, training)
-    network = network_of(settings, training)
-    penalty = _sparse_penalty(settings, network)
-    with fit_threads() as threads:
-        objective = SparseObjective(
-            network,
-            training.chunks(threads),
-            penalty,
-            training.targets.total_weight,
-        )
-        _, grad = objective.value_and_grad(network.pack([null_model(training)]))
-    return penalty.alpha_max(grad)

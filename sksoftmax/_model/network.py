@@ -184,16 +184,6 @@ def project_onto_gauge(W, b):
     return W - W.mean(axis=1, keepdims=True), b - b.mean()
 
 
-def subtract_classes(W, b):
-    """One logit in place of two: of the second class against the first."""
-    return W[:, 1:] - W[:, :1], b[1:] - b[:1]
-
-
-def split_logit(W, b):
-    """Two columns in place of one logit, in the symmetric gauge."""
-    return np.hstack([-W, W]) / 2.0, np.concatenate([-b, b]) / 2.0
-
-
 def insert_absent_classes(W, b, present, *, centred=True):
     """Widen the last layer, fitted on the classes with weight, to all classes.
 

@@ -1,0 +1,93 @@
+"""Fits by solvers that use all rows in each iteration, in float64."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sksoftmax import _solvers
+from sksoftmax._fit.history import History
+from sksoftmax._fit.prepare import scaling_for, with_suitable_features
+from sksoftmax._fit.problem import FitResult
+from sksoftmax._fit.settings import (
+    hidden_sizes,
+    is_sparse,
+    max_iter_of,
+    resolve_solver,
+    tol_of,
+)
+from sksoftmax._fit.transforms import logits_for
+from sksoftmax._utils.threads import fit_threads
+
+
+def fit_full_batch(settings, prepared, validation, start, monitor=None):
+    """Fit by the full-batch solver of the settings; returns a `FitResult`."""
+    with fit_threads() as threads:
+        prepared, logits = _suited(settings, prepared, validation, start)
+        chunks = prepared.dataset.chunks(threads)
+        problem = prepared.problem(settings, logits).on(chunks)
+        history = History(
+            problem.validation(validation, threads),
+            settings.verbose,
+            chunks=chunks,
+            monitor=monitor,
+            layers=problem.layers,
+        )
+        fitted = solve(problem, problem.initial_w(start), history)
+    # The passes of the summary of data that are not in memory count as well.
+    return fitted._replace(n_passes=chunks.n_passes)
+
+
+def _suited(settings, prepared, validation, start):
+    """The data as they suit the arithmetic, and the transform of the logits."""
+    if hidden_sizes(settings):
+        scaling = scaling_for(settings, prepared.dataset, start.state)
+        return prepared.then(scaling, scaling.dataset(prepared.dataset)), None
+    in_memory = validation is None or validation.is_in_memory
+    prepared = with_suitable_features(
+        settings, prepared, settings.alpha, may_change=in_memory
+    )
+    n_classes = prepared.dataset.targets.classes.size
+    return prepared, logits_for(n_classes, is_sparse=is_sparse(settings))
+
+
+def solve(problem, w, history):
+    """Minimise the objective of a problem from w by the solver of its settings.
+
+    Returns
+    -------
+    FitResult
+        Its passes are those of this call.
+    """
+    settings, chunks = problem.settings, problem.objective.chunks
+    solver, before = resolve_solver(settings), chunks.n_passes
+    try:
+        result = _solvers.FULL_BATCH[solver](
+            problem.objective,
+            w,
+            tol=tol_of(settings, is_convex=problem.is_linear),
+            null_value=problem.null_value,
+            max_iter=max_iter_of(settings),
+            callback=history,
+        )
+    except _solvers.Stop:
+        result = _solvers.halted(history.w, history.loss_curve, _solvers.Stop)
+    except KeyboardInterrupt:
+        if not (settings.warm_start and history.loss_curve):
+            raise
+        result = _solvers.halted(history.w, history.loss_curve, KeyboardInterrupt)
+    separated = problem.targets.classes[_separated_classes(problem, result)]
+    if separated.size:
+        result = replace(result, separated=True)
+    n_passes = chunks.n_passes - before
+    layers = problem.layers(result.w)
+    return FitResult(layers, result, history, solver, separated.tolist(), n_passes)
+
+
+def _separated_classes(problem, result):
+    """Mask of the classes whose coefficients have no finite optimum."""
+    n_classes = problem.targets.classes.size
+    if problem.settings.alpha == 0 and result.separated:
+        return np.ones(n_classes, dtype=bool)
+    if problem.settings.alpha == 0 and result.step is not None and problem.is_linear:
+        return problem.objective.separates(result.step)
+    return np.zeros(n_classes, dtype=bool)

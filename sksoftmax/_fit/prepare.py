@@ -1,0 +1,129 @@
+"""From a checked dataset to the one that a solver sees, with the way back."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sksoftmax._data.arrays import is_dense, largest_entry
+from sksoftmax._fit.problem import Problem
+from sksoftmax._fit.settings import hidden_sizes, is_sparse
+from sksoftmax._fit.transforms import (
+    ClassSubset,
+    Composition,
+    EveryLogit,
+    FeatureScaling,
+    RowSpace,
+    can_use_row_space,
+    centring_of_far_columns,
+    standardization,
+)
+from sksoftmax._model.activations import ACTIVATIONS
+from sksoftmax._model.network import Network
+
+
+class Prepared(NamedTuple):
+    """A dataset as the solver sees it, and the transforms that led there."""
+
+    dataset: object
+    features: tuple  # transforms of X, the first one nearest to the user
+    present: np.ndarray  # mask of the classes with weight
+    dtype: np.dtype  # of the user's X
+
+    def then(self, transform, dataset):
+        """With one transform more and the dataset that it leads to."""
+        return self._replace(dataset=dataset, features=(*self.features, transform))
+
+    def problem(self, settings, logits=None):
+        """The `Problem` of these settings, without its objective."""
+        targets = self.dataset.targets
+        logits = logits or EveryLogit()
+        subset = ClassSubset(self.present, is_symmetric=not is_sparse(settings))
+        n_units = (
+            self.dataset.n_features,
+            *hidden_sizes(settings),
+            logits.n_logits(targets.classes.size),
+        )
+        return Problem(
+            settings,
+            Network(n_units, ACTIVATIONS[settings.activation], settings.fit_intercept),
+            Composition((subset, *self.features, logits)),
+            targets,
+            self.dtype,
+        )
+
+
+def with_weight(settings, training):
+    """The rows and classes with weight, targets smoothed, as `Prepared`."""
+    training = training.with_weight().smooth(settings.label_smoothing)
+    present = training.targets.present
+    return Prepared(training.restrict(present), (), present, training.dtype)
+
+
+def with_suitable_features(settings, prepared, smallest_alpha, *, may_change=True):
+    """`Prepared` data for a solver of linear problems by all rows.
+
+    Columns far from zero are centred, and wide data go to the space of their rows if
+    every penalty from `smallest_alpha` up allows that. Data that are not in memory stay
+    as they are, and so do all where `may_change` is False.
+    """
+    if not (may_change and prepared.dataset.is_in_memory):
+        refuse_overflow(prepared.dataset)
+        return prepared
+    prepared = with_near_columns(settings, prepared)
+    dataset = prepared.dataset
+    is_ridge = smallest_alpha > 0.0 and not settings.l1_ratio > 0.0
+    if is_ridge and can_use_row_space(dataset):
+        space = RowSpace(dataset.X)
+        prepared = prepared.then(space, dataset.with_X(space.coordinates))
+    return prepared
+
+
+def with_near_columns(settings, prepared):
+    """`Prepared` data in memory without columns that are far from zero."""
+    refuse_overflow(prepared.dataset)
+    X = prepared.dataset.X
+    if is_dense(X) and settings.fit_intercept:
+        scaling = centring_of_far_columns(X)
+        if scaling is not None:
+            return prepared.then(scaling, scaling.dataset(prepared.dataset))
+    return prepared
+
+
+def scaling_for(settings, dataset, state, *, is_part=False):
+    """The `FeatureScaling` for hidden layers: a new one or that of the last training.
+
+    is_part means one epoch of a training without known end. Without hidden layers
+    nothing is scaled.
+    """
+    if not hidden_sizes(settings):
+        return FeatureScaling.identity(dataset.n_features)
+    if state and "scaling" in state:
+        centre, factor = state["scaling"]
+        if not settings.fit_intercept:  # then nothing can be shifted
+            centre = np.zeros_like(centre)
+        return FeatureScaling(centre, factor)
+    return standardization(
+        dataset.moments(),
+        dataset.dtype,
+        centred=settings.fit_intercept,
+        constant=1.0 if is_part else 0.0,
+    )
+
+
+# Weighted sums of squares of all features from which one of them might overflow, or a
+# product that they are in.
+_LARGEST_SQUARES = 1e306
+
+
+def refuse_overflow(dataset):
+    """Refuse features so large that the Hessian would not be finite."""
+    if dataset.squares * dataset.targets.largest_weight < _LARGEST_SQUARES:
+        return
+    where = ""
+    if dataset.is_in_memory:
+        column, size = largest_entry(dataset.X)
+        where = f" in column {column}, up to {size:g} in size"
+    raise ValueError(
+        f"X is too large{where}: squares of its entries, times sample_weight, overflow."
+        " Scale it."
+    )

@@ -1,0 +1,89 @@
+"""What the parameters of an estimator mean together.
+
+`settings` is anything with the constructor parameters of
+`SoftmaxRegressionClassifier`, each of them valid on its own.
+"""
+
+import copy
+
+import numpy as np
+
+from sksoftmax import _solvers
+from sksoftmax._utils.errors import error_context
+
+# The most units of a layer: a layer of so many on one feature has 16 GB of weights.
+_MOST_UNITS = 2**31 - 1
+
+# What max_iter="auto" stands for. The epochs come from `benchmarks/hidden_study.py`;
+# exact solvers take a few dozen iterations, far fewer than these.
+_N_EPOCHS, _N_ITERATIONS = 60, 200
+
+# What tol="auto" stands for.
+_TOL_CONVEX, _TOL_TRAINING = 1e-8, 1e-4
+
+
+def hidden_sizes(settings):
+    """hidden_layer_sizes as a tuple of int."""
+    with error_context("hidden_layer_sizes"):
+        sizes = np.atleast_1d(np.asarray(settings.hidden_layer_sizes))
+    if sizes.size == 0:
+        return ()
+    if not (sizes.ndim == 1 and sizes.dtype.kind in "iu" and (sizes >= 1).all()):
+        raise ValueError(
+            "hidden_layer_sizes must hold integers >= 1, got"
+            f" {settings.hidden_layer_sizes!r}."
+        )
+    if sizes.max() > _MOST_UNITS:
+        raise ValueError(
+            f"hidden_layer_sizes must be at most {_MOST_UNITS}, got"
+            f" {settings.hidden_layer_sizes!r}."
+        )
+    return tuple(sizes.tolist())
+
+
+def is_sparse(settings):
+    """Whether the penalty makes weights zero."""
+    return settings.alpha > 0 and settings.l1_ratio > 0
+
+
+def resolve_solver(settings):
+    """Name of the solver that will run."""
+    return _solvers.resolve(
+        settings.solver,
+        is_linear=not hidden_sizes(settings),
+        is_sparse=is_sparse(settings),
+    )
+
+
+def max_iter_of(settings):
+    """The most epochs or iterations of the solver that will run."""
+    if settings.max_iter != "auto":
+        return settings.max_iter
+    in_epochs = resolve_solver(settings) in _solvers.MINIBATCH
+    return _N_EPOCHS if in_epochs else _N_ITERATIONS
+
+
+def tol_of(settings, *, is_convex):
+    """The relative tolerance as a number."""
+    if settings.tol != "auto":
+        return settings.tol
+    return _TOL_CONVEX if is_convex else _TOL_TRAINING
+
+
+def access_of(settings):
+    """How the solver reads X: in "passes", in "mini-batches", or "whole".
+
+    Only data that are read whole have to be in memory.
+    """
+    solver = resolve_solver(settings)
+    if solver in _solvers.MINIBATCH:
+        return "mini-batches"
+    is_linear = not hidden_sizes(settings)
+    return "passes" if is_linear and solver in _solvers.EXACT else "whole"
+
+
+def with_alpha(settings, alpha):
+    """The same settings at another alpha."""
+    settings = copy.copy(settings)
+    settings.alpha = float(alpha)
+    return settings

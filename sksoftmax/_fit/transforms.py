@@ -1,0 +1,325 @@
+"""Changes of variables: from the user's data to what a solver works on, and back.
+
+A `Transform` takes a dataset forward, and layers [(W, b), ...] forward and back: layers
+that go back predict on the user's data what they predicted on the transformed data.
+Transforms compose. A fit uses, in this order,
+
+    ClassSubset           leaves out the classes without weight
+    FeatureScaling        centres and scales features
+    RowSpace              takes wide data to the space that their rows span
+    OneLogit              fits one logit where there are two classes
+    SymmetricGauge        centres weights and intercepts over the classes
+    PenaltyGauge          centres intercepts only
+
+Warm starts, callbacks, paths and mini-batch training go through the composition.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import qr
+
+from sksoftmax._data.arrays import is_dense, middles, rescaled, take_columns
+from sksoftmax._model.network import insert_absent_classes, project_onto_gauge
+
+
+class Transform:
+    """The transform that changes nothing; others override what they change."""
+
+    def dataset(self, dataset):
+        """The dataset as the solver sees it."""
+        return dataset
+
+    def forward(self, layers):
+        """Layers on the transformed data, from layers on the user's data."""
+        return layers
+
+    def back(self, layers):
+        """Layers on the user's data, from layers on the transformed data."""
+        return layers
+
+
+@dataclass(frozen=True)
+class Composition(Transform):
+    """Several transforms, one after the other.
+
+    Attributes
+    ----------
+    transforms : tuple of Transform
+        The first is the one nearest to the user.
+    """
+
+    transforms: tuple
+
+    def dataset(self, dataset):
+        for transform in self.transforms:
+            dataset = transform.dataset(dataset)
+        return dataset
+
+    def forward(self, layers):
+        for transform in self.transforms:
+            layers = transform.forward(layers)
+        return layers
+
+    def back(self, layers):
+        for transform in reversed(self.transforms):
+            layers = transform.back(layers)
+        return layers
+
+
+@dataclass(frozen=True)
+class ClassSubset(Transform):
+    """The classes that have weight.
+
+    Attributes
+    ----------
+    present : ndarray of bool, shape (n_classes,)
+    is_symmetric : bool
+        Whether the last layer is in the symmetric gauge. A sparse penalty chooses
+        another gauge.
+    """
+
+    present: np.ndarray
+    is_symmetric: bool = True
+
+    def dataset(self, dataset):
+        return dataset.restrict(self.present)
+
+    def forward(self, layers):
+        *lower, (W, b) = layers
+        return [*lower, (W[:, self.present], b[self.present])]
+
+    def back(self, layers):
+        if self.present.all():
+            return layers
+        *lower, last = layers
+        last = insert_absent_classes(*last, self.present, centred=self.is_symmetric)
+        return [*lower, last]
+
+
+@dataclass(frozen=True)
+class FeatureScaling(Transform):
+    """U = (X - centre) * factor, column by column.
+
+    The map is linear, so it goes into the first layer after a fit and predictions cost
+    nothing more: with W', b' on U,
+
+        W = diag(factor) W'        b = b' - centre^T W
+
+    act on X.
+
+    Attributes
+    ----------
+    centre, factor : ndarray of shape (n_features,)
+        A factor of zero silences a constant feature.
+    dtype : dtype
+        Of the transformed X.
+    """
+
+    centre: np.ndarray
+    factor: np.ndarray
+    dtype: type = np.float64
+
+    @classmethod
+    def identity(cls, n_features):
+        """The scaling that changes nothing."""
+        return cls(np.zeros(n_features), np.ones(n_features))
+
+    def apply(self, X, dtype, *, ones=False):
+        """(X - centre) * factor, a new array or CSR; a column of ones on request.
+
+        The arithmetic is in double precision: offsets cancel before anything is rounded
+        to single. CSR, where the centre of another X is not zero, becomes an array.
+        """
+        return rescaled(X, self.centre, self.factor, dtype, ones=ones)
+
+    def dataset(self, dataset):
+        return dataset.with_X(self.apply(dataset.X, self.dtype))
+
+    def forward(self, layers):
+        (W, b), *later = layers
+        W = W.astype(np.float64)
+        inverse = np.divide(
+            1.0, self.factor, out=np.zeros_like(self.factor), where=self.factor > 0
+        )
+        return [(inverse[:, None] * W, b + self.centre @ W), *later]
+
+    def back(self, layers):
+        (W, b), *later = layers
+        W = self.factor[:, None] * W.astype(np.float64)
+        return [(W, b - self.centre @ W), *later]
+
+
+def standardization(statistics, dtype, *, centred, constant=0.0):
+    """The scaling that gives every feature of hidden layers the same scale.
+
+    A dense X is centred at its weighted mean and divided by its weighted standard
+    deviation. Without intercepts the centre is zero and the divisor the root mean
+    square. A CSR matrix stays sparse: it is not centred, and the divisor is the root
+    mean square of the entries that are not zero, so a rare feature is not blown up.
+
+    Parameters
+    ----------
+    statistics : column statistics of a dataset
+    dtype : dtype
+        Of X, which decides what is rounding.
+    centred : bool
+        Whether there are intercepts, which make up for the centre.
+    constant : float
+        Stands for the factor of a feature without spread. Zero is right where X is
+        all there is: what does not vary teaches nothing, and its weights should not act
+        on new data. Where more data come the factor is 1 over the feature's size.
+    """
+    centre, scale = statistics.mean, statistics.deviation
+    rounding = 4.0 * np.finfo(dtype).eps * np.abs(centre)
+    if not centred:
+        scale = np.hypot(centre, scale)
+        centre = np.zeros_like(centre)
+        rounding = 0.0
+    varies = scale > np.maximum(rounding, np.finfo(np.float32).tiny)
+    size = np.abs(centre)
+    fallback = constant / np.where(size > 0, size, 1.0)
+    return FeatureScaling(
+        centre, np.where(varies, 1.0 / np.where(varies, scale, 1.0), fallback)
+    )
+
+
+# A feature whose range is this small against its distance from zero, and that is this
+# far from zero: the rounding of its mean would pass for a slope. With a constant of 100
+# "lbfgs" does not converge in 200 iterations, with one of 1e12 no solver does.
+_NARROW, _FAR = 1e-6, 30.0
+
+
+def centring_of_far_columns(X):
+    """The scaling that moves such columns of an array to zero, or None without any.
+
+    Without such columns it costs a pass over some 50 rows.
+    """
+    few = X[:: max(X.shape[0] // 50, 1)]
+    columns = np.flatnonzero(_is_far(*middles(few)))
+    if not columns.size:
+        return None
+    middle, half = middles(take_columns(X, columns))
+    centre = np.zeros(X.shape[1])
+    centre[columns] = np.where(_is_far(middle, half), middle, 0.0)
+    return FeatureScaling(centre, np.ones(X.shape[1])) if centre.any() else None
+
+
+def _is_far(middle, half):
+    return (np.abs(middle) > _FAR) & (half < _NARROW * np.abs(middle))
+
+
+class RowSpace(Transform):
+    """Coordinates in the space that the rows of a dense X span.
+
+    With a penalty that depends on ||W|| alone the optimal W is a combination of the
+    rows of X (the representer theorem), W = Q V with X^T = Q R. Then X W = R^T V and
+    ||W|| = ||V||: the problem in V is the same one on R^T, of shape (n_rows, n_rows).
+
+    The basis comes from a QR decomposition and not from the cheaper factor of X X^T,
+    which loses features that are smaller than the largest by 1e8.
+
+    Attributes
+    ----------
+    coordinates : ndarray of shape (n_rows, n_rows)
+        X Q.
+    """
+
+    def __init__(self, X):
+        columns = X.T.astype(np.float64)
+        self._Q, R = qr(columns, mode="economic", overwrite_a=True, check_finite=False)
+        self.coordinates = np.ascontiguousarray(R.T)
+
+    def dataset(self, dataset):
+        return dataset.with_X(dataset.X @ self._Q)
+
+    def forward(self, layers):
+        ((W, b),) = layers
+        return [(self._Q.T @ W, b)]
+
+    def back(self, layers):
+        ((V, b),) = layers
+        return [(self._Q @ V, b)]
+
+
+class SymmetricGauge(Transform):
+    """A logit for each class; weights and intercepts sum to zero over the classes.
+
+    The same number added to all logits of a row changes no probability, so of all
+    equal solutions this one is returned.
+    """
+
+    penalty_factor = 1.0  # of the penalty on the weights that the solver sees
+
+    def n_logits(self, n_classes):
+        """Number of logits that the solver fits."""
+        return n_classes
+
+    def back(self, layers):
+        ((W, b),) = layers
+        return [project_onto_gauge(W, b)]
+
+
+class PenaltyGauge(SymmetricGauge):
+    """A logit for each class, weights in the gauge that a sparse penalty has chosen."""
+
+    def back(self, layers):
+        ((W, b),) = layers
+        return [(W, project_onto_gauge(W, b)[1])]
+
+
+class EveryLogit(SymmetricGauge):
+    """A logit for each class, as the solver leaves it: networks and mini-batches."""
+
+    def back(self, layers):
+        return layers
+
+
+class OneLogit(SymmetricGauge):
+    """One logit where there are two classes: of the second against the first.
+
+    The other is its negative in the symmetric gauge, so half the work is left and no
+    redundant direction. ||W||^2 of the two columns is half that of their difference.
+    """
+
+    penalty_factor = 0.5
+
+    def n_logits(self, n_classes):
+        return 1
+
+    def forward(self, layers):
+        ((W, b),) = layers
+        return [(W[:, 1:] - W[:, :1], b[1:] - b[:1])]
+
+    def back(self, layers):
+        ((W, b),) = layers
+        return [(np.hstack([-W, W]) / 2.0, np.concatenate([-b, b]) / 2.0)]
+
+
+def logits_for(n_classes, *, is_sparse, may_be_one=True):
+    """The transform of the logits for a solver of linear problems by all rows.
+
+    A sparse penalty has every logit, because its gauge need not be the symmetric one.
+    `may_be_one` is False on a path that has such penalties elsewhere.
+    """
+    if is_sparse:
+        return PenaltyGauge()
+    return OneLogit() if n_classes == 2 and may_be_one else SymmetricGauge()
+
+
+def can_use_row_space(dataset):
+    """Whether going to the space of the rows pays and its basis fits into memory.
+
+    It is for dense rows, half as many as features: finding the space takes as long as
+    n_rows / n_classes passes over the data.
+    """
+    n_rows, n_features = dataset.X.shape
+    return (
+        is_dense(dataset.X)
+        and 2 * n_rows <= n_features
+        and 8 * n_rows * n_features <= _LARGEST_BASIS
+    )
+
+
+# Bytes that the basis of the rows' space may take.
+_LARGEST_BASIS = 2**28
