@@ -1,7 +1,8 @@
-# Needs python3 with venv, and make. Each command makes the virtual environment and
-# installs what it lacks. Set on the command line: PYTHON (the interpreter), VENV (where
-# the environment goes), CONSTRAINT (a pip constraints file) and LOCK (a file of exact
-# versions with hashes, instead of an extra: for test, lint, docs, coverage and mutation).
+# You need make, and python3 with venv. Each command creates the virtual environment and
+# installs what is missing there. Variables for the command line: PYTHON (the
+# interpreter), VENV (the folder of the environment), CONSTRAINT (a pip constraints file)
+# and LOCK (a file of exact versions with hashes, which replaces the extra: for test,
+# lint, docs, coverage and mutation).
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -16,20 +17,20 @@ pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check 
 	bench-convex bench-hidden bench-path bench-scale clean
 
 help:
-	@echo "make demo          the estimator on real data: a table and a picture"
-	@echo "make test          the whole suite, with doctests"
-	@echo "make test-long     what the suite tries briefly: all hostile cases, 1000 fits, ..."
-	@echo "make test-peers    scikit-learn's tests of its own classifiers, on ours"
-	@echo "make lint          ruff, import-linter and numpydoc, without changing files"
-	@echo "make coverage      the suite once more: which lines did it not run?"
-	@echo "make mutation      would the tests notice if the mathematics were wrong?"
-	@echo "make docs          the documentation site, with the gallery, in build/docs/"
-	@echo "make lock          requirements/dev.txt anew: versions and hashes of today"
-	@echo "make bench-convex  softmax regression against other packages"
-	@echo "make bench-hidden  hidden layers against other packages, and their defaults"
-	@echo "make bench-path    sparse fits and paths of penalties against other packages"
-	@echo "make bench-scale   files, batches and dask against memory"
-	@echo "make clean         delete all that the other commands made"
+	@echo "make demo          run the estimator on real data: a table and a picture"
+	@echo "make test          run the test suite, doctests included"
+	@echo "make test-long     run the long tests: all hostile inputs, a thousand fits"
+	@echo "make test-peers    run scikit-learn's tests of its classifiers on this one"
+	@echo "make lint          check style, imports and docstrings; change no file"
+	@echo "make coverage      run the suite again and list the lines that it missed"
+	@echo "make mutation      change the mathematics and see whether a test fails"
+	@echo "make docs          build the documentation site in build/docs/"
+	@echo "make lock          write requirements/dev.txt: today's versions and hashes"
+	@echo "make bench-convex  time softmax regression against other packages"
+	@echo "make bench-hidden  time hidden layers against other packages; their defaults"
+	@echo "make bench-path    time sparse fits and paths against other packages"
+	@echo "make bench-scale   time files, batches and dask against data in memory"
+	@echo "make clean         delete everything that these commands made"
 
 demo: $(VENV)/demo.stamp
 	$(bin)/python examples/demo.py
@@ -37,15 +38,15 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/test.stamp
 	$(bin)/python -m pytest
 
-# All of the hostile cases, far more examples of the properties, and a thousand fits:
-# does memory grow? The files are those that tests/effort.py speaks to.
+# All hostile inputs, many more random problems, and a thousand fits that show whether
+# memory grows. These are the files that read tests/effort.py.
 test-long: $(VENV)/test.stamp
 	SKSOFTMAX_TEST_LONG=1 $(bin)/python -m pytest -m "long or not long" \
 		tests/test_hostile.py tests/test_life_cycle.py tests/test_memory.py \
 		tests/test_properties.py
 
-# Not a line of those tests is changed: tests/peers/ has the adapters, and the list of
-# the tests that are left out.
+# scikit-learn's tests run unchanged. tests/peers/ has the adapters, and the list of the
+# tests that are left out.
 test-peers: $(VENV)/test.stamp
 	$(bin)/python -m pytest -c tests/peers/pytest.ini --rootdir=. -q --pyargs \
 		sklearn.linear_model.tests.test_logistic \
@@ -69,7 +70,7 @@ docs: $(VENV)/docs.stamp
 	$(bin)/python -m sphinx -W --keep-going --quiet -d build/doctrees docs build/docs
 	@echo "The site: build/docs/index.html"
 
-# The versions of a developer's environment, with the hashes of their files.
+# Pins the versions of a developer's environment, with the hashes of their files.
 lock: $(VENV)/lock.stamp
 	$(bin)/uv pip compile setup.cfg --extra dev --upgrade --universal --quiet \
 		--python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -96,8 +97,8 @@ clean:
 	rm -f docs/sg_execution_times.rst
 	find sksoftmax tests benchmarks docs examples -name __pycache__ -exec rm -rf {} +
 
-# An environment with one of the extras of setup.cfg; made anew when that file changes.
-# Nothing but what is in LOCK is installed with it, nor fetched to build the package.
+# Makes an environment with one of the extras of setup.cfg, and makes it again when that
+# file changes. With LOCK, nothing is installed or fetched that LOCK does not list.
 $(VENV)/%.stamp: setup.cfg pyproject.toml $(CONSTRAINT) $(LOCK) | $(bin)/pip
 ifdef LOCK
 	$(pip_install) --require-hashes --requirement $(LOCK)
