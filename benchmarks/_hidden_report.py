@@ -37,9 +37,10 @@ def _introduction(missing):
 Written by `python benchmarks/hidden.py`.
 
 The same networks, rows, batches (200 rows; 32 for 20-32-3, 256 for 54-256-256-256-7)
-and optimizer (Adam, 1e-3) in every package. Runs are interleaved; figures are medians;
-BLAS and PyTorch have the same number of threads. A ratio is the other package's seconds
-over ours. Compilation by `torch.compile` is not timed.
+and optimizer (Adam, 1e-3) run in every package. Runs are interleaved, and figures are
+medians. BLAS and PyTorch have the same number of threads. A ratio is the seconds of the
+other package over ours. Compilation by `torch.compile` is not timed. The summary counts
+each network with the number of threads that is worse for us.
 
 {chr(10).join(lines)}
 
@@ -55,7 +56,7 @@ def _is_installed(name):
 
 
 def _ratios(epochs, name, dtype):
-    """Over networks: the harder number of threads counts."""
+    """Ratio of each network, with the number of threads that is worse for us."""
     harder = {}
     for (net, precision, _), seconds in epochs.items():
         if precision == dtype and name in seconds:
@@ -73,8 +74,8 @@ def _verdict(epochs):
             if ratios:
                 least = min(ratios, key=ratios.get)
                 lines.append(
-                    f"- Per epoch against {name}, {dtype}, harder number of threads:"
-                    f" geometric mean {geometric_mean(ratios.values()):.2f}x, least"
+                    f"- Per epoch against {name}, {dtype}: geometric mean"
+                    f" {geometric_mean(ratios.values()):.2f}x, least"
                     f" {ratios[least]:.2f}x ({least})."
                 )
     return "\n".join(lines)
@@ -105,8 +106,9 @@ def _targets(targets):
         for (net, n_threads), (target, seconds) in targets.items()
     ]
     return (
-        "## To a validation loss, float32\n\nThe target is MLPClassifier's lowest in 20"
-        f" epochs, and one percent.\n\n{table(head, rows)}"
+        "## To a validation loss, float32\n\nThe target is MLPClassifier's lowest loss"
+        " in 20 epochs, plus one percent. Losses are in nats: logarithms are natural."
+        f"\n\n{table(head, rows)}"
     )
 
 
@@ -130,11 +132,12 @@ def _sizes(sizes):
         for net, (pickled, parameters) in sizes.items()
     ]
     head = ["network", "bytes of a pickle", "of the parameters", "beyond 1.2 times"]
-    return f"## Size\n\n{table(head, rows)}"
+    note = "Last column: bytes of a pickle beyond 1.2 times those of the parameters."
+    return f"## Size\n\n{note}\n\n{table(head, rows)}"
 
 
 def _draw(epochs, path):
-    """Ratios per network and package in float32, at the harder number of threads."""
+    """Ratios of each network in float32, with the threads that are worse for us."""
     names = list(dict.fromkeys(name for times in epochs.values() for name in times))[1:]
     nets = list(dict.fromkeys(net.name for net, _, _ in epochs))
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")

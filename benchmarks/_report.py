@@ -47,13 +47,13 @@ def _introduction(machines):
 
 Written by `python benchmarks/convex.py`.
 
-F is the objective, F* its minimum, F_null its value at the best model without
-features; the *gap* of a fit is (F - F*) / (F_null - F*), computed by separate code
-after each timed run. alpha is 1e-3 unless the name of the set ends in another; `-std`
-means standardised features. `SoftmaxRegressionClassifier` runs at its defaults.
-scikit-learn's solvers run at the smallest `max_iter` that reaches the gap in the head
-of the column, which a search with knowledge of F* found: an opponent that no user has.
-Runs are interleaved; figures are medians; BLAS threads are limited alike for all.
+F is the objective, F* its minimum, F_null its value at the best model without features.
+The *gap* of a fit is (F - F*) / (F_null - F*). Separate code computes it after each
+timed run. alpha is 1e-3 unless the name of the set ends in another value; `-std` means
+standardised features. `SoftmaxRegressionClassifier` runs with its defaults.
+scikit-learn's solvers run with the smallest `max_iter` that reaches the gap in the head
+of the column. A search that knows F* found this number: no user has such an opponent.
+Runs are interleaved, figures are medians, and BLAS threads are limited alike for all.
 Ratios are the best opponent's seconds over ours.
 
 {chr(10).join(f"- {line}" for line in environment())}
@@ -61,12 +61,12 @@ Ratios are the best opponent's seconds over ours.
 
 ![Performance profile](convex-profile.png)
 
-The profile shows, for each solver, on what share of the sets it reaches a gap of
+The profile shows, for each solver, on what fraction of the sets it reaches a gap of
 {FIRST:.0e} within x times the seconds of the fastest on that set."""
 
 
 def _verdict(rows):
-    """The summary over sets: of each set the harder number of threads counts."""
+    """The summary over sets, each with the number of threads that is worse for us."""
     harder = _harder(rows)
     ratios = {n: r.ratio(FIRST) for n, r in harder.items() if r.best(FIRST)}
     reached = {name: ratio for name, ratio in ratios.items() if ratio is not None}
@@ -76,9 +76,10 @@ def _verdict(rows):
         slowest = min(reached, key=reached.get)
         lines += [
             (
-                f"- Against the best opponent at {FIRST:.0e}, harder number of threads:"
-                f" geometric mean {geometric_mean(reached.values()):.1f}x, least"
-                f" {reached[slowest]:.2f}x ({slowest}), over {len(reached)} sets."
+                f"- Against the best opponent at {FIRST:.0e}: geometric mean"
+                f" {geometric_mean(reached.values()):.1f}x, least"
+                f" {reached[slowest]:.2f}x ({slowest}), over {len(reached)} sets, each"
+                " with the number of threads that is worse for us."
             ),
             f"- Slower than the best opponent: {_names(slower)}.",
         ]
@@ -100,7 +101,7 @@ def _verdict(rows):
     beaten = [r for r in rows if r.default_gap < 1e-3 and r.default_seconds < r.seconds]
     short = {r.name for r in rows if r.default_gap > FIRST}
     lines.append(
-        f"- `LogisticRegression` as it comes stops short of {FIRST:.0e} on"
+        f"- With its defaults `LogisticRegression` stops short of {FIRST:.0e} on"
         f" {len(short)} of {len(harder)} sets; within 1e-3 and faster than ours:"
         f" {_names(f'{r.name} ({r.n_threads})' for r in beaten)}."
     )
@@ -108,7 +109,7 @@ def _verdict(rows):
 
 
 def _harder(rows):
-    """The row of each set, by its name, at the number of threads that is harder."""
+    """Row of each set by its name, with the number of threads that is worse for us."""
     harder = {}
     for row in rows:
         kept = harder.get(row.name)
@@ -151,7 +152,7 @@ def _table(rows, n_threads):
         if row.n_threads == n_threads
     ]
     title = f"## {n_threads} thread{'s' if n_threads > 1 else ''}"
-    note = "~: far behind, scaled from the times of the search. Seconds throughout."
+    note = "Times are in seconds. ~: far behind, scaled from the times of the search."
     return f"{title}\n\n{table(head, body)}\n\n{note}"
 
 
@@ -187,8 +188,8 @@ def _passes(passes):
     ]
     head = ("set", "n x p x K", "threads", "pass, ms", "limit, ms", "pass / limit")
     return (
-        "## One pass against the limit of the machine\n\nA pass gives value and"
-        " gradient; its limit is the larger of bytes / bandwidth and operations / GEMM"
+        "## One pass against the limit of the machine\n\nA pass computes value and"
+        " gradient. Its limit is the larger of bytes / bandwidth and operations / GEMM"
         " peak.\n\n" + table(head, body)
     )
 
@@ -224,10 +225,10 @@ def _notes(rows):
     if not body:
         return ""
     return (
-        "## Solvers that did not reach a target\n\nThe search ends for a solver after"
-        f" {LONGEST:.0f} s or 30 times the best so far, whichever is less, but not"
-        " before 10 s (sag, saga: 3 times the best and 0.1 s), at the gap given.\n\n"
-        + table(("set", "solver", "why"), body)
+        "## Solvers that did not reach a target\n\nThe search gives each solver"
+        f" {LONGEST:.0f} s or 30 times the best time so far, whichever is less, but at"
+        " least 10 s (sag and saga: 3 times the best time, at least 0.1 s). The table"
+        " has the gap at that time.\n\n" + table(("set", "solver", "why"), body)
     )
 
 

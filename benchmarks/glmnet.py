@@ -2,8 +2,9 @@
 
     python benchmarks/glmnet.py [--out docs/benchmarks]
 
-One BLAS thread; seconds of the processor. glmnet goes down ten alphas to the last, at
-the loosest thresh that takes it to a relative gap of 1e-6 there. Writes glmnet.md.
+Times are processor seconds with one BLAS thread. glmnet fits ten alphas down to the
+last one, with the loosest thresh that reaches a relative gap of 1e-6 there. Writes
+glmnet.md.
 """
 
 import argparse
@@ -60,8 +61,9 @@ def main():
         "",
         *(f"- {line}" for line in environment()),
         "",
-        "glmnet goes down ten alphas to the last, at the loosest thresh that takes it",
-        f"to a relative gap of {TARGET:.0e} there. Its reading of data does not count.",
+        "glmnet fits ten alphas down to the last one, with the loosest thresh that",
+        f"reaches a relative gap of {TARGET:.0e} there. Its time to read data does not",
+        "count.",
         "",
         table(list(rows[0]), [list(row.values()) for row in rows]),
         "",

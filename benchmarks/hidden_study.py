@@ -2,11 +2,12 @@
 
     python benchmarks/hidden_study.py [--repeats 2] [--out docs/benchmarks]
 
-On real tables, raw features, `hidden_layer_sizes=(100,)`: log-loss, accuracy and
-seconds against `make_pipeline(StandardScaler(), MLPClassifier((100,)))`. First a grid
-of training settings; then, on other folds, the defaults, and for each table the setting
-that is best on all other tables, so that nothing was chosen on the data that it is
-judged by. Writes hidden-study.md.
+Compares log-loss, accuracy and seconds with those of
+`make_pipeline(StandardScaler(), MLPClassifier((100,)))`, on the raw features of real
+tables with `hidden_layer_sizes=(100,)`. First it runs a grid of training settings. Then
+it scores the defaults on other folds, and for each table the setting that is best on
+all other tables. So nothing is chosen on the data that score it. Writes
+hidden-study.md.
 """
 
 import argparse
@@ -151,15 +152,17 @@ def _report(grid, chosen, judged):
         "Written by `python benchmarks/hidden_study.py`.",
         "",
         "`SoftmaxRegressionClassifier((100,))` on raw features against",
-        "`make_pipeline(StandardScaler(), MLPClassifier((100,)))`, five-fold",
-        "cross-validation, one BLAS thread. Differences are ours minus theirs, with",
-        "the standard error over folds; seconds are of the processor.",
+        "`make_pipeline(StandardScaler(), MLPClassifier((100,)))`, by five-fold",
+        "cross-validation with one BLAS thread. Differences are ours minus theirs,",
+        "with the standard error over folds. Log-losses are in nats (natural",
+        "logarithms), and seconds are processor time. For each table, *chosen",
+        "elsewhere* is the setting that is best on all other tables.",
         "",
         *(f"- {line}" for line in environment()),
         "",
         _verdict(judged),
         "",
-        "## Judged on fresh folds",
+        "## Scores on folds that chose nothing",
         "",
         _judgement(judged, chosen),
         "",

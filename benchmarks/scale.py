@@ -1,4 +1,4 @@
-"""Larger than memory and more than one process: the same optimum, at what price.
+"""The cost of a fit whose data do not fit into memory or into one process.
 
     python benchmarks/scale.py [--gigabytes 8] [--rows 2000000] [--out docs/benchmarks]
 
@@ -151,8 +151,9 @@ def _file(folder, gigabytes, n_features=100, n_classes=2):
         "",
         f"Reading the file in sequence: {rate / 1e9:.2f} GB/s, best of two.",
         "",
-        "Own memory is the largest RssAnon of the process. Pages of the file that are",
-        "mapped are not in it: they are the page cache's, and go when memory is short.",
+        "Own memory is the largest RssAnon of the process. It does not include mapped",
+        "pages of the file. These belong to the page cache, and the system drops them",
+        "if memory is short.",
     ]
 
 
@@ -181,8 +182,9 @@ def _homes(folder, n_rows, n_features=50, n_classes=6):
     lines = [
         f"## {n_rows} x {n_features}, {n_classes} classes, in {N_CHUNKS} parts",
         "",
-        f"In memory with {n_cores()} threads, float64, all at tol=0. Coefficients:",
-        "largest difference from those in memory, relative to the feature's largest.",
+        f"In memory with {n_cores()} threads, float64, all with tol=0. The last column",
+        "has the largest difference from the coefficients of the fit in memory,",
+        "relative to the largest of the feature.",
         "",
         "| home | seconds | passes | s/pass | times in memory | coefficients |",
         "|---|---|---|---|---|---|",
@@ -248,7 +250,7 @@ def _overhead():
         "## A pass over a cluster where there is nothing to compute",
         "",
         f"{len(X)} x 10, 3 classes in {N_CHUNKS} parts on 2 workers:",
-        f"{1e3 * each:.0f} ms a pass, {model.n_passes_:.0f} passes.",
+        f"{1e3 * each:.0f} ms per pass, {model.n_passes_:.0f} passes.",
     ]
 
 
@@ -259,7 +261,7 @@ def _growth(folder, n_rows, n_features=50, n_classes=6, doublings=4):
     lines = [
         "## Growth with the number of rows, memory-mapped",
         "",
-        "| rows | seconds | passes | s/pass | us/row and pass |",
+        "| rows | seconds | passes | s/pass | us per row and pass |",
         "|---|---|---|---|---|",
     ]
     _write(folder, n_rows, n_features, n_classes)
@@ -281,7 +283,8 @@ def _growth(folder, n_rows, n_features=50, n_classes=6, doublings=4):
     return [
         *lines,
         "",
-        "Slopes: {:.2f} of time, {:.2f} of time a pass.".format(*slopes),
+        "Slopes on logarithmic axes: {:.2f} for the time, {:.2f} for the time per"
+        " pass.".format(*slopes),
     ]
 
 

@@ -1,11 +1,11 @@
-"""Sparse fits with next to no penalty, and few rows: where Newton's steps are hard.
+"""Sparse fits with almost no penalty and few rows, where Newton's steps are hard.
 
     python benchmarks/weak_penalty.py [--out docs/benchmarks]
 
-One BLAS thread; seconds of the processor. Random problems with fixed seeds: 250 small
-ones, and larger ones with 1,800 weights one by one. Gaps are duality gaps relative to F
-of the null model; beside them how far saga is after as many seconds. Writes
-weak-penalty.md.
+Times are processor seconds with one BLAS thread. Problems are random with fixed seeds:
+250 small ones, and larger ones with 1,800 weights, each with a line of its own. Gaps
+are duality gaps relative to F of the null model. The last column says how far saga is
+from our F after as many seconds. Writes weak-penalty.md.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main():
         warnings.simplefilter("ignore")  # the tables say what did not converge
         small, large = small_problems(), large_problems()
     lines = [
-        "# Sparse fits with next to no penalty",
+        "# Sparse fits with almost no penalty",
         "",
         "Written by `python benchmarks/weak_penalty.py`.",
         "",
@@ -43,14 +43,16 @@ def main():
         "",
         f"## {N_SMALL} small problems",
         "",
-        "6 to 49 rows, 1 to 19 features, of whole numbers in every other, 2 to 4",
-        "classes in turn, alpha from 1e-8 to 1e-3.",
+        "Each has 6 to 49 rows, 1 to 19 features (whole numbers in every second",
+        "problem), 2 to 4 classes, and an alpha from 1e-8 to 1e-3.",
         "",
         small,
         "",
         f"## {N_FEATURES} features, {N_CLASSES} classes",
         "",
-        "Classes are the largest of noisy linear scores.",
+        "The class of a row is the largest of noisy linear scores. Gaps are duality",
+        "gaps relative to F of the null model. The last column is saga's distance from",
+        "our F after as many seconds, relative to the same.",
         "",
         large,
     ]
@@ -114,7 +116,7 @@ def large_row(X, y, alpha, grouped):
     row = {
         "rows": str(len(y)),
         "alpha": f"{alpha:.0e}",
-        "penalty": "rows" if grouped else "L1",
+        "penalty": "grouped" if grouped else "L1",
         "seconds": f"{seconds:.2f}",
         "iterations": str(model.n_iter_),
         "not zero": str(np.count_nonzero(model.coef_)),
