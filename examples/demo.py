@@ -1,7 +1,7 @@
-"""The estimator on real data, beside scikit-learn's; `make demo` runs it.
+"""The estimator on real data, compared with scikit-learn's; `make demo` runs it.
 
-Four short acts: a comparison on unscaled data, a pipeline on a table of mixed types, a
-grid search, and a picture of decision boundaries.
+There are four parts: a comparison on unscaled data, a pipeline on a table of mixed
+types, a grid search, and a picture of decision boundaries.
 """
 
 import time
@@ -38,10 +38,10 @@ STUDENTS = ROOT / "tests" / "data" / "hsbdemo.csv"
 PICTURE = ROOT / "build" / "demo" / "decision_boundaries.png"
 
 FOLDS = StratifiedKFold(n_splits=5, shuffle=True, random_state=0)
-COLORS = ["#0072b2", "#e69f00", "#009e73"]  # told apart by colour-blind readers too
+COLORS = ["#0072b2", "#e69f00", "#009e73"]  # also for colour-blind readers
 
 
-# Act 1: unscaled data, same folds, every model with its default settings.
+# Part 1: unscaled data, the same folds, every model with its default settings.
 
 MODELS = {
     "SoftmaxRegressionClassifier()": SoftmaxRegressionClassifier(),
@@ -56,7 +56,8 @@ MODELS = {
 def compare_models():
     """Print accuracy, log-loss, seconds and convergence of each model on each set."""
     print("Unscaled data, default settings, the same 5 folds, one BLAS thread for all.")
-    print("Log-loss in nats; seconds per fit; converged: fits without a warning.\n")
+    print("Log-loss in nats (natural logarithms); seconds per fit; converged: fits")
+    print("without a warning.\n")
     print(f"{'':37}accuracy  log-loss  seconds  converged")
     for load in (load_wine, load_breast_cancer, load_digits):
         X, y = load(return_X_y=True)
@@ -81,7 +82,7 @@ def scores_line(model, X, y):
     return f"{accuracy:8.3f}{log_loss:10.3f}{seconds:9.3f}  {converged:>9}"
 
 
-# Act 2: a table with a category and a number, and the probabilities of new rows.
+# Part 2: a table with a category and a number, and the probabilities of new rows.
 
 
 def choose_programmes():
@@ -104,7 +105,7 @@ def choose_programmes():
     print(table.to_string(index=False, float_format="{:.3f}".format))
 
 
-# Act 3: hidden layers are a parameter like the penalty, so a grid search chooses both.
+# Part 3: a grid search chooses the hidden layers and the penalty.
 
 
 def search_hidden_layers():
@@ -127,11 +128,11 @@ def search_hidden_layers():
     print(f"\nBest: {search.best_params_}")
 
 
-# Act 4: three spirals; boundaries are lines without hidden layers and curves with them.
+# Part 4: three spirals. Boundaries are straight without hidden layers and curved with.
 
 
 def spirals(n_per_arm=150, seed=0):
-    """Points on three arms around the origin, with a little noise, and their arms."""
+    """Noisy points on three arms around the origin, and the arm of each point."""
     radius = np.linspace(0.15, 1.0, n_per_arm)
     angles = [3.5 * radius + 2 * np.pi * arm / 3 for arm in range(3)]
     X = np.concatenate([np.c_[radius * np.cos(a), radius * np.sin(a)] for a in angles])
@@ -174,7 +175,7 @@ def draw_boundaries(path):
 
 
 def draw_probabilities(ax, model, reach=1.2):
-    """Blend the colours of the classes by their probabilities; line the boundaries."""
+    """Mix the colours of the classes by their probabilities; draw the boundaries."""
     side = np.linspace(-reach, reach, 300)
     plane = np.stack(np.meshgrid(side, side), axis=-1)
     P = model.predict_proba(plane.reshape(-1, 2)).reshape(300, 300, 3)
@@ -188,14 +189,14 @@ def draw_probabilities(ax, model, reach=1.2):
 
 
 def draw_samples(ax, X, y):
-    """Dots in the colours of their classes."""
+    """Draw the samples in the colours of their classes."""
     for label, color in zip(np.unique(y), COLORS, strict=True):
         x1, x2 = X[y == label].T
         ax.scatter(x1, x2, s=16, color=color, edgecolor="white", lw=0.5, label=label)
 
 
 def main():
-    """Run the four acts."""
+    """Run the four parts."""
     start = time.perf_counter()
     with threadpool_limits(1):
         compare_models()

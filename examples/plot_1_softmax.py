@@ -2,9 +2,9 @@
 Softmax and hardmax
 ===================
 
-A classifier with K classes computes K numbers for a sample, its *logits*. This example
-turns logits into probabilities, and probabilities into a loss, by numbers small enough
-to follow.
+A classifier with K classes computes K numbers for each sample, its *logits*. This
+example turns logits into probabilities, and probabilities into a loss. The numbers are
+small enough to follow by hand.
 """
 
 import matplotlib.pyplot as plt
@@ -15,8 +15,8 @@ from sksoftmax import cross_entropy, hardmax, log_softmax, softmax
 # %%
 # From logits to probabilities
 # ----------------------------
-# Take the exponential of each logit, which makes all of them positive, and divide by
-# the sum, which makes them sum to one.
+# Take the exponential of each logit: all numbers are now positive. Divide by their sum:
+# they now sum to one.
 
 z = np.array([5.0, 2.0, -1.0, 3.0])
 exponentials = np.exp(z)
@@ -25,9 +25,9 @@ print("divided     ", (exponentials / exponentials.sum()).round(4))
 print("softmax     ", softmax(z).round(4))
 
 # %%
-# Hardmax puts all of the probability on the largest logit. It answers "which class?"
-# and forgets by how much. Softmax is its smooth relative: it is differentiable, so it
-# can be trained by gradients.
+# Hardmax puts all probability on the largest logit. It says which class is largest, but
+# not by how much. Softmax is its smooth version. It is differentiable, so a model with
+# softmax can be trained by gradients.
 
 print("hardmax     ", hardmax(z))
 
@@ -46,18 +46,17 @@ for ax, (title, values) in zip(axes, steps.items(), strict=True):
     ax.set(title=title, xlabel="class", xticks=np.arange(1, 5))
 
 # %%
-# What softmax does not see
-# -------------------------
+# What does not change softmax
+# ----------------------------
 # A number added to all logits changes nothing: it multiplies every exponential, and
-# their sum, by the same factor. That is also how it is computed without overflow:
-# first subtract the largest logit.
+# their sum, by the same factor. This avoids overflow: subtract the largest logit first.
 
 print(softmax(z + 100.0).round(4))
 print(softmax([1000.0, 999.0, 998.0]).round(4))
 
 # %%
-# A factor on the logits does change something. Divide them by a *temperature*: a low
-# one leads to hardmax, a high one to equal probabilities.
+# A factor does change the probabilities. Divide the logits by a *temperature*. A low
+# temperature leads to hardmax, a high one to equal probabilities.
 
 temperatures = np.geomspace(0.1, 100, 200)
 P = softmax(z / temperatures[:, None])
@@ -73,17 +72,16 @@ ax.legend(frameon=False)
 # ----------------------------
 # The cross-entropy of a prediction p with the target y is minus the sum of y log p.
 # With a one-hot y this is minus the logarithm of the probability of the true class,
-# here
-# -log 0.2, in nats.
+# here -log 0.2. Its unit is the nat, because the logarithm is natural.
 
 y = np.array([0.0, 1.0, 0.0, 0.0])
 p = np.array([0.3, 0.2, 0.1, 0.4])
 print(f"loss {cross_entropy(y, p):.4f}, -log 0.2 = {-np.log(0.2):.4f}")
 
 # %%
-# Far from the truth a probability underflows to zero, and its logarithm is lost. Its
-# log-softmax, z minus the logarithm of the sum of exponentials, is not. Losses in this
-# package are formed from log-softmax throughout.
+# A very small probability underflows to zero, and its logarithm is lost. Log-softmax, z
+# minus the logarithm of the sum of exponentials, keeps it. This package computes all
+# losses from log-softmax.
 
 far = [2000.0, 0.0]
 print("softmax", softmax(far), "log-softmax", log_softmax(far))

@@ -2,8 +2,8 @@
 Two classes are logistic regression
 ===================================
 
-With two classes softmax regression is logistic regression. This example shows it by the
-formula, and by the fits of this package and of scikit-learn.
+With two classes softmax regression is logistic regression. The formula shows it, and so
+do fits of this package and of scikit-learn.
 """
 
 import matplotlib.pyplot as plt
@@ -32,9 +32,8 @@ print(f"largest difference {difference.max():.1e}")
 # %%
 # The fit
 # -------
-# Is a tumour benign, given its radius? There are two columns of coefficients, one for
-# each class. Only their difference matters, so the fit returns the pair that sums to
-# zero.
+# Is a tumour benign, given its radius? There is one row of coefficients per class. Only
+# the difference of the two matters, so the fit returns the pair that sums to zero.
 
 X, y = load_breast_cancer(return_X_y=True)
 X = X[:, :1]
@@ -43,9 +42,9 @@ print("coefficients", model.coef_.ravel().round(4))
 print("intercepts  ", model.intercept_.round(4))
 
 # %%
-# Logistic regression has the difference alone. The penalty is on both columns here and
-# on one there, the squared norm of (-u/2, u/2) is half of that of u, and scikit-learn
-# sums losses instead of averaging them. So its C is 2 / (alpha n).
+# Logistic regression has the difference u alone. Here the penalty is on the pair
+# (-u/2, u/2), whose squared norm is half of that of u. scikit-learn also sums losses
+# instead of averaging them. So its C is 2 / (alpha n).
 
 C = 2 / (model.alpha * len(X))
 logistic = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-10).fit(X, y)
@@ -55,8 +54,8 @@ gap = np.abs(model.predict_proba(X) - logistic.predict_proba(X)).max()
 print(f"probabilities differ by at most {gap:.0e}")
 
 # %%
-# Where the two logits cross, both probabilities are one half, and `decision_function`,
-# their difference, is zero. The marks above the curves are the samples.
+# Where the two logits cross, both probabilities are one half. `decision_function`, the
+# difference of the logits, is zero there. The marks above the curves are the samples.
 
 radius = np.linspace(6, 28, 200)[:, None]
 P = model.predict_proba(radius)

@@ -2,8 +2,9 @@
 Loss, cost and gradient, step by step
 =====================================
 
-What a fit minimises, and the gradient that leads there: first sample by sample, then
-without loops, then checked against difference quotients, and last against the fit.
+What does a fit minimise, and by which gradient? This example computes both sample by
+sample and then without loops. It checks the gradient against difference quotients, and
+the minimum against the fit.
 """
 
 import matplotlib.pyplot as plt
@@ -22,9 +23,9 @@ alpha = 0.01
 # %%
 # One sample
 # ----------
-# Logits are z = x W + b, probabilities p = softmax(z), and the loss is the
-# cross-entropy of p with the target. Its derivative by the logits is the simplest one
-# could wish for, p - y: what was predicted minus what was there.
+# Logits are z = x W + b, probabilities are p = softmax(z), and the loss is the
+# cross-entropy of p with the target y. Its derivative by the logits is p - y, the
+# prediction minus the target.
 
 rng = np.random.default_rng(0)
 W = rng.normal(size=(n_features, n_classes))
@@ -35,7 +36,8 @@ p = softmax(z)
 print(f"loss {cross_entropy(Y[0], p):.6f}, dz {(p - Y[0]).round(4)}")
 
 # %%
-# Each logit moved a little up and down gives the same derivative, by the loss alone.
+# Difference quotients need the loss alone: move each logit a little up and down. They
+# give the same derivative.
 
 step = 1e-6
 moves = step * np.eye(n_classes)
@@ -46,8 +48,8 @@ print("difference quotients", ((np.array(up) - down) / (2 * step)).round(4))
 # %%
 # All samples, with a loop
 # ------------------------
-# The cost is the mean loss. A weight W_jk acts on the loss through z_k, by the factor
-# x_j, so the gradient of one loss is the outer product of x and dz.
+# The cost is the mean loss. A weight W_jk changes z_k by the factor x_j. So the
+# gradient of one loss is the outer product of x and dz.
 
 cost, dW, db = 0.0, np.zeros_like(W), np.zeros_like(b)
 for x, target in zip(X, Y, strict=True):
@@ -61,12 +63,12 @@ print(f"cost {cost:.6f}")
 # %%
 # All samples, without a loop
 # ---------------------------
-# The samples are the rows of X. A sum of outer products is a product of matrices, so
-# three lines do it, at the speed of BLAS.
+# The samples are the rows of X. A sum of outer products is a product of matrices. So
+# three lines are enough, and they run at the speed of BLAS.
 
 
 def cost_and_gradient(W, b):
-    """Cost in nats with its penalty, and its derivatives by W and b."""
+    """Cost with its penalty, in nats (natural logarithms), and its derivatives."""
     P = softmax(X @ W + b)
     dZ = (P - Y) / n_samples
     cost = cross_entropy(Y, P).mean() + alpha / 2 * np.sum(W**2)
@@ -78,11 +80,12 @@ print("cost agrees    ", np.isclose(full_cost, cost + alpha / 2 * np.sum(W**2)))
 print("gradient agrees", np.allclose(full_dW, dW + alpha * W), np.allclose(full_db, db))
 
 # %%
-# The check that finds every mistake
-# ----------------------------------
-# A gradient has to be the limit of difference quotients. Central differences err by the
-# square of the step, until rounding takes over where steps are tiny: the error falls
-# along a straight line and rises again. A wrong gradient would stay at the top.
+# How to check a gradient
+# -----------------------
+# A gradient is the limit of difference quotients. The error of central differences is
+# proportional to the square of the step, until rounding dominates at tiny steps. So the
+# error falls along a straight line and rises again. With a wrong gradient it would stay
+# at the top.
 
 direction = rng.normal(size=W.shape)
 slope = np.sum(full_dW * direction)
@@ -105,8 +108,8 @@ ax.legend(frameon=False)
 # %%
 # Downhill
 # --------
-# Steps against the gradient lead to the minimum, and the estimator's fit is there: at
-# its coefficients all derivatives vanish.
+# Steps against the gradient lead to the minimum. The estimator's fit is at the minimum:
+# all derivatives vanish at its coefficients.
 
 W, b = np.zeros_like(W), np.zeros_like(b)
 costs = []

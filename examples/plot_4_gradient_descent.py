@@ -2,9 +2,9 @@
 Gradient descent in one dimension
 =================================
 
-The smallest training there is: find the w that minimises w² + 10w + 25, which is
-(w + 5)², by steps against the derivative. Once the derivative is given by hand, once it
-is computed by automatic differentiation, once by difference quotients.
+This is the smallest possible training: find the w that minimises w² + 10w + 25, which
+is (w + 5)², by steps against the derivative. The derivative comes from a formula, from
+automatic differentiation, and from difference quotients.
 """
 
 import matplotlib.pyplot as plt
@@ -21,9 +21,10 @@ def cost(w):
 # %%
 # The derivative by hand
 # ----------------------
-# It is 2w + 10. Each step takes away a hundredth of it, so the distance to -5 shrinks
-# by a factor of 0.98. The arithmetic is in single precision, as deep-learning
-# frameworks have it: after 1000 steps w has come as near to -5 as that allows.
+# The derivative is 2w + 10. Each step subtracts a hundredth of it, so the distance to
+# -5 shrinks by a factor of 0.98. The arithmetic is in single precision, as in
+# deep-learning frameworks. After 1000 steps w is as close to -5 as this precision
+# allows.
 
 
 def derivative(w):
@@ -37,8 +38,8 @@ w = minimize(
 print(w)
 
 # %%
-# The loop inside is four lines. An optimizer is a pair of functions, `init` and
-# `update`, neither of which changes its arguments.
+# The loop inside takes four lines. An optimizer is a pair of functions, `init` and
+# `update`. Neither changes its arguments.
 
 optimizer = SGD(learning_rate=0.01)
 w = np.float32(0)
@@ -50,11 +51,11 @@ print(w)
 # %%
 # Automatic differentiation
 # -------------------------
-# A program can carry the derivative along with the value: a *dual number* holds both,
-# and each operation applies its rule of differentiation. The cost above, unchanged,
-# then computes its own derivative. Frameworks do the same for every array operation,
-# and go through them backwards, which is cheaper where many parameters lead to one
-# cost.
+# A program can compute the derivative along with the value. A *dual number* holds both,
+# and each operation applies its rule of differentiation. The cost above then computes
+# its own derivative, without a change. Frameworks do the same for every array
+# operation. They go backwards through the operations, which is cheaper if many
+# parameters lead to one cost.
 
 
 class Dual:
@@ -75,7 +76,7 @@ class Dual:
 
 
 def differentiated(w):
-    """Derivative of the cost, by its own arithmetic."""
+    """Derivative of the cost, by automatic differentiation."""
     return cost(Dual(w, slope=1)).slope
 
 
@@ -85,22 +86,22 @@ print(minimize(cost, np.float32(0), SGD(0.01), 1000, grad=differentiated))
 # %%
 # Difference quotients
 # --------------------
-# Without `grad`, `minimize` estimates derivatives from values of the cost alone. That
-# is convenient, and good to about eight digits.
+# Without `grad`, `minimize` estimates derivatives from values of the cost alone. This
+# is convenient, and accurate to about eight digits.
 
 print(minimize(cost, 0.0, SGD(0.01), 1000))
 
 # %%
 # The learning rate
 # -----------------
-# A step of learning rate r multiplies the distance to the minimum by 1 - 2r. Small
-# rates crawl, large ones jump across; from 1 on nothing converges. Momentum keeps part
-# of the last step, and Adam's steps have about the size of the learning rate whatever
-# the size of the derivative.
+# A step with learning rate r multiplies the distance to the minimum by 1 - 2r. Small
+# rates are slow. Large rates jump across the minimum, and from 1 on nothing converges.
+# Momentum keeps part of the last step. Adam's steps have about the size of the learning
+# rate, whatever the size of the derivative.
 
 
 def journey(optimizer, n_steps=60):
-    """All w on the way."""
+    """Every w from the first to the last step."""
     w = np.float64(0)
     state = optimizer.init(w)
     ws = [w]

@@ -3,7 +3,7 @@ Straight boundaries, and curved ones
 ====================================
 
 Without hidden layers the boundaries between classes are straight lines. This example
-shows why, where that is enough, and what hidden layers change.
+shows why, when that is enough, and what hidden layers change.
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +17,7 @@ COLORS = ["#0072b2", "#e69f00", "#009e73"]
 
 
 def draw(ax, model, X, y, title):
-    """Blend the colours of the classes by their probabilities; line the boundaries."""
+    """Mix the colours of the classes by their probabilities; draw the boundaries."""
     reach = np.abs(X).max() * 1.05
     side = np.linspace(-reach, reach, 200)
     plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -56,10 +56,10 @@ for j, k in [(0, 1), (0, 2), (1, 2)]:
     ax.axline((0, -c / v), slope=-u / v, color="0.5", lw=0.8, ls=":")
 
 # %%
-# Lines that cannot do it
-# -----------------------
-# A class inside another has no straight boundary with it. The convex fit is still the
-# best of its kind, `converged_` says so; it is the kind that is wrong.
+# Where lines are not enough
+# --------------------------
+# No straight line separates a class from another class around it. The fit is still the
+# best linear one, as `converged_` says. The linear model is wrong, not the fit.
 
 X, y = make_circles(n_samples=300, factor=0.45, noise=0.09, random_state=0)
 straight = SoftmaxRegressionClassifier().fit(X, y)
@@ -68,9 +68,9 @@ print(f"converged {straight.converged_}, accuracy {straight.score(X, y):.2f}")
 # %%
 # Hidden layers
 # -------------
-# A hidden layer computes new features from the old ones, and the softmax layer on top
-# draws straight lines among those. Seen from the plane they are curves. With relu a
-# unit is a fold, so the boundary is made of straight pieces; with tanh it is smooth.
+# A hidden layer computes new features from the old ones. The softmax layer has straight
+# boundaries in these new features, and they are curves in the plane. A relu unit has a
+# kink, so the boundary consists of straight pieces. With tanh it is smooth.
 
 relu = SoftmaxRegressionClassifier((4,), learning_rate_init=0.05, random_state=0)
 tanh = SoftmaxRegressionClassifier(
@@ -86,7 +86,7 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
 # What it costs
 # -------------
 # The problem is no longer convex. Training starts from random weights, so another seed
-# is another model, and nothing can certify that the result is the best one.
+# gives another model. Nothing can certify that the result is the best one.
 
 for seed in range(4):
     model = SoftmaxRegressionClassifier(
@@ -95,8 +95,8 @@ for seed in range(4):
     print(f"seed {seed}: loss {model.loss_:.4f}, accuracy {model.score(X, y):.3f}")
 
 # %%
-# Features made by hand keep the problem convex, where one knows which: with the squares
-# of the two coordinates, the circle is a straight line.
+# Features made by hand keep the problem convex. With the squares of the two coordinates
+# as features, the circle is a straight line.
 
 squares = np.hstack([X, X**2])
 model = SoftmaxRegressionClassifier().fit(squares, y)

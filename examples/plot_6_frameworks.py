@@ -2,9 +2,10 @@
 Choosing a framework
 ====================
 
-The same small network in this package, in scikit-learn, and in PyTorch and
-Keras/TensorFlow where they are installed: what one has to write, how long it takes, how
-good it gets, and what one has to install under which licence. All are measured here.
+This example trains the same small network in this package, in scikit-learn, and in
+PyTorch and Keras/TensorFlow if they are installed. It measures how much one has to
+write, how long the training takes, how accurate the network is, and what has to be
+installed under which licence.
 """
 
 import inspect
@@ -35,9 +36,10 @@ print(f"{len(X)} rows to train on, {len(X_test)} to test")
 # %%
 # The network
 # -----------
-# 64 pixels, 100 hidden units with relu, 10 classes; Adam with its usual learning rate,
-# batches of 32 rows, 10 epochs, no penalty. Each function below trains it and returns
-# predictions for the test rows.
+# The network has 64 pixels as inputs, 100 hidden units with relu, and 10 classes. Adam
+# trains it with its usual learning rate on batches of 32 rows, for 10 epochs and
+# without a penalty. Each function below trains it and returns predictions for the test
+# rows.
 
 
 def with_sksoftmax():
@@ -106,12 +108,12 @@ def quietly(model):
 
 
 # %%
-# Measured
-# --------
-# Lines are those of the functions above. Importing is timed in a process of its own;
-# training begins when everything is imported. All are limited to one thread, except for
-# TensorFlow, which takes no limit from outside. The size is that of the package's
-# folder, without what it depends on.
+# Measurements
+# ------------
+# Lines are those of the functions above. A process of its own times the import, and
+# training begins when everything is imported. All packages are limited to one thread,
+# except for TensorFlow, which takes no limit from outside. The size is that of the
+# package's folder, without its dependencies.
 
 CANDIDATES = {
     "sksoftmax": (with_sksoftmax, ["sksoftmax"]),
@@ -123,7 +125,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # or TensorFlow comments on the proces
 
 
 def measure(train, modules):
-    """What a candidate takes and gives."""
+    """Lines, seconds, accuracy, size and licence of a candidate."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", f"import {', '.join(modules)}"], check=True)
     import_seconds = time.perf_counter() - start
@@ -152,7 +154,7 @@ def size_of(module):
 
 
 def licence_of(module):
-    """What the package says of its licence, in its metadata."""
+    """The licence in the package's metadata."""
     about = metadata(packages_distributions()[module][0])
     return about["License-Expression"] or about["License"]
 
@@ -165,7 +167,7 @@ measured = {
 
 
 def short(value):
-    """Three digits, and no exponents."""
+    """Format with three digits and without an exponent."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
@@ -175,7 +177,7 @@ for name, row in measured.items():
         print(f"  {what:12}", value if what == "licence" else short(value))
 
 # %%
-# The same in a picture; less is better in all but the last.
+# The same in a picture. Less is better in all panels but the last.
 
 figure, axes = plt.subplots(1, 5, figsize=(11, 2.6), sharey=True, layout="constrained")
 order = ["lines", "size, MB", "import, s", "training, s", "accuracy"]
@@ -191,11 +193,11 @@ axes[0].invert_yaxis()
 # %%
 # Which one?
 # ----------
-# - A table of numbers, dense layers, a scikit-learn pipeline around it: an estimator,
-#   of this package or of scikit-learn, does it in a few lines.
-# - No hidden layer at all: use a convex solver. It gets to the optimum, where epochs of
-#   Adam come near it, and there is nothing to tune but the penalty.
-# - Convolutions, attention, losses of one's own, a GPU: that is what PyTorch and Keras
-#   are for. They differentiate whatever is written in them.
+# - For a table of numbers, dense layers and a scikit-learn pipeline, use an estimator
+#   of this package or of scikit-learn. It takes a few lines.
+# - Without hidden layers, use a convex solver. It gets to the optimum, while epochs of
+#   Adam only come close to it. Only the penalty has to be tuned.
+# - For convolutions, attention, your own losses or a GPU, use PyTorch or Keras. They
+#   differentiate whatever you write.
 #
 # All of them are open source under permissive licences.

@@ -2,9 +2,9 @@
 Calibration
 ===========
 
-A model is calibrated if events to which it gives 70 % happen 70 % of the time. Softmax
-regression is, on average over its training data, by its optimality conditions; a
-network need not be. This example measures it and repairs it.
+A model is calibrated if events with a predicted probability of 70 % happen 70 % of the
+time. Softmax regression is calibrated on average over its training data. A network need
+not be. This example measures calibration and repairs it.
 """
 
 import matplotlib.pyplot as plt
@@ -30,20 +30,21 @@ X, X_test, y, y_test = train_test_split(X, y, train_size=1000, random_state=0)
 # %%
 # Why softmax regression is right on average
 # ------------------------------------------
-# At the minimum the derivative by the intercepts is zero. It is the mean of p - y, so
-# the mean predicted probability of each class is its share of the training data.
+# At the minimum the derivative by the intercepts is zero. This derivative is the mean
+# of p - y. So the mean predicted probability of each class equals the fraction of
+# training rows of that class.
 
 linear = SoftmaxRegressionClassifier().fit(X, y)
 print("mean probabilities", linear.predict_proba(X).mean(axis=0).round(6))
-print("shares            ", (np.bincount(y) / len(y)).round(6))
+print("fractions of rows ", (np.bincount(y) / len(y)).round(6))
 
 # %%
-# Networks that are too sure
-# --------------------------
-# A large network trained for long on 1000 rows remembers them, noisy labels included.
-# On new rows it is as sure as on those, and wrong. Early stopping and label smoothing
-# are parameters; `CalibratedClassifierCV` with temperature scaling works on any
-# classifier.
+# Networks that are too certain
+# -----------------------------
+# A large network that trains for long on 1000 rows memorises them, noisy labels
+# included. On new rows it is equally certain, and often wrong. Early stopping, label
+# smoothing and the penalty are parameters that help. `CalibratedClassifierCV` with
+# temperature scaling works on any classifier.
 
 settings = {"learning_rate_init": 0.01, "max_iter": 100, "random_state": 0}
 models = {
@@ -64,8 +65,9 @@ models = {
 }
 
 # %%
-# The reliability of the likeliest class: the rows in ten groups of equal size, by how
-# sure the model is; in each, how sure it is on average and how often it is right.
+# A reliability curve of the likeliest class: the rows are sorted by the probability
+# that the model gives to that class, and cut into ten groups of equal size. Each point
+# is a group, with its mean probability and how often the model is right.
 
 
 def reliability(P, y, n_groups=10):
@@ -86,9 +88,9 @@ for ax, (name, model) in zip(axes.flat, models.items(), strict=True):
     ax.plot([0, 1], [0, 1], color="0.5", lw=0.8)
     ax.plot(confidence, accuracy, "o-", color="#0072b2", ms=4)
     ax.set_title(f"{name}\nerror {error:.3f}, log-loss {log_loss(y_test, P):.3f}")
-figure.supxlabel("how sure")
-figure.supylabel("how often right")
+figure.supxlabel("probability of the likeliest class")
+figure.supylabel("fraction of right predictions")
 
 # %%
-# The strong penalty errs on the other side: the model is less sure than it could be.
-# For single classes scikit-learn's `CalibrationDisplay` draws the same curve.
+# The strong penalty errs on the other side: the model is less certain than it could be.
+# scikit-learn's `CalibrationDisplay` draws the same curve for a single class.

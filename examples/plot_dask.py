@@ -2,8 +2,8 @@
 A fit on a dask cluster
 =======================
 
-dask arrays, data frames and series go into `fit` as they are. With a client the rows
-stay on the workers, and only parameters and vectors of their size travel.
+Pass dask arrays, data frames and series to `fit` as they are. With a client the rows
+stay on the workers. Only parameters and vectors of their size travel.
 """
 
 import dask.array as da
@@ -18,8 +18,8 @@ from sksoftmax import SoftmaxRegressionClassifier
 # %%
 # A cluster of two workers
 # ------------------------
-# They are threads of this process here; `Client("scheduler:8786")` finds others. The
-# data are cut into blocks of rows, of which each worker gets its share.
+# Here the workers are threads of this process. `Client("scheduler:8786")` connects to
+# other machines. The data are cut into partitions of rows, which the workers divide.
 
 cluster = LocalCluster(
     n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
@@ -33,13 +33,13 @@ print(f"{model.n_passes_:.0f} passes, accuracy {model.score(dX, dy):.3f}")
 print(f"F is within {model.optimality_:.0e} nats of its minimum")
 
 # %%
-# It is the fit in memory, to rounding.
+# The fit in memory has the same optimum. Both fits are within `tol` of it.
 
 in_memory = SoftmaxRegressionClassifier().fit(X, y)
 print("largest difference:", f"{np.abs(model.coef_ - in_memory.coef_).max():.0e}")
 
 # %%
-# Predictions are lazy: a dask array, computed block by block where it is asked for.
+# Predictions are lazy: a dask array whose partitions are computed when they are needed.
 
 P = model.predict_proba(dX)
 print(type(P).__name__, P.chunks)
@@ -48,7 +48,8 @@ print(P[:2].compute().round(3))
 # %%
 # Many small fits
 # ---------------
-# Where the data fit into one worker, a fit is a task, and joblib hands them out.
+# If the data fit into the memory of one worker, each fit is a task. joblib distributes
+# these tasks.
 
 search = GridSearchCV(SoftmaxRegressionClassifier(), {"alpha": [1e-3, 1e-2]}, cv=3)
 with joblib.parallel_backend("dask"):
@@ -58,8 +59,8 @@ print(f"best {search.best_params_}, accuracy {search.best_score_:.3f}")
 # %%
 # Training without an end
 # -----------------------
-# `partial_fit` takes one block after the other, as they come. `Incremental` of dask-ml
-# does the same behind `fit`, with the model as its argument and `classes` beside the
+# `partial_fit` takes one partition after the other. `Incremental` of dask-ml does the
+# same in its `fit`; it takes the model as its argument, and `classes` together with the
 # data.
 
 online = SoftmaxRegressionClassifier((32,), random_state=0)

@@ -2,9 +2,9 @@
 Imbalanced classes
 ==================
 
-Where one class is rare, a classifier that never predicts it is right most of the time.
-Class weights are the common remedy. This example shows what they do to probabilities,
-and how to have good decisions and good probabilities at once.
+If a class is rare, a classifier that never predicts it is right most of the time. Class
+weights are the common remedy. This example shows what they do to probabilities, and how
+to get good decisions and good probabilities from one model.
 """
 
 import matplotlib.pyplot as plt
@@ -26,16 +26,17 @@ X, y = make_classification(
     random_state=1,
 )
 X, X_test, y, y_test = train_test_split(X, y, stratify=y, random_state=0)
-shares = np.bincount(y) / len(y)
-print("shares of the classes", shares.round(3))
+frequencies = np.bincount(y) / len(y)
+print("frequencies of the classes", frequencies.round(3))
 
 # %%
 # Weights
 # -------
-# ``class_weight="balanced"`` multiplies the weight of each row by S / (K S_k), so that
-# all classes weigh the same. The rare classes are found more often. The probabilities
-# are then those of a world where all classes are equally frequent, and the log-loss in
-# this one suffers.
+# ``class_weight="balanced"`` multiplies the weight of each row by S / (K S_k). S_k is
+# the total weight of its class and S that of all K classes, so all classes get the same
+# weight. The model then finds the rare classes more often. Its probabilities are right
+# for a population where all classes are equally frequent. In this one the log-loss gets
+# worse.
 
 plain = SoftmaxRegressionClassifier().fit(X, y)
 balanced = SoftmaxRegressionClassifier(class_weight="balanced").fit(X, y)
@@ -47,20 +48,21 @@ predicted = {
 # %%
 # Costs
 # -----
-# The other way leaves the probabilities alone and changes the decision. If missing a
-# class costs in inverse proportion to its share, the best decision is the class with
-# the largest p_k / share_k. That needs no other fit.
+# Another way keeps the probabilities and changes the decision. Let the cost of missing
+# a class be inversely proportional to its frequency. Then the best decision is the
+# class with the largest p_k / frequency_k. This needs no other fit.
 
-predicted["plain, decided by costs"] = predicted["plain"] / shares
+predicted["plain, decided by costs"] = predicted["plain"] / frequencies
 labels = {name: P.argmax(axis=1) for name, P in predicted.items()}
 
 # %%
-# And from the weighted model there is a way back: multiply by the shares that the
-# weights took out, and normalise.
+# Probabilities of the weighted model can be corrected: multiply them by the frequencies
+# that the weights removed, and normalise.
 
-back = predicted["balanced"] * shares
-predicted["balanced, taken back"] = back / back.sum(axis=1, keepdims=True)
-labels["balanced, taken back"] = back.argmax(axis=1)
+corrected = predicted["balanced"] * frequencies
+corrected /= corrected.sum(axis=1, keepdims=True)
+predicted["balanced, corrected"] = corrected
+labels["balanced, corrected"] = corrected.argmax(axis=1)
 
 for name, P in predicted.items():
     loss = "   -" if "costs" in name else f"{log_loss(y_test, P):.3f}"
@@ -81,6 +83,6 @@ for ax, name in zip(axes, labels, strict=False):
     ax.set_title(name)
 
 # %%
-# So: fit without weights for probabilities, and put the costs of errors into the
-# decision. Use class weights where only labels are wanted, or where rows were sampled
-# by class and the weights undo that.
+# So fit without weights if you need probabilities, and put the costs of errors into the
+# decision. Use class weights if you need labels only, or if rows were sampled by class
+# and the weights undo that.

@@ -2,8 +2,8 @@
 Coefficients with confidence intervals
 ======================================
 
-How much a coefficient may be trusted: standard errors, tests and intervals for a fitted
-model, and marginal effects, which are easier to say in a sentence.
+How uncertain is a coefficient? This example computes standard errors, tests and
+intervals for a fitted model, and marginal effects, which are easier to explain.
 """
 
 import matplotlib.pyplot as plt
@@ -16,8 +16,8 @@ from sksoftmax.inference import marginal_effects, summary, wald_test
 # %%
 # The fit
 # -------
-# Three cultivars of wine by three measurements. Inference is about the likelihood, so
-# fit without a penalty. Then pass the model and the data of the fit.
+# Three measurements distinguish three cultivars of wine. Inference is about the
+# likelihood, so fit without a penalty. Then pass the model and the data of the fit.
 
 wine = load_wine(as_frame=True)
 X = wine.data[["malic_acid", "ash", "magnesium"]]
@@ -27,24 +27,24 @@ result = summary(model, X, y, base="class_0")
 print(result)
 
 # %%
-# Reading it
-# ----------
-# A coefficient is the change of the log-odds against the base class by one unit of the
-# feature, the others held fixed; its exponential multiplies the odds.
+# How to read the table
+# ---------------------
+# A coefficient is the change of the log-odds against the base class if the feature
+# grows by one unit and the others stay fixed. Its exponential multiplies the odds.
 
 print("odds ratios of malic_acid", np.exp(result.coef[:, 0]).round(2))
 
 # %%
-# A feature has one coefficient for each class. Whether it has any effect is one
-# question about all of them:
+# A feature has one coefficient per class. A test of its effect has to test all of them
+# together:
 
 for feature in X.columns:
     print(wald_test(result, feature))
 
 # %%
-# A picture of the table: estimates with their 95 % intervals, in units of the feature's
-# standard deviation so that they compare. Those of the profile likelihood need not be
-# symmetric; here they differ little from Wald's.
+# The picture shows the estimates with their 95 % intervals. The unit is the standard
+# deviation of each feature, so that the features can be compared. Profile-likelihood
+# intervals need not be symmetric. Here they differ little from Wald intervals.
 
 profile = summary(model, X, y, base="class_0", interval="profile")
 scale = X.std().to_numpy()
@@ -80,7 +80,8 @@ figure.legend(
 # Marginal effects
 # ----------------
 # By how much does the probability of each class change with a feature, on average over
-# the samples? These sum to zero over classes and depend on no base class.
+# the samples? The effects sum to zero over the classes and do not depend on a base
+# class.
 
 effects = marginal_effects(model, X, y)
 print(effects)
@@ -88,7 +89,7 @@ print(effects)
 # %%
 # If the model is an approximation
 # --------------------------------
-# Standard errors by default assume that the model is right. ``cov_type="HC0"`` and
+# By default standard errors assume that the model is right. ``cov_type="HC0"`` and
 # ``"HC1"`` do not, and ``"cluster"`` allows dependence within groups of rows.
 
 robust = summary(model, X, y, base="class_0", cov_type="HC0")

@@ -2,8 +2,8 @@
 Export to ONNX
 ==============
 
-A fitted model, or a pipeline that ends in one, becomes a file that other runtimes and
-languages read. It gives the same probabilities.
+A fitted model, or a pipeline that ends in one, can be written as a file for other
+runtimes and languages. The probabilities there are the same.
 """
 
 import matplotlib.pyplot as plt
@@ -23,8 +23,8 @@ X, y = wine.data, wine.target_names[wine.target]
 # %%
 # A model
 # -------
-# Labels may be strings; probabilities are a tensor with a column for each class. The
-# graph has standard operators only, in the precision of the model.
+# Labels may be strings. Probabilities are a tensor with one column per class. The graph
+# has standard operators only, in the precision of the model.
 
 model = SoftmaxRegressionClassifier((16,), random_state=0).fit(X, y)
 graph = to_onnx(model)
@@ -40,8 +40,9 @@ print(f"largest difference: {np.abs(P - model.predict_proba(X)).max():.0e}")
 # %%
 # In single precision
 # -------------------
-# Half the bytes, and what accelerators like best. Standardised inputs are folded into
-# the first layer, so features as large as these lose digits there: look before use.
+# Single precision takes half the bytes, and accelerators are fastest with it. But the
+# standardisation of the inputs is folded into the first layer, so features as large as
+# these lose digits there. Measure the difference before you use it.
 
 X32 = X.astype(np.float32)
 single = to_onnx(model, X32, dtype=np.float32)
@@ -56,7 +57,7 @@ ax.set(xlabel="log10 of the largest difference in a row", ylabel="rows")
 # %%
 # A pipeline
 # ----------
-# skl2onnx converts scikit-learn's steps; it has to be told about ours once.
+# skl2onnx converts scikit-learn's steps. Register this package's classifiers once.
 
 register_skl2onnx()
 pipeline = make_pipeline(StandardScaler(), SoftmaxRegressionClassifier(alpha=0.1))

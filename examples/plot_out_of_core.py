@@ -2,8 +2,8 @@
 Data larger than memory
 =======================
 
-The same `fit`, the same optimum: a table in a file is read in passes, a slice of rows
-at a time, and so are batches that a function hands out.
+`fit` also takes a table in a file, or batches from a function. It reads them in passes,
+a few rows at a time, and finds the same optimum.
 """
 
 import tempfile
@@ -18,9 +18,9 @@ from sksoftmax import SoftmaxRegressionClassifier
 # %%
 # A table in a file
 # -----------------
-# 400,000 rows of 50 features in single precision, 80 MB, written in parts. It stands
-# for one that does not fit into memory; nothing below would need more of that if it
-# were a hundred times as long.
+# The table has 400,000 rows of 50 features in single precision, 80 MB. It is written in
+# parts. It stands for a table that does not fit into memory: if it were a hundred times
+# as long, nothing below would need more memory.
 
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name)
@@ -40,8 +40,8 @@ for start in range(0, n_rows, 50_000):
 X.flush()
 
 # %%
-# `mmap_mode` makes NumPy leave the table where it is. What the fit allocates itself is
-# measured here: blocks of rows, a sample of them, a few vectors of parameters.
+# With `mmap_mode` NumPy leaves the table in the file. The fit allocates memory for
+# chunks of rows, for a subsample and for a few vectors of parameters. This measures it:
 
 X = np.load(path / "X.npy", mmap_mode="r")
 tracemalloc.start()
@@ -54,33 +54,34 @@ print(f"F is within {model.optimality_:.0e} nats of its minimum")
 # %%
 # Batches
 # -------
-# Whoever can read a format can write a function that does so. It is called once for
-# each pass and returns a new iterator over `(X, y)`.
+# For any other file format, write a function that reads it. Each pass calls it once. It
+# returns a new iterator over `(X, y)`.
 
 for number, start in enumerate(range(0, n_rows, 100_000)):
     rows = slice(start, start + 100_000)
     np.savez(path / f"{number}.npz", X=X[rows], y=y[rows])
 
 
-def shards():
-    """One pass over the shards."""
+def read_batches():
+    """One pass over the files."""
     for number in range(4):
-        with np.load(path / f"{number}.npz") as shard:
-            yield shard["X"], shard["y"]
+        with np.load(path / f"{number}.npz") as file:
+            yield file["X"], file["y"]
 
 
-by_batches = SoftmaxRegressionClassifier().fit(shards)
+by_batches = SoftmaxRegressionClassifier().fit(read_batches)
 difference = np.abs(by_batches.coef_ - model.coef_).max() / np.abs(model.coef_).max()
 print(f"largest difference of a coefficient: {difference:.0e} of the largest")
 
 # %%
-# How far it is after how many passes
-# -----------------------------------
-# An epoch of a stochastic method is a pass too. Newton's method needs a dozen passes to
-# be there, and says so; after as many epochs "adam" is still on its way.
+# Distance from the minimum after each pass
+# -----------------------------------------
+# An epoch of a mini-batch method is a pass too. Newton's method converges in less than
+# twenty passes, and reports it. After twelve epochs "adam" is still on its way.
+# Distances are in nats, because the loss has natural logarithms.
 
 adam = SoftmaxRegressionClassifier(solver="adam", max_iter=12, random_state=0)
-adam.fit(shards)
+adam.fit(read_batches)
 figure, ax = plt.subplots(layout="constrained")
 passes = np.linspace(model.n_passes_ / model.n_iter_, model.n_passes_, model.n_iter_)
 for name, x, curve in (

@@ -2,9 +2,9 @@
 A path of penalties, chosen by leaving one out
 ==============================================
 
-How strong should the penalty be? Fit a whole path of them and look at rows that a fit
-has not seen. Approximate leave-one-out does that from the path itself, without fitting
-anything else.
+How strong should the penalty be? Fit a path of penalties and score each fit on rows
+that it has not seen. Approximate leave-one-out does this from the path itself, without
+other fits.
 """
 
 import time
@@ -24,9 +24,8 @@ y = wine.target
 # %%
 # Approximate and exact
 # ---------------------
-# To leave out each of n rows exactly takes n fits for each alpha. Approximately it
-# takes one Newton step a row from the fit of all rows, with a Hessian that is inverted
-# once.
+# Exact leave-one-out of n rows takes n fits per alpha. The approximation takes one
+# Newton step per row from the fit of all rows, with a Hessian that is inverted once.
 
 start = time.perf_counter()
 alo = SoftmaxRegressionClassifierCV(alphas=np.geomspace(1, 1e-4, 20), cv="alo").fit(
@@ -41,10 +40,11 @@ print(f"approximate {seconds:.2f} s, alpha {alo.alpha_:.2g}")
 print(f"exact       {time.perf_counter() - start:.2f} s, alpha {exact.alpha_:.2g}")
 
 # %%
-# The mean loss of a left-out row, with its standard error. Beside the alpha with the
-# least loss there is `alpha_1se_`, the strongest penalty that is not distinguishably
-# worse. Below the best alpha the two curves part: there the fit nearly separates the
-# classes, a few rows hold the boundary, and one step is not enough when they are gone.
+# The picture shows the mean loss of a left-out row, with its standard error, in nats
+# (natural logarithms). `alpha_` has the least loss. `alpha_1se_` is the strongest
+# penalty that is not distinguishably worse. Below the best alpha the two curves part.
+# There the fit almost separates the classes, and a few rows determine the boundary.
+# Without one of them, one Newton step is not enough.
 
 figure, ax = plt.subplots(layout="constrained")
 loss, error = -alo.mean_scores_[0], alo.score_errors_[0]
@@ -62,8 +62,8 @@ ax.legend(frameon=False)
 # Sparse paths
 # ------------
 # With the grouped penalty a feature has coefficients for all classes or for none. The
-# path begins where all are zero, at the least alpha for which that is optimal, and
-# features enter one after the other. Each line is the norm of a feature's coefficients.
+# path begins at the least alpha for which all coefficients are zero. Then features
+# enter one after the other. Each line is the norm of a feature's coefficients.
 
 sparse = SoftmaxRegressionClassifierCV(l1_ratios=1.0, grouped=True, alphas=60).fit(X, y)
 norms = np.linalg.norm(sparse.coefs_path_[0], axis=1)
@@ -85,7 +85,7 @@ ax.set(xlabel="alpha", ylabel="norm of the coefficients")
 ax.legend(frameon=False, fontsize="x-small", ncols=2)
 
 # %%
-# `alpha_1se_` is a number to fit with, if fewer features are worth a little loss.
+# Fit with `alpha_1se_` if fewer features are worth a slightly larger loss.
 
 few = (norms[np.argmin(np.abs(sparse.alphas_[0] - sparse.alpha_1se_))] > 0).sum()
 print(f"{few} features at alpha_1se_ = {sparse.alpha_1se_:.2g}")

@@ -2,9 +2,9 @@
 Raw features, scaled features
 =============================
 
-Features rarely come in comparable units. Most solvers of logistic regression then need
-a `StandardScaler` in front, or stop short of the optimum. This example measures how
-short, and what scaling changes where it is not needed.
+Features rarely have comparable units. Most solvers of logistic regression then need a
+`StandardScaler`, or stop before the optimum. This example measures how far from the
+optimum they stop, and what scaling changes if the solver does not need it.
 """
 
 import warnings
@@ -27,8 +27,8 @@ print(f"standard deviations from {spread.min():.2g} to {spread.max():.3g}")
 # %%
 # The same optimum, or not
 # ------------------------
-# Both packages minimise the same function here, at C = 1 / (alpha n). The distance to
-# its minimum is in nats a sample.
+# With C = 1 / (alpha n) both packages minimise the same function. The distance to its
+# minimum is in nats per sample, because the loss has natural logarithms.
 
 alpha = 1e-3
 model = SoftmaxRegressionClassifier(alpha=alpha).fit(X, y)
@@ -37,7 +37,7 @@ print(f"           at most {model.optimality_:.0e} nats above the minimum")
 
 
 def objective(logistic):
-    """What both minimise, in nats."""
+    """The function that both minimise, in nats."""
     loss = -logistic.predict_log_proba(X)[np.arange(len(y)), y].mean()
     return loss + alpha / 2 * np.sum(logistic.coef_**2)
 
@@ -66,10 +66,10 @@ ax.legend(frameon=False, loc="center left")
 # %%
 # What scaling still changes
 # --------------------------
-# The penalty is on the coefficients of the features as they are. A feature in small
-# numbers needs large coefficients, so it pays more. Scaling is then a statement about
-# which features deserve coefficients, not a help to the solver; cross-validation can
-# tell whether it is a good one.
+# The penalty is on the coefficients of the features as they are. A feature with small
+# values needs large coefficients, so it is penalised more. Scaling then does not help
+# the solver; it decides which features may have large coefficients. Cross-validation
+# tells whether that improves predictions.
 
 for label, candidate in {
     "raw, alpha=1e-3": SoftmaxRegressionClassifier(),
@@ -85,8 +85,8 @@ for label, candidate in {
     print(f"{label:20} log-loss {losses.mean():.3f}")
 
 # %%
-# Without a penalty there is nothing to change, and the unit of a feature does not
-# matter. These two features do not separate the classes, so the optimum is finite.
+# Without a penalty the unit of a feature does not matter. These two features do not
+# separate the classes, so the optimum is finite.
 
 few = X[:, [0, 2]]
 raw = SoftmaxRegressionClassifier(alpha=0).fit(few, y)
@@ -97,9 +97,9 @@ print(f"probabilities differ by at most {gap:.0e}")
 # %%
 # Hidden layers
 # -------------
-# Networks are trained on standardised inputs, and the transformation is folded into the
-# first layer when training ends. So units do not matter there either, and the penalty
-# is on the weights of the standardised features.
+# Networks are trained on standardised inputs. When training ends, the transformation is
+# folded into the first layer. So units do not matter here either, and the penalty is on
+# the weights of the standardised features.
 
 network = SoftmaxRegressionClassifier((20,), random_state=0)
 P = network.fit(X, y).predict_proba(X)

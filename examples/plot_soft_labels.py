@@ -2,8 +2,8 @@
 Soft labels from several annotators
 ===================================
 
-Where annotators disagree, the majority's label throws away how many disagreed. Targets
-may be probabilities, so the shares of the votes can be the target itself.
+If annotators disagree, the majority's label does not say how many disagreed. Targets
+may be probabilities, so the fractions of the votes can be the targets.
 """
 
 import matplotlib.pyplot as plt
@@ -14,43 +14,43 @@ from sksoftmax import SoftmaxRegressionClassifier, cross_entropy, softmax
 # %%
 # Votes
 # -----
-# Simulated samples whose true probabilities are known: three classes that overlap, and
-# five annotators who each see one label drawn from those probabilities.
+# The samples are simulated, so the true probabilities are known. Three classes overlap.
+# Each of five annotators gives one label, drawn from these probabilities.
 
 rng = np.random.default_rng(0)
 W = np.array([[2.0, -1.0, -1.0], [0.0, 1.5, -1.5]])
 X, X_test = rng.normal(size=(150, 2)), rng.normal(size=(5000, 2))
 truth, truth_test = softmax(X @ W), softmax(X_test @ W)
 votes = np.array([rng.multinomial(5, p / p.sum()) for p in truth])
-shares = votes / 5
+fractions = votes / 5
 print(votes[:4])
 
 # %%
 # Three ways to use them
 # ----------------------
-# - the majority's label: one row a sample
-# - the shares as soft labels: one row a sample
-# - one row for each class, repeated, with the votes as weights: three rows a sample
+# - the majority's label: one row per sample
+# - the fractions as soft labels: one row per sample
+# - one row for each class, with the votes as weights: three rows per sample
 
 majority = SoftmaxRegressionClassifier().fit(X, votes.argmax(axis=1))
-soft = SoftmaxRegressionClassifier().fit(X, shares)
+soft = SoftmaxRegressionClassifier().fit(X, fractions)
 stacked = SoftmaxRegressionClassifier().fit(
     np.repeat(X, 3, axis=0), np.tile(np.arange(3), len(X)), sample_weight=votes.ravel()
 )
 
 # %%
-# The last two are the same model. Their objectives are equal, since the cross-entropy
-# is linear in the target; soft labels need a third of the rows.
+# The last two are the same model. Their objectives are equal because the cross-entropy
+# is linear in the target. Soft labels need a third of the rows.
 
 gap = np.abs(soft.predict_proba(X) - stacked.predict_proba(X)).max()
 print(f"soft and stacked differ by at most {gap:.0e}")
 
 # %%
-# Trained on majorities the model is too sure, because a majority of five is right more
-# often than one annotator. The shares say how often each label is given, which is what
-# probabilities are for.
+# The model that was trained on majorities is too certain, because a majority of five is
+# right more often than one annotator. The fractions say how often each label is given,
+# so the probabilities are right. Losses are in nats: logarithms are natural.
 
-models = {"majority": majority, "shares": soft}
+models = {"majority": majority, "fractions": soft}
 for name, model in models.items():
     P = model.predict_proba(X_test)
     excess = cross_entropy(truth_test, P) - cross_entropy(truth_test, truth_test)
@@ -73,19 +73,19 @@ axes[0].set_ylabel("predicted probability")
 axes[0].legend(frameon=False, markerscale=5)
 
 # %%
-# Annotators of unequal worth
-# ---------------------------
-# Sample weights multiply the loss of a row. If some samples had twenty annotators and
-# others two, weigh each row by its number of votes: this is the likelihood of all
-# votes.
+# Unequal numbers of annotators
+# -----------------------------
+# Sample weights multiply the loss of a row. If some samples have twenty annotators and
+# others two, weight each row by its number of votes. The fit then maximises the
+# likelihood of all votes.
 
 n_votes = rng.integers(1, 30, size=len(X))
 votes = np.array(
     [rng.multinomial(n, p / p.sum()) for n, p in zip(n_votes, truth, strict=True)]
 )
-shares = votes / n_votes[:, None]
+fractions = votes / n_votes[:, None]
 for name, weight in {"unweighted": None, "by votes": n_votes}.items():
-    model = SoftmaxRegressionClassifier().fit(X, shares, sample_weight=weight)
+    model = SoftmaxRegressionClassifier().fit(X, fractions, sample_weight=weight)
     excess = cross_entropy(truth_test, model.predict_proba(X_test)) - cross_entropy(
         truth_test, truth_test
     )
