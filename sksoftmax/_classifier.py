@@ -42,23 +42,23 @@ def _trains_by_minibatches(estimator):
 class SoftmaxRegressionClassifier(
     CallbackSupportMixin, FittedNetworkMixin, ClassifierMixin, BaseEstimator
 ):
-    """Softmax (multinomial logistic) regression, with hidden layers on request.
+    """Softmax (multinomial logistic) regression with optional hidden layers.
 
-    Minimises F(w) = 1/S sum_i s_i d(p_i, y_i) + alpha/2 ||W||^2, where d is the
-    cross-entropy in nats, s the sample weights and S their sum; with r = `l1_ratio` > 0
-    the penalty is alpha ((1 - r)/2 ||W||^2 + r ||W||_1). The penalty acts on weights W
-    and not on intercepts, and means the same at every number of samples and every batch
-    size. Without hidden layers this is a convex problem, solved exactly;
-    with them, the same softmax layer stands on top of a neural network.
+    `fit` minimises F(w) = 1/S sum_i s_i d(p_i, y_i) + alpha/2 ||W||^2, where d is the
+    cross-entropy in nats (natural logarithms), s are the sample weights and S is their
+    sum. With r = `l1_ratio` > 0 the penalty is alpha ((1 - r)/2 ||W||^2 + r ||W||_1).
+    It acts on weights W and not on intercepts, and alpha means the same at every number
+    of samples and every batch size. Without hidden layers the problem is convex and is
+    solved exactly. Hidden layers put a neural network below the same softmax layer.
 
-    With hidden layers features need no scaling: the network is trained on standardised
-    inputs (by weighted mean and standard deviation; sparse X is scaled by the root mean
-    square of what it stores, and not centred; without intercepts nothing is centred).
-    When training ends, the transformation goes into the first layer, so `coefs_` and
-    `intercepts_` act on X as it is. The penalty is on the weights before that, those of
-    the standardised features; without hidden layers it is on the weights of X as it is.
-    Constant features get zero weights. A warm start goes on with the transformation of
-    the fit that it continues, and `partial_fit` with that of its first call.
+    Hidden layers need no scaled features: the network is trained on standardised inputs
+    (weighted mean and standard deviation). Sparse X is divided by the root mean square
+    of its stored entries and not centred; without intercepts nothing is centred. After
+    training the scaling goes into the first layer, so `coefs_` and `intercepts_` act on
+    X itself. The penalty acts on the weights of the standardised features; without
+    hidden layers it acts on the weights of X. Constant features get zero weights. A
+    warm start keeps the scaling of the fit that it continues, and `partial_fit` that of
+    its first call.
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ class SoftmaxRegressionClassifier(
 default="relu"
         Activation of the hidden layers.
     alpha : float, default=1e-3
-        Strength of the penalty, >= 0. Equals `LogisticRegression` at
-        ``C = 1 / (alpha * S)``, for two classes with the L2 penalty at ``C = 2 / (alpha
-        * S)``.
+        Strength of the penalty, >= 0. `LogisticRegression` fits the same model at
+        ``C = 1 / (alpha * S)``, and for two classes with the L2 penalty at
+        ``C = 2 / (alpha * S)``.
     l1_ratio : float, default=0.0
-        Share r of the L1 norm in the penalty, in [0, 1]. Above 0 many weights are
+        Fraction r of the L1 norm in the penalty, in [0, 1]. Above 0 many weights are
         exactly zero. The penalty acts on the weights of features as they are, so
         features should have the same scale. Not with hidden layers.
     grouped : bool, default=False
@@ -83,42 +83,39 @@ default="relu"
         Whether layers have intercepts.
     class_weight : dict or "balanced", default=None
         Factors on the sample weights, by class. "balanced" is S / (K S_k) with S_k the
-        weight of class k. A soft label counts as its classes stacked, each with its own
+        weight of class k. A soft label counts as one row per class, each with its own
         factor.
     label_smoothing : float, default=0.0
-        Share, in [0, 1), by which targets move towards the uniform distribution.
+        Fraction, in [0, 1), by which targets move towards the uniform distribution.
     dropout : float, default=0.0
-        Share, in [0, 1), of hidden units left out at random in each training step.
-        Without hidden layers it has no effect.
+        Fraction, in [0, 1), of hidden units left out at random in each training step.
     solver : {"auto", "newton", "lbfgs", "prox-newton", "adam", "sgd"}, default="auto"
-        "auto" is "newton" without hidden layers and "adam" with them, and "prox-newton"
-        for l1_ratio > 0, which no other does. "newton", "lbfgs" and "prox-newton" use
-        all rows in each iteration and work in float64; "adam" and "sgd" use
-        mini-batches and the precision of X: with hidden layers float32 takes half the
-        time of float64.
+        "auto" is "newton" without hidden layers, "adam" with them, and "prox-newton"
+        for l1_ratio > 0, which needs it. "newton", "lbfgs" and "prox-newton" use all
+        rows in each iteration and work in float64. "adam" and "sgd" use mini-batches
+        and the precision of X; with hidden layers float32 takes half the time.
     max_iter : int or "auto", default="auto"
-        Iterations of a solver that uses all rows, or epochs of a mini-batch solver, at
-        most. "auto" is 200 iterations or 60 epochs.
+        The most iterations of a solver that uses all rows, or epochs of a mini-batch
+        solver. "auto" is 200 iterations or 60 epochs.
     tol : float or "auto", default="auto"
         "newton" and "lbfgs" have converged when F is estimated to be within
         tol * (F_null - F) of its minimum, F_null being F of the best model without
         features. They take one more step then, so that the estimate, `optimality_`,
         bounds what is left from above, up to the rounding of F. (It is an estimate of
         second order: much above 1e-6 it can be too low.) "prox-newton" compares the
-        duality gap, which is a bound at any size. A mini-batch solver has
-        converged when the last `n_iter_no_change` epochs improved on those before by at
-        most tol * F_null, or when a "cosine" schedule has come to its end. "auto" is
-        1e-4 with hidden layers or mini-batches and 1e-8 without.
+        duality gap, which is a bound at any size. A mini-batch solver has converged
+        when the last `n_iter_no_change` epochs improved on those before by at most
+        tol * F_null, or when a "cosine" schedule has ended. "auto" is 1e-4 with hidden
+        layers or mini-batches and 1e-8 without.
     batch_size : int or "auto", default="auto"
-        Rows of a mini-batch; "auto" is a 200th of all rows, at least 32 and at most
-        200.
+        Rows of a mini-batch; "auto" is a 200th of all rows, from 32 to 200.
     learning_rate : {"constant", "cosine", "invscaling", "adaptive"}, \
 default="cosine"
-        "cosine" leads the learning rate to zero over `max_iter` epochs, which are all
-        run unless `early_stopping` ends them. "invscaling" divides it by the root of
-        the number of steps. "adaptive" divides it by 5 where training would have
-        stopped as converged, and stops under 1e-6. `partial_fit`, which has no known
-        end, keeps it constant for "cosine" and "adaptive".
+        "cosine" leads the learning rate to zero over `max_iter` epochs, which all run
+        unless `early_stopping` ends them. "invscaling" divides it by the root of the
+        number of steps. "adaptive" divides it by 5 where training would have stopped as
+        converged, and stops under 1e-6. `partial_fit`, which has no known end, keeps it
+        constant for "cosine" and "adaptive".
     learning_rate_init : float, default=5e-3
         Learning rate of the mini-batch solvers, > 0.
     momentum : float, default=0.9
@@ -130,7 +127,7 @@ default="cosine"
         held out by class and weight) instead of the training loss, and returns to its
         best epoch. `partial_fit` refuses it.
     validation_fraction : float, default=0.1
-        Share of the rows that early stopping holds out where `X_val` is not given.
+        Fraction of the rows that early stopping holds out where there is no `X_val`.
     n_iter_no_change : int, default=10
         Epochs over which a mini-batch solver looks for an improvement.
     warm_start : bool, default=False
@@ -141,29 +138,29 @@ default="cosine"
         Seeds initial weights, hold-out, mini-batches and dropout. No effect with an
         exact solver without hidden layers.
     verbose : int, default=0
-        Whether to print a line an iteration.
+        Whether to print one line per iteration.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Sorted classes. One whose weights are all zero stays, with zero coefficients
-        (for l1_ratio > 0 the mean of the others') and an intercept that keeps its
+        Sorted classes. A class without weight stays, with zero coefficients (for
+        l1_ratio > 0 the mean of the others') and an intercept that keeps its
         probability under 2.3e-16.
     coefs_ : list of ndarray of shape (n_units_in, n_units_out)
         Weights of each layer; the last has one column per class, two classes included.
     intercepts_ : list of ndarray of shape (n_units_out,)
         Intercepts of each layer.
     coef_ : ndarray of shape (n_classes, n_features)
-        Coefficients, centred over classes; for l1_ratio > 0 in the gauge of the least
-        penalty instead, and with `l1_ratio=1` of the least norm among those. Only
-        without hidden layers.
+        Coefficients, centred over classes; for l1_ratio > 0 those of least penalty
+        instead, and with `l1_ratio=1` of the least norm among them. Only without hidden
+        layers.
     intercept_ : ndarray of shape (n_classes,)
         Intercepts, centred over classes. Only without hidden layers.
     n_iter_ : int
         Iterations or epochs run.
     n_passes_ : float
-        Times that all of X was read, rows of samples counted in: the cost of a fit on
-        data that are slow to read.
+        Passes over X; subsamples count as fractions. They are the cost of a fit on data
+        that are slow to read.
     loss_ : float
         F at the end, in nats. For mini-batch solvers the mean loss of the last epoch's
         batches, each before its step, plus the penalty.
