@@ -1,42 +1,28 @@
 """The estimator: parameters, fit, partial_fit and predictions."""
 
 import copy
-from numbers import Integral, Real
 from typing import ClassVar, Self
 
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from sksoftmax import _solvers
 from sksoftmax._data.dataset import check_training
 from sksoftmax._data.targets import check_classes
 from sksoftmax._data.validation import check_training_source, check_validation_source
 from sksoftmax._fit.callbacks import CallbackSupportMixin, Monitor, with_callbacks
 from sksoftmax._fit.convergence import warn_unless_converged
 from sksoftmax._fit.fit import fit_epoch, fit_network
-from sksoftmax._fit.problem import InitialPoint
-from sksoftmax._fit.settings import access_of, is_sparse, max_iter_of, resolve_solver
-from sksoftmax._fit.warm_start import announced_classes, continued_from
-from sksoftmax._model.activations import ACTIVATIONS
+from sksoftmax._fit.settings import (
+    PARAMETER_CONSTRAINTS,
+    access_of,
+    check_trains_by_minibatches,
+    max_iter_of,
+    resolve_solver,
+)
+from sksoftmax._fit.warm_start import announced_classes, initial_point
 from sksoftmax._prediction import FittedNetworkMixin, features_of
-from sksoftmax._utils.parameters import Interval, with_plain_numbers
-
-
-def _trains_by_minibatches(estimator):
-    if is_sparse(estimator):
-        raise AttributeError(
-            "partial_fit trains on mini-batches, which do not make weights zero:"
-            f" it needs l1_ratio=0, got {estimator.l1_ratio}."
-        )
-    if estimator.solver in ("auto", *_solvers.MINIBATCH):
-        return True
-    raise AttributeError(
-        f"partial_fit needs a mini-batch solver, 'adam', 'sgd' or 'auto'; solver is"
-        f" {estimator.solver!r}."
-    )
+from sksoftmax._utils.parameters import with_plain_numbers
 
 
 class SoftmaxRegressionClassifier(
@@ -214,41 +200,7 @@ default="cosine"
     0.987
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "grouped": ["boolean"],
-        "fit_intercept": ["boolean"],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "solver": [StrOptions({"auto", *_solvers.FULL_BATCH, *_solvers.MINIBATCH})],
-        "max_iter": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "tol": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
-        "batch_size": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "learning_rate": [StrOptions(set(_solvers.SCHEDULES))],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints: ClassVar[dict] = PARAMETER_CONSTRAINTS
 
     def __init__(
         self,
@@ -361,7 +313,7 @@ default="cosine"
         validation = check_validation_source(
             checked, training, (X_val, y_val, sample_weight_val), access=access
         )
-        start = self._initial_point(checked, classes, by="warm_start")
+        start = initial_point(self, checked, classes, by="warm_start")
         monitor = self._monitor(checked, classes, (X, y, sample_weight))
         fitted = fit_network(checked, training, validation, start, monitor)
         if fitted.result.halted_by is None:
@@ -376,7 +328,7 @@ default="cosine"
             monitor.end()
         return self
 
-    @available_if(_trains_by_minibatches)
+    @available_if(check_trains_by_minibatches)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
@@ -421,20 +373,13 @@ default="cosine"
             checked, X, y, sample_weight, classes=classes, reset=first
         )
         classes = training.targets.classes
-        start = self._initial_point(checked, classes, by="partial_fit")
+        start = initial_point(self, checked, classes, by="partial_fit")
         fitted = fit_epoch(checked, training, start)
         after = copy.copy(self)
         after._keep(checked, classes, fitted, [] if first else self.loss_curve_)
         after._state = fitted.result.state
         self._become(after)
         return self
-
-    def _initial_point(self, checked, classes, *, by):
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        goes_on = by == "partial_fit" or self.warm_start
-        if not (goes_on and hasattr(self, "coefs_")):
-            return InitialPoint(seed=seed)
-        return continued_from(self, checked, classes, by=by, seed=seed)
 
     def _monitor(self, checked, classes, data):
         """What tells callbacks of a fit that begins now, or None."""

@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.model_selection import check_cv
 from sklearn.utils import metadata_routing
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
-    MethodMapping,
     _raise_for_params,
     _routing_enabled,
     process_routing,
@@ -28,42 +26,52 @@ from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._data.dask import in_memory
 from sksoftmax._data.dataset import check_rows
 from sksoftmax._data.targets import check_weights, encode, hard_labels, is_soft
-from sksoftmax._fit.alpha_grid import alpha_grid
+from sksoftmax._fit.alpha_grid import alphas_of
 from sksoftmax._fit.convergence import warn_unless_all_converged
-from sksoftmax._fit.cross_validation import Scoring, check_folds, score_paths
+from sksoftmax._fit.cross_validation import check_folds, score_paths
+from sksoftmax._fit.scoring import Scoring, leaves_one_out, route_fit, router_of
+from sksoftmax._fit.settings import PARAMETER_CONSTRAINTS
 from sksoftmax._prediction import FittedNetworkMixin
-from sksoftmax._utils.errors import error_context, refuse_masked
-from sksoftmax._utils.parameters import Interval, plain_number, with_plain_numbers
+from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.parameters import Interval, check_numbers, with_plain_numbers
 
-# Over the six decades of an L2 grid, each alpha is half of the one before.
-_N_ALPHAS = 20
-
-# More than anybody means: what is larger is an alpha that should be in a list.
+# A larger number is a value of alpha that should be in a list.
 _MOST_ALPHAS = 10_000
+
+
+# Parameters that every fit gets as they are.
+_OF_EVERY_FIT = (
+    "grouped",
+    "fit_intercept",
+    "class_weight",
+    "label_smoothing",
+    "max_iter",
+    "tol",
+    "verbose",
+)
 
 
 class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEstimator):
     """Softmax regression that chooses its penalty by cross-validation or leave-one-out.
 
     For each `l1_ratio` the models of all alphas are fitted one after the other, from
-    strong to weak penalty, each starting at the last one's optimum. They are scored on
-    rows that they have not seen: in folds, or by approximate leave-one-out, which needs
-    no other fits. The best one, fitted on all rows, is what the estimator then is. The
-    result is that of a `GridSearchCV` over `SoftmaxRegressionClassifier` with the same
-    folds, alphas and scoring.
+    strong to weak penalty, each begun at the last one's optimum. They are scored on
+    rows that were left out, in folds or by approximate leave-one-out. The best one,
+    fitted on all rows, is what the estimator then is. The result is that of a
+    `GridSearchCV` over `SoftmaxRegressionClassifier` with the same folds, alphas and
+    scoring.
 
     Parameters
     ----------
     alphas : int, array-like of shape (n_alphas,) or None, default=None
         Strengths of the penalty, >= 0, or their number, at most 10,000; None stands
-        for 20. Given a
-        number, they are a geometric progression. For l1_ratio > 0 it starts at the
-        least alpha at which all weights are zero and ends at 1e-4 of it (1e-2 if there
-        are fewer rows than features). For l1_ratio = 0 it starts at (1 - sum_k q_k^2)
-        sum_j var(x_j), q_k being the shares of the classes, above which the weights
-        have less than one effective degree of freedom, and ends at 1e-6 of that, with
-        the median variance in the place of all if that is less: then features of small
-        units count as well.
+        for 20. Given a number, they are a geometric progression. For l1_ratio > 0 it
+        starts at the least alpha at which all weights are zero and ends at 1e-4 of it
+        (1e-2 if there are fewer rows than features). For l1_ratio = 0 it starts at
+        (1 - sum_k q_k^2) sum_j var(x_j), q_k being the fractions of the classes, above
+        which the weights have less than one effective degree of freedom, and ends at
+        1e-6 of that, with the median variance in the place of all if that is less: then
+        features of small units count as well.
     l1_ratios : float or array-like of shape (n_l1_ratios,), default=(0.0,)
         Values of `l1_ratio` to choose from, in [0, 1].
     grouped : bool, default=False
@@ -71,11 +79,11 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
     fit_intercept : bool, default=True
         Whether there are intercepts.
     class_weight : dict or "balanced", default=None
-        Factors on the weights of the rows in a fit, by class. They have no part in the
-        scores, but that cv="alo" leaves out no row whose factor is zero. "balanced" is
-        of the rows that are fitted.
+        Factors on the weights of the rows in a fit, by class; "balanced" is of the rows
+        that are fitted. They have no part in the scores, but cv="alo" leaves out no row
+        whose factor is zero.
     label_smoothing : float, default=0.0
-        Share, in [0, 1), by which targets move towards the uniform distribution in a
+        Fraction, in [0, 1), by which targets move towards the uniform distribution in a
         fit. It has no part in the scores.
     cv : int, splitter, iterable or "alo", default=5
         How rows are left out: the number of stratified folds, a cross-validation
@@ -92,11 +100,11 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         two gets the likeliest class of each row. A scorer sees X as an array or a CSR
         matrix, without names.
     max_iter : int or "auto", default="auto"
-        Iterations of each fit at most; "auto" stands for 200.
+        The most iterations of each fit; "auto" stands for 200.
     tol : float or "auto", default="auto"
         Tolerance of each fit, as in `SoftmaxRegressionClassifier`.
     verbose : int, default=0
-        Whether to print a line an iteration of the fits on all rows.
+        Whether to print one line per iteration of the fits on all rows.
 
     Attributes
     ----------
@@ -136,7 +144,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         Iterations of the fit of all rows at `alpha_`, which began at the optimum of the
         next larger alpha.
     n_passes_ : float
-        Times that the fit at `alpha_` read all of X, rows of samples counted in.
+        Passes over X of the fit at `alpha_`; subsamples count as fractions.
     loss_ : float
         F at the end of the fit at `alpha_`, in nats.
     loss_curve_ : list of float
@@ -146,8 +154,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
     validation_score_curve_ : list
         Empty, as `validation_loss_curve_`.
     best_iter_ : int
-        Number of the iteration with the lowest loss in the fit at `alpha_`; 1 is the
-        first.
+        Number of the iteration with the lowest loss in the fit at `alpha_`, from 1.
     optimality_ : float
         What was compared with the tolerance in the fit at `alpha_`, in nats: the
         estimate of F minus its minimum, or the duality gap.
@@ -197,18 +204,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
             None,
         ],
         "l1_ratios": [Interval(Real, 0, 1, closed="both"), "array-like"],
-        **{
-            name: SoftmaxRegressionClassifier._parameter_constraints[name]
-            for name in (
-                "grouped",
-                "fit_intercept",
-                "class_weight",
-                "label_smoothing",
-                "max_iter",
-                "tol",
-                "verbose",
-            )
-        },
+        **{name: PARAMETER_CONSTRAINTS[name] for name in _OF_EVERY_FIT},
         "cv": ["cv_object", StrOptions({"alo"})],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
     }
@@ -276,28 +272,28 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         ValueError, TypeError
             If a parameter or the data cannot be used; the message names the culprit.
         """
-        split_params, score_params = self._route_fit(sample_weight, params)
+        split_params, score_params = route_fit(self, sample_weight, params)
         scoring = Scoring.by(self._scorer(), score_params)
-        if self._leaves_one_out and scoring.of_rows is None:
+        if leaves_one_out(self) and scoring.of_rows is None:
             raise ValueError(
                 "cv='alo' needs scoring='neg_log_loss' or 'accuracy', which are means"
                 f" over rows; got scoring={self.scoring!r}."
             )
         checked = copy.copy(self)
-        sample = check_rows(checked, X, y, sample_weight)
-        grid = self._grid(sample)
+        dataset = check_rows(checked, X, y, sample_weight)
+        grid = self._grid(dataset)
         folds = None
-        if not self._leaves_one_out:
-            present = sample.weigh_classes(self.class_weight).targets.present
-            folds = check_folds(self.cv, sample, present, split_params)
-        fits, scores, every_fit = score_paths(grid, sample, folds, scoring)
+        if not leaves_one_out(self):
+            present = dataset.weigh_classes(self.class_weight).targets.present
+            folds = check_folds(self.cv, dataset, present, split_params)
+        fits, scores, every_fit = score_paths(grid, dataset, folds, scoring)
         means = np.array([path.means for path in scores])
         if np.isnan(means).any():
             raise ValueError(f"scoring={self.scoring!r} returned NaN.")
         best = np.unravel_index(means.argmax(), means.shape)
         warn_unless_all_converged(self, every_fit)
         after = copy.copy(self)
-        after._keep(checked, sample.targets.classes, fits[best[0]][best[1]])
+        after._keep(checked, dataset.targets.classes, fits[best[0]][best[1]])
         after._keep_paths(grid, fits, scores, best)
         self._become(after)
         return self
@@ -354,86 +350,27 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         routing : MetadataRouter
             The routing information.
         """
-        owner, splitter = copy.copy(self), self.cv
-        if not hasattr(self.cv, "split"):
-            # Pairs of row numbers ask for nothing. They may be there to be read once,
-            # and cannot be copied then, as scikit-learn does with an owner.
-            owner.cv, splitter = None, check_cv()
-        router = MetadataRouter(owner=owner).add_self_request(self)
-        if not self._leaves_one_out:
-            router.add(
-                splitter=splitter,
-                method_mapping=MethodMapping().add(caller="fit", callee="split"),
-            )
-        return router.add(
-            scorer=self._scorer(),
-            method_mapping=MethodMapping()
-            .add(caller="fit", callee="score")
-            .add(caller="score", callee="score"),
-        )
-
-    @property
-    def _leaves_one_out(self):
-        return isinstance(self.cv, str)
+        return router_of(self, self._scorer())
 
     def _scorer(self):
         return get_scorer(self.scoring or "accuracy")
 
-    def _route_fit(self, sample_weight, params):
-        """Parameters for the splitter and for the scorer."""
-        if _routing_enabled():
-            routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
-            split = {} if self._leaves_one_out else routed.splitter.split
-            return split, routed.scorer.score
-        groups = params.get("groups")
-        _raise_for_params(
-            {k: v for k, v in params.items() if k != "groups"}, self, "fit"
-        )
-        if groups is not None and self._leaves_one_out:
-            raise ValueError(
-                "groups are for a splitter, but cv='alo' leaves out single rows."
-            )
-        score = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return {} if groups is None else {"groups": groups}, score
-
-    def _grid(self, sample):
+    def _grid(self, dataset):
         """Settings and alphas of each path."""
-        l1_ratios = _checked_numbers("l1_ratios", self.l1_ratios, 0.0, 1.0)
-        alphas = _N_ALPHAS if self.alphas is None else self.alphas
-        by_number = isinstance(alphas, Integral)
-        if not by_number:
-            alphas = _checked_numbers("alphas", alphas, 0.0, np.inf)
-        training = sample.weigh_classes(self.class_weight)
+        training = dataset.weigh_classes(self.class_weight)
         n_present = np.count_nonzero(training.targets.present)
         if n_present < 2:
             raise ValueError(
                 f"{type(self).__name__} needs at least two classes with weight to"
                 f" choose a penalty; y has {n_present} class."
             )
-        grid = []
-        for l1_ratio in l1_ratios:
-            settings = self._settings(l1_ratio)
-            grid.append(
-                (
-                    settings,
-                    alpha_grid(settings, training, alphas)
-                    if by_number
-                    else np.sort(alphas)[::-1],
-                )
-            )
-        return grid
+        l1_ratios = check_numbers("l1_ratios", self.l1_ratios, 0.0, 1.0)
+        paths = [self._settings(l1_ratio) for l1_ratio in l1_ratios]
+        return [(path, alphas_of(path, training, self.alphas)) for path in paths]
 
     def _settings(self, l1_ratio):
-        settings = SoftmaxRegressionClassifier(
-            l1_ratio=float(l1_ratio),
-            grouped=self.grouped,
-            fit_intercept=self.fit_intercept,
-            class_weight=self.class_weight,
-            label_smoothing=self.label_smoothing,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            verbose=self.verbose,
-        )
+        passed_on = {name: getattr(self, name) for name in _OF_EVERY_FIT}
+        settings = SoftmaxRegressionClassifier(l1_ratio=float(l1_ratio), **passed_on)
         return with_plain_numbers(settings)
 
     def _keep_paths(self, grid, fits, scores, best):
@@ -452,20 +389,3 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         layers = [[fitted.layers[0] for fitted in path] for path in fits]
         self.coefs_path_ = np.array([[W.T for W, _ in path] for path in layers])
         self.intercepts_path_ = np.array([[b for _, b in path] for path in layers])
-
-
-def _checked_numbers(name, values, low, high):
-    """Values as a 1-d float array; all must be in [low, high] and finite."""
-    refuse_masked(name, values)
-    try:
-        with np.errstate(over="ignore"):  # of long doubles, which become infinite
-            numbers = np.atleast_1d(np.asarray(values, dtype=float))
-    except (TypeError, ValueError, OverflowError):
-        numbers = np.array([np.nan])
-    inside = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
-    if numbers.ndim != 1 or not numbers.size or not inside.all():
-        span = f"[{low:g}, {high:g}]" if np.isfinite(high) else f">= {low:g}, finite"
-        raise ValueError(
-            f"{name} must hold at least one number, all of them {span}; got {values!r}."
-        )
-    return np.array([plain_number(x) for x in numbers])

@@ -1,11 +1,14 @@
 """Grids of alphas: where a path begins and ends."""
 
+from numbers import Integral
+
 import numpy as np
 
 from sksoftmax._data.arrays import is_dense, squares, weighted_sums
 from sksoftmax._fit.prepare import with_near_columns, with_weight
 from sksoftmax._fit.settings import with_alpha
 from sksoftmax._fit.transforms import PenaltyGauge
+from sksoftmax._utils.parameters import check_numbers
 from sksoftmax._utils.threads import fit_threads
 
 # Smallest over largest alpha of a grid. With sparse penalties those of glmnet, for more
@@ -16,6 +19,21 @@ _SPAN_SPARSE, _SPAN_SPARSE_WIDE, _SPAN_RIDGE = 1e-4, 1e-2, 1e-6
 
 # Of moments and gradients, relative: smaller ones are those of constant features.
 _CONSTANT_COLUMN = 1e-14
+
+
+# Over the six decades of an L2 grid, each alpha is half of the one before.
+_N_ALPHAS = 20
+
+
+def alphas_of(settings, training, alphas):
+    """The alphas of a path in descending order: given ones, or a grid of as many.
+
+    alphas is a number of alphas, a sequence of them, or None for 20.
+    """
+    alphas = _N_ALPHAS if alphas is None else alphas
+    if isinstance(alphas, Integral):
+        return alpha_grid(settings, training, alphas)
+    return np.sort(check_numbers("alphas", alphas, 0.0, np.inf))[::-1]
 
 
 def alpha_grid(settings, training, n_alphas):

@@ -1,95 +1,25 @@
-"""Choice of a penalty: scores along paths, by folds or by leave-one-out, and the best.
-
-A score is a number of which more is better, as scikit-learn's scorers return it.
-"""
+"""Scores along paths of alphas: by folds of rows, or by leave-one-out."""
 
 import copy
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksoftmax._data.arrays import take_rows
-from sksoftmax._data.targets import check_weights
 from sksoftmax._fit.leave_one_out import LeaveOneOut
 from sksoftmax._fit.path import fit_path
-from sksoftmax._model.loss import log_softmax
 from sksoftmax._utils.errors import error_context
 
 
-def _log_likelihoods(Z, Y):
-    return np.einsum("ik,ik->i", Y, log_softmax(Z))
-
-
-def _hits(Z, Y):
-    return (Z.argmax(axis=1) == Y.argmax(axis=1)).astype(float)
-
-
-# Scorings that are means over rows of something in the row's logits and target. These
-# we compute ourselves: for soft labels too, from one row at a time where it is left
-# out, and in a tenth of the milliseconds that scikit-learn's scorers take a call.
-_OF_ROWS = {"neg_log_loss": _log_likelihoods, "accuracy": _hits}
-
-
-class Scoring(NamedTuple):
-    """How fits are scored."""
-
-    scorer: object  # scikit-learn's, (estimator, X, y, **params) -> float
-    params: dict  # for it, of all rows
-    of_rows: object  # (Z, Y) -> score of each row, None where it is no mean over rows
-
-    @classmethod
-    def by(cls, scorer, params):
-        """By a scorer, which is recognised by what it computes."""
-        of_rows = None
-        for name, function in _OF_ROWS.items():
-            if _computes(scorer) == _computes(get_scorer(name)):
-                of_rows = function
-        weighs_at_most = set(params) <= {"sample_weight"}
-        return cls(scorer, params, of_rows if weighs_at_most else None)
-
-    def weights(self, n_rows):
-        """Weights of the rows in a mean, shape (n_rows,)."""
-        weights = self.params.get("sample_weight")
-        return np.ones(n_rows) if weights is None else check_weights(weights, n_rows)
-
-    def mean(self, Z, Y):
-        """The score of logits and targets of all rows."""
-        return _mean(self.of_rows(Z, Y), self.weights(len(Z)))
-
-    def __call__(self, settings, fitted, sample, rows):
-        """The score of a fit on some rows, given by their numbers."""
-        X, targets = take_rows(sample.X, rows), sample.targets
-        if self.of_rows is not None:
-            ((W, b),) = fitted.layers
-            scores = self.of_rows(X @ W + b, targets.Y[rows])
-            return _mean(scores, self.weights(targets.s.size)[rows])
-        model = copy.copy(settings)
-        model.n_features_in_ = X.shape[1]
-        model._keep(model, targets.classes, fitted)
-        params = {
-            name: np.asarray(value)[rows] if np.ndim(value) else value
-            for name, value in self.params.items()
-        }
-        return self.scorer(model, X, targets.labels[rows], **params)
-
-
-def _computes(scorer):
-    """What a scorer of scikit-learn computes: its function, sign and options."""
-    names = "_score_func", "_sign", "_kwargs", "_response_method"
-    return type(scorer), *(getattr(scorer, name, None) for name in names)
-
-
-def check_folds(cv, sample, present, split_params):
+def check_folds(cv, dataset, present, split_params):
     """Row numbers (train, test) of each fold of a splitter.
 
     Every class that is present, a mask, must be so in all training rows: the model of
     the others would give it no probability at all.
     """
-    labels = sample.targets.labels
+    labels = dataset.targets.labels
     with error_context("cv"):
         splitter = check_cv(cv, labels, classifier=True)
     largest = np.unique(labels, return_counts=True)[1].max()
@@ -101,12 +31,12 @@ def check_folds(cv, sample, present, split_params):
     with error_context("cv"):
         folds = [
             (_row_numbers(train, n_rows), _row_numbers(test, n_rows))
-            for train, test in splitter.split(sample.X, labels, **split_params)
+            for train, test in splitter.split(dataset.X, labels, **split_params)
         ]
     if not folds:
         raise ValueError(f"cv={cv!r} gives no folds.")
     for number, (train, _) in enumerate(folds):
-        training = sample.select(train).targets
+        training = dataset.select(train).targets
         lost = training.classes[present & ~training.present].tolist()
         if lost:
             raise ValueError(
@@ -138,7 +68,7 @@ class Scores(NamedTuple):
     errors: np.ndarray  # (n_alphas,), standard errors of the means
 
 
-def score_paths(grid, sample, folds, scoring):
+def score_paths(grid, dataset, folds, scoring):
     """Fit the path of each l1_ratio on all rows, and score it.
 
     Everything runs through joblib, so in parallel where a backend says so; the results
@@ -147,7 +77,7 @@ def score_paths(grid, sample, folds, scoring):
     Parameters
     ----------
     grid : list of (SoftmaxRegressionClassifier, alphas)
-    sample : InMemoryDataset
+    dataset : InMemoryDataset
         All rows, without class weights.
     folds : list of (train, test) or None
         Numbers of rows; None for approximate leave-one-out.
@@ -161,12 +91,13 @@ def score_paths(grid, sample, folds, scoring):
     every_fit : list of FitResult
         Those of the folds have neither layers nor history.
     """
-    tasks = [delayed(_whole)(*path, sample, scoring, folds is None) for path in grid]
+    tasks = [delayed(_whole)(*path, dataset, scoring, folds is None) for path in grid]
     for settings, alphas in grid:
         quiet = copy.copy(settings)
         quiet.verbose = 0
         tasks += [
-            delayed(_fold)(quiet, alphas, sample, scoring, fold) for fold in folds or ()
+            delayed(_fold)(quiet, alphas, dataset, scoring, fold)
+            for fold in folds or ()
         ]
     done = Parallel()(tasks)
     whole, parts = done[: len(grid)], done[len(grid) :]
@@ -180,13 +111,13 @@ def score_paths(grid, sample, folds, scoring):
     return fits, [_of_folds(of_path) for of_path in table], every_fit
 
 
-def _whole(settings, alphas, sample, scoring, leave_one_out):
-    training = sample.weigh_classes(settings.class_weight)
+def _whole(settings, alphas, dataset, scoring, leave_one_out):
+    training = dataset.weigh_classes(settings.class_weight)
     if not leave_one_out:
         return fit_path(settings, training, alphas), None
     path = fit_path(settings, training, alphas, LeaveOneOut())
     kept = training.targets.s > 0
-    Y, weights = sample.targets.Y[kept], scoring.weights(kept.size)[kept]
+    Y, weights = dataset.targets.Y[kept], scoring.weights(kept.size)[kept]
     Y = Y[:, training.targets.present]
     if not weights.any():
         raise ValueError("sample_weight is zero for all rows that are to be scored.")
@@ -196,11 +127,11 @@ def _whole(settings, alphas, sample, scoring, leave_one_out):
     return path._replace(observed=[]), Scores(means[:, None], means, errors)
 
 
-def _fold(settings, alphas, sample, scoring, fold):
+def _fold(settings, alphas, dataset, scoring, fold):
     train, test = fold
-    training = sample.select(train).weigh_classes(settings.class_weight)
+    training = dataset.select(train).weigh_classes(settings.class_weight)
     fits = fit_path(settings, training, alphas).fits
-    scores = [scoring(settings, fitted, sample, test) for fitted in fits]
+    scores = [scoring(settings, fitted, dataset, test) for fitted in fits]
     return scores, [fitted._replace(layers=None, history=None) for fitted in fits]
 
 
@@ -210,10 +141,3 @@ def _of_folds(table):
     if n_folds > 1:
         errors = table.std(axis=1, ddof=1) / np.sqrt(n_folds)
     return Scores(table, table.mean(axis=1), errors)
-
-
-def _mean(scores, weights):
-    total = weights.sum()
-    if not total > 0.0:
-        raise ValueError("sample_weight is zero for all rows that are to be scored.")
-    return float(scores @ weights / total)

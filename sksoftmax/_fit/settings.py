@@ -5,11 +5,52 @@
 """
 
 import copy
+from numbers import Integral, Real
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions
 
 from sksoftmax import _solvers
+from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.parameters import Interval
+
+# Allowed values of each parameter, in the form that scikit-learn checks.
+PARAMETER_CONSTRAINTS = {
+    "hidden_layer_sizes": [
+        "array-like",
+        Interval(Integral, 1, None, closed="left"),
+    ],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+    "grouped": ["boolean"],
+    "fit_intercept": ["boolean"],
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "solver": [StrOptions({"auto", *_solvers.FULL_BATCH, *_solvers.MINIBATCH})],
+    "max_iter": [
+        Interval(Integral, 1, None, closed="left"),
+        StrOptions({"auto"}),
+    ],
+    "tol": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+    "batch_size": [
+        Interval(Integral, 1, None, closed="left"),
+        StrOptions({"auto"}),
+    ],
+    "learning_rate": [StrOptions(set(_solvers.SCHEDULES))],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "momentum": [Interval(Real, 0, 1, closed="left")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "warm_start": ["boolean"],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
 
 # The most units of a layer: a layer of so many on one feature has 16 GB of weights.
 _MOST_UNITS = 2**31 - 1
@@ -87,3 +128,18 @@ def with_alpha(settings, alpha):
     settings = copy.copy(settings)
     settings.alpha = float(alpha)
     return settings
+
+
+def check_trains_by_minibatches(settings):
+    """Whether `partial_fit` is there; the error says why it is not."""
+    if is_sparse(settings):
+        raise AttributeError(
+            "partial_fit trains on mini-batches, which do not make weights zero:"
+            f" it needs l1_ratio=0, got {settings.l1_ratio}."
+        )
+    if settings.solver in ("auto", *_solvers.MINIBATCH):
+        return True
+    raise AttributeError(
+        f"partial_fit needs a mini-batch solver, 'adam', 'sgd' or 'auto'; solver is"
+        f" {settings.solver!r}."
+    )

@@ -1,32 +1,41 @@
-"""Fits that continue an earlier one: what must agree, and where they begin."""
+"""Where fits begin, and what must agree with the fit that they continue."""
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from sksoftmax._data.targets import check_classes, is_soft
 from sksoftmax._fit.problem import InitialPoint
 from sksoftmax._fit.settings import hidden_sizes
 
 
-def continued_from(model, checked, classes, *, by, seed):
-    """The `InitialPoint` of a fit that goes on from a fitted model.
+def initial_point(model, checked, classes, *, by):
+    """The `InitialPoint` of a fit, which may go on from where the model stands.
 
     Parameters
     ----------
     model : SoftmaxRegressionClassifier
-        Fitted.
     checked : SoftmaxRegressionClassifier
         The same settings, with what is recorded of the features of the new data.
     classes : ndarray of shape (n_classes,)
         Of the new data.
-    by : str
-        What error messages say continues the fit.
-    seed : int
+    by : {"warm_start", "partial_fit"}
+        What would continue a fit.
 
     Raises
     ------
     ValueError
-        If features, classes or hidden layers differ.
+        If the model is fitted to other features, classes or hidden layers.
     """
+    seed = check_random_state(model.random_state).randint(2**31 - 1)
+    continues = by == "partial_fit" or model.warm_start
+    if not (continues and hasattr(model, "coefs_")):
+        return InitialPoint(seed=seed)
+    _check_continues(model, checked, classes, by)
+    layers = list(zip(model.coefs_, model.intercepts_, strict=True))
+    return InitialPoint(layers, model._state, seed)
+
+
+def _check_continues(model, checked, classes, by):
     if checked.n_features_in_ != model.n_features_in_:
         raise ValueError(
             f"X has {checked.n_features_in_} features, but {by} continues a fit on"
@@ -43,8 +52,6 @@ def continued_from(model, checked, classes, *, by, seed):
             f"hidden_layer_sizes is {model.hidden_layer_sizes!r}, but {by}"
             f" continues a fit with {sizes}."
         )
-    layers = list(zip(model.coefs_, model.intercepts_, strict=True))
-    return InitialPoint(layers, model._state, seed)
 
 
 def announced_classes(model, classes, y):

@@ -6,6 +6,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import _param_validation
 
+from sksoftmax._utils.errors import refuse_masked
+
 _SMALLEST = np.finfo(float).tiny
 
 
@@ -44,3 +46,20 @@ def plain_number(value):
         value = float(value)
         return value if abs(value) >= _SMALLEST or value != value else 0.0
     return value
+
+
+def check_numbers(name, values, low, high):
+    """Values as an array of shape (n,), all of them finite and in [low, high]."""
+    refuse_masked(name, values)
+    try:
+        with np.errstate(over="ignore"):  # of long doubles, which become infinite
+            numbers = np.atleast_1d(np.asarray(values, dtype=float))
+    except (TypeError, ValueError, OverflowError):
+        numbers = np.array([np.nan])
+    inside = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
+    if numbers.ndim != 1 or not numbers.size or not inside.all():
+        span = f"[{low:g}, {high:g}]" if np.isfinite(high) else f">= {low:g}, finite"
+        raise ValueError(
+            f"{name} must hold at least one number, all of them {span}; got {values!r}."
+        )
+    return np.array([plain_number(x) for x in numbers])
