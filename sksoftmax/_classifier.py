@@ -20,7 +20,7 @@ from sksoftmax._fit.settings import (
     max_iter_of,
     resolve_solver,
 )
-from sksoftmax._fit.warm_start import announced_classes, initial_point
+from sksoftmax._fit.warm_start import advance, announced_classes, initial_point
 from sksoftmax._prediction import FittedNetworkMixin, features_of
 from sksoftmax._utils.parameters import with_plain_numbers
 
@@ -322,6 +322,7 @@ default="cosine"
         after._keep(checked, classes, fitted)
         after._state = fitted.result.state if self.warm_start else {}
         self._become(after)
+        advance(self.random_state)
         if fitted.result.halted_by is KeyboardInterrupt:
             raise KeyboardInterrupt
         if monitor is not None:
@@ -379,6 +380,7 @@ default="cosine"
         after._keep(checked, classes, fitted, [] if first else self.loss_curve_)
         after._state = fitted.result.state
         self._become(after)
+        advance(self.random_state)
         return self
 
     def _monitor(self, checked, classes, data):

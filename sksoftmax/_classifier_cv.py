@@ -332,15 +332,15 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
             score_params["sample_weight"] = check_weights(sample_weight, n_samples)
         if _routing_enabled():
             score_params = process_routing(self, "score", **score_params).scorer.score
-        y = in_memory(y)
+        y, model = in_memory(y), self._snapshot()
         scoring = Scoring.by(self._scorer(), score_params)
         # Labels of no class are wrong; whether that is an error, the scorer knows.
-        known = is_soft(y) or np.isin(y, self.classes_).all()
+        known = is_soft(y) or np.isin(y, model.classes_).all()
         if scoring.of_rows is None or not known:
-            y = hard_labels(y, self.classes_)
-            return self._scorer()(self, X, y, **score_params)
-        Z = in_memory(self._answer(X, np.asarray))
-        return scoring.mean(Z, encode(y, self.classes_).Y)
+            y = hard_labels(y, model.classes_)
+            return self._scorer()(model, X, y, **score_params)
+        Z = in_memory(model._answer(X, np.asarray))
+        return scoring.mean(Z, encode(y, model.classes_).Y)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Who gets which metadata: `fit` the weights, the splitter, the scorer.

@@ -42,7 +42,7 @@ class FittedNetworkMixin:
         Z : ndarray of shape (n_samples,) or (n_samples, n_classes)
             Logits z_k; for two classes the difference z_1 - z_0.
         """
-        return self._answer(X, _margins)
+        return self._snapshot()._answer(X, _margins)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Likeliest class of samples.
@@ -57,7 +57,8 @@ class FittedNetworkMixin:
         labels : ndarray of shape (n_samples,)
             Entries of `classes_`; the first among equals.
         """
-        return self._answer(X, self._likeliest)
+        model = self._snapshot()
+        return model._answer(X, model._likeliest)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Probabilities of the classes.
@@ -72,7 +73,7 @@ class FittedNetworkMixin:
         P : ndarray of shape (n_samples, n_classes)
             Probabilities, columns in the order of `classes_`.
         """
-        return self._answer(X, softmax)
+        return self._snapshot()._answer(X, softmax)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Natural logarithms of the probabilities, finite also where they underflow.
@@ -87,7 +88,7 @@ class FittedNetworkMixin:
         log_P : ndarray of shape (n_samples, n_classes)
             Log-probabilities, columns in the order of `classes_`.
         """
-        return self._answer(X, log_softmax)
+        return self._snapshot()._answer(X, log_softmax)
 
     def score(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -109,14 +110,25 @@ class FittedNetworkMixin:
             Weighted share of the samples that are predicted right.
         """
         check_is_fitted(self)
+        model = self._snapshot()
         y, sample_weight = in_memory(y), in_memory(sample_weight)
-        y = hard_labels(y, self.classes_)
-        predicted = in_memory(self.predict(X))
+        y = hard_labels(y, model.classes_)
+        predicted = in_memory(model._answer(X, model._likeliest))
         with error_context("X and y"):
             check_consistent_length(predicted, y)
         s = check_weights(sample_weight, predicted.size)
         with error_context("y"):
             return float(accuracy_score(y, predicted, sample_weight=s))
+
+    def _snapshot(self):
+        """The estimator of this moment.
+
+        A fit in another thread swaps all attributes at once (`_become`), so what an
+        answer is made of belongs together.
+        """
+        model = object.__new__(type(self))
+        model.__dict__ = self.__dict__
+        return model
 
     def _answer(self, X, of_logits):
         """A function of the logits of X; of dask data, lazily and block by block."""
@@ -158,19 +170,20 @@ class FittedNetworkMixin:
         return self._linear_layer("intercept_")[1]
 
     def _linear_layer(self, name):
-        if not hasattr(self, "coefs_"):
+        model = self._snapshot()
+        if not hasattr(model, "coefs_"):
             raise AttributeError(
                 f"{name} exists on a fitted {type(self).__name__}; this one is not"
                 " fitted yet."
             )
-        if len(self.coefs_) > 1:
+        if len(model.coefs_) > 1:
             raise AttributeError(
                 f"{name} exists on a {type(self).__name__} without hidden layers; this"
-                f" one has hidden_layer_sizes={self.hidden_layer_sizes!r}."
+                f" one has hidden_layer_sizes={model.hidden_layer_sizes!r}."
             )
-        layer = self.coefs_[0], self.intercepts_[0]
+        layer = model.coefs_[0], model.intercepts_[0]
         # A sparse penalty fixes the gauge itself, and the mean is not it.
-        return layer if self.solver_ in _solvers.SPARSE else project_onto_gauge(*layer)
+        return layer if model.solver_ in _solvers.SPARSE else project_onto_gauge(*layer)
 
     def _keep(self, checked, classes, fitted, earlier_losses=()):
         """Take over the outcome of a fit: for a copy of an estimator, see `_become`."""

@@ -1,11 +1,14 @@
 """Where fits begin, and what must agree with the fit that they continue."""
 
+import copy
+
 import numpy as np
 from sklearn.utils import check_random_state
 
 from sksoftmax._data.targets import check_classes, is_soft
 from sksoftmax._fit.problem import InitialPoint
 from sksoftmax._fit.settings import hidden_sizes
+from sksoftmax._utils.warnings import warn
 
 
 def initial_point(model, checked, classes, *, by):
@@ -26,7 +29,7 @@ def initial_point(model, checked, classes, *, by):
     ValueError
         If the model is fitted to other features, classes or hidden layers.
     """
-    seed = check_random_state(model.random_state).randint(2**31 - 1)
+    seed = _peek(model.random_state)
     continues = by == "partial_fit" or model.warm_start
     if not (continues and hasattr(model, "coefs_")):
         return InitialPoint(seed=seed)
@@ -35,12 +38,31 @@ def initial_point(model, checked, classes, *, by):
     return InitialPoint(layers, model._state, seed)
 
 
+def advance(random_state):
+    """Draw from a RandomState what `initial_point` has only looked up.
+
+    A fit that fails so leaves the parameter as it was.
+    """
+    if isinstance(random_state, np.random.RandomState):
+        random_state.randint(_MOST_SEEDS)
+
+
+_MOST_SEEDS = 2**31 - 1
+
+
+def _peek(random_state):
+    if isinstance(random_state, np.random.RandomState):
+        random_state = copy.deepcopy(random_state)
+    return check_random_state(random_state).randint(_MOST_SEEDS)
+
+
 def _check_continues(model, checked, classes, by):
     if checked.n_features_in_ != model.n_features_in_:
         raise ValueError(
             f"X has {checked.n_features_in_} features, but {by} continues a fit on"
             f" {model.n_features_in_} features."
         )
+    _check_names(model, checked, by)
     if not np.array_equal(classes, model.classes_):
         raise ValueError(
             f"y has the classes {classes!r}, but {by} continues a fit on"
@@ -52,6 +74,34 @@ def _check_continues(model, checked, classes, by):
             f"hidden_layer_sizes is {model.hidden_layer_sizes!r}, but {by}"
             f" continues a fit with {sizes}."
         )
+
+
+def _check_names(model, checked, by):
+    """Whether the columns have the names, in the order, of the fit before.
+
+    As in predictions, names are compared where both have them.
+    """
+    before = getattr(model, "feature_names_in_", None)
+    now = getattr(checked, "feature_names_in_", None)
+    if before is None or now is None:
+        if before is not now:
+            has, lacks = ("the last fit", "X") if now is None else ("X", "the last fit")
+            warn(
+                f"{has} has feature names, but {lacks} has none; {by} goes by position."
+            )
+        return
+    if not np.array_equal(before, now):
+        place = int(np.argmax(before != now))
+        raise ValueError(
+            f"X has the feature names {_listed(now)}, but {by} continues a fit on"
+            f" {_listed(before)}: column {place} is {now[place]!r} and was"
+            f" {before[place]!r}. Bring the columns into that order."
+        )
+
+
+def _listed(names):
+    shown = ", ".join(repr(name) for name in names[:5])
+    return f"[{shown}, ...]" if len(names) > 5 else f"[{shown}]"
 
 
 def announced_classes(model, classes, y):
