@@ -15,6 +15,7 @@ from sksoftmax._objective.hessian import Curvature
 from sksoftmax._objective.objective import Objective
 from sksoftmax._objective.quadratic import DenseModel, FreeModel
 from sksoftmax._solvers import Iterate
+from sksoftmax._solvers.line_search import LineSearch, halve
 
 # Intercepts are optimal where the mean of p - y is under this: a few roundings of it.
 _NO_GRADIENT = 1e-15
@@ -89,25 +90,22 @@ class SparseObjective(Objective):
 
     def _best_shift(self, states, n_classes):
         """What to add to the intercepts, found by Newton's method."""
+        at = partial(self.chunks.sum, _chunk_shifted, states, reads_X=False)
         shift = np.zeros(n_classes)
-        value, g, H = self.chunks.sum(_chunk_shifted, states, shift, reads_X=False)
+        value, g, H = at(shift)
         little = 1e-12 * self.total_weight * np.eye(n_classes)
+        no_gradient = 0.1 * _NO_GRADIENT * self.total_weight
         for _ in range(50):
             # Adding the same number to all changes nothing; the ones make H regular,
             # and little does where all rows are certain of something and H is zero.
             step = np.linalg.solve(H + np.trace(H) / n_classes**2 + little, -g)
-            for _ in range(30):
-                new = self.chunks.sum(
-                    _chunk_shifted, states, shift + step, reads_X=False
-                )
-                if new[0] <= value:
-                    break
-                step *= 0.5
-            else:
+            lower = _lower_shift(at, shift, step, value)
+            if lower is None:
                 break
-            smaller = np.abs(new[1]).max() < 0.5 * np.abs(g).max()
-            shift, (value, g, H) = shift + step, new
-            if not smaller or np.abs(g).max() <= 0.1 * _NO_GRADIENT * self.total_weight:
+            before = np.abs(g).max()
+            shift, (value, g, H) = lower
+            after = np.abs(g).max()
+            if not after < 0.5 * before or after <= no_gradient:
                 break
         return shift
 
@@ -158,6 +156,14 @@ def _chunk_shifted(chunk, state, shift):
     value = chunk.s @ np.log(ratios) + chunk.s.sum() * largest - mass @ shift
     H = np.diag(sQ.sum(axis=0)) - sQ.T @ (sQ / chunk.s[:, None])
     return float(value), sQ.sum(axis=0) - mass, H
+
+
+def _lower_shift(at, shift, step, value):
+    """Shift by the step, halved until F does not rise, and `at` of it; or None."""
+    found = LineSearch(value, 0.0).backtrack(
+        lambda length: at(shift + length * step), halve, max_trials=30
+    )
+    return found and (shift + found[0] * step, found[1])
 
 
 def _chunk_entropy(chunk, state, t):

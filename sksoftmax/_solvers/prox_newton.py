@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from sksoftmax._solvers.line_search import LineSearch, halve
 from sksoftmax._solvers.result import (
     Iterate,
     Result,
@@ -155,17 +156,15 @@ _LAST = 1e-12
 def _step_down(part, now, direction, predicted_reduction):
     """The next iterate, or None if none is lower."""
     rounding = 20.0 * rounding_error(abs(now.value))
+    search = LineSearch(now.value, -predicted_reduction)
     new = Iterate.at(part, now.w + direction)
-    if new.value <= now.value - 1e-4 * predicted_reduction:
+    if search.is_sufficient(new.value):
         return new
     if predicted_reduction < rounding:  # F no longer tells: the model does
         return new if new.value <= now.value + rounding else None
     phi = part.along(now.w, direction)
-    for power in range(1, 40):
-        t = 0.5**power
-        if phi(t)[0] <= now.value - 1e-4 * t * predicted_reduction:
-            return Iterate.at(part, now.w + t * direction)
-    return None
+    found = search.backtrack(phi, halve, first=0.5, max_trials=39)
+    return found and Iterate.at(part, now.w + found[0] * direction)
 
 
 # Features that enter the working set at once: half as many again as have weights, but
