@@ -82,11 +82,11 @@ def train(objective, w=None, *, callback=None, state=None, max_iter=5, **setting
         "dropout": 0.0,
         "schedule": "constant",
         "n_epochs": 1000,
-        "target": 0.0,
+        "tolerance": 0.0,
         "restore_best": False,
     } | settings
     patience = {
-        key: settings.pop(key) for key in ("n_epochs", "target", "restore_best")
+        key: settings.pop(key) for key in ("n_epochs", "tolerance", "restore_best")
     }
     training = Training(**settings)
     if w is None:
@@ -223,13 +223,13 @@ def test_training_stops_when_the_last_epochs_are_hardly_better(make, watched, n_
     result = train(
         make(5),
         n_epochs=2,
-        target=0.1,
+        tolerance=0.1,
         max_iter=len(watched),
         callback=lambda n_iter, w, value: watched[n_iter - 1],
     )
     assert result.n_iter == n_iter
     assert result.converged == (n_iter < len(watched))
-    assert result.target == 0.1
+    assert result.tolerance == 0.1
     best_of_last, best_before = (
         min(watched[n_iter - 2 : n_iter]),
         min(watched[: n_iter - 2]),
@@ -238,7 +238,7 @@ def test_training_stops_when_the_last_epochs_are_hardly_better(make, watched, n_
 
 
 def test_training_does_not_converge_before_there_are_enough_epochs(make):
-    result = train(make(5), n_epochs=10, target=1.0, max_iter=10)
+    result = train(make(5), n_epochs=10, tolerance=1.0, max_iter=10)
     assert result.n_iter == 10
     assert not result.converged
 
@@ -250,7 +250,7 @@ def test_training_that_only_made_it_worse_has_not_converged(make, restore_best):
     result = train(
         make(5),
         n_epochs=2,
-        target=0.1,
+        tolerance=0.1,
         restore_best=restore_best,
         callback=lambda n_iter, w, value: watched[n_iter - 1],
     )
@@ -300,7 +300,7 @@ def test_invscaling_is_the_root_of_the_number_of_the_step(make):
 
 
 def test_adaptive_divides_by_five_where_others_stop_until_the_rate_is_tiny(make):
-    settings = {"n_epochs": 2, "target": 0.1, "max_iter": 100, "batch_size": N_ROWS}
+    settings = {"n_epochs": 2, "tolerance": 0.1, "max_iter": 100, "batch_size": N_ROWS}
     settings["callback"] = lambda n_iter, w, value: 1.0
     factors, result = rates_of(make, schedule="adaptive", **settings)
     # From .1, eight divisions by five lead under 1e-6; each takes three epochs.

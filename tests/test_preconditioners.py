@@ -24,6 +24,7 @@ from sksoftmax._objective.preconditioners import (
     Rung,
     SharedBlock,
 )
+from sksoftmax._solvers.cg import solve_newton_system
 from sksoftmax._utils.threads import Threads
 
 KINDS = [Diagonal, SharedBlock, ClassBlocks, DenseFactor]
@@ -311,6 +312,24 @@ def test_products_are_allowed_until_the_next_rung_is_paid_for(rng, monkeypatch):
     preconditioner.update(hessian)
     assert preconditioner.is_exact
     assert preconditioner.n_products == 0
+
+
+def test_solving_a_system_changes_no_preconditioner_until_it_is_told(rng):
+    X = plain(rng)
+    objective = objective_of(X)
+    preconditioner = Preconditioner(objective, weak=True)
+    _, grad, hessian = objective.value_grad_hessp(start(objective, X))
+    preconditioner.update(hessian)
+    step = solve_newton_system(
+        hessian, grad, preconditioner, tolerance=1e-9, scale=1e9, shrinkage=0.0
+    )
+    assert (preconditioner.n_products, preconditioner.lowest) == (0, 1.0)
+    assert objective.n_products == step.n_products > 1
+    assert 0.0 < step.lowest < 1.0
+    preconditioner.learn(step)
+    preconditioner.learn(step._replace(lowest=1.0))
+    assert preconditioner.n_products == 2 * step.n_products
+    assert preconditioner.lowest == step.lowest
 
 
 def test_a_later_objective_begins_where_an_earlier_one_ended(rng, monkeypatch):

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sksoftmax._solvers.quasi_newton import LimitedMemory, quasi_newton_phase
+from sksoftmax._solvers.quasi_newton import (
+    LimitedMemory,
+    PhaseLimits,
+    quasi_newton_phase,
+)
 from sksoftmax._solvers.result import Iterate
 
 
@@ -98,9 +102,8 @@ def run(objective, tolerance, max_iter=100, inverse=1.0):
         values.append(value)
         assert n_iter == len(values)
 
-    return *quasi_newton_phase(
-        objective, start, memory, lambda value: tolerance, max_iter, callback
-    ), values
+    limits = PhaseLimits(lambda value: tolerance, max_iter)
+    return *quasi_newton_phase(objective, start, memory, limits, callback), values
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])

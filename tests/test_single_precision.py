@@ -157,12 +157,24 @@ def test_small_data_and_hidden_layers_are_not_copied(rng):
 
 def test_data_are_copied_when_they_are_multiplied_by_for_the_seventh_time(rng):
     objective = objective_of(rng.normal(size=(20_000, 10)), 5)
-    copies = [objective.single_copy() for _ in range(8)]
+    copies = copies_before_products(objective, 8)
     assert copies[:6] == [None] * 6
     assert isinstance(copies[6], SingleCopy)
     assert copies[7] is copies[6]
     small = objective_of(rng.normal(size=(100, 10)), 5)
-    assert [small.single_copy() for _ in range(9)] == [None] * 9
+    assert copies_before_products(small, 9) == [None] * 9
+
+
+def copies_before_products(objective, n_products):
+    """The copy before each of some products with the Hessian."""
+    v = np.ones(objective.network.n_params)
+    _, _, hessian = objective.value_grad_hessp(v)
+    copies = []
+    for _ in range(n_products):
+        objective.single_copy()  # to ask for it is no product
+        copies.append(objective.single_copy())
+        hessian(v)
+    return copies
 
 
 def test_the_hessian_takes_to_the_copy_and_hardly_changes(rng):

@@ -4,6 +4,8 @@ The oracle is a Newton method of a few lines on its own formulas, with the full 
 and exact solves. Problems are small, and hard in one respect each.
 """
 
+import importlib
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ from sksoftmax._model.penalties import L2Penalty
 from sksoftmax._objective.objective import Objective
 from sksoftmax._objective.preconditioners import Preconditioner
 from sksoftmax._utils.threads import Threads
+from sksoftmax.optimizers import SGD, Adam
 
 each_solver = pytest.mark.parametrize("solver", _solvers.EXACT)
 
@@ -252,12 +255,12 @@ def test_optimality_is_no_less_than_the_gap_to_the_optimum(rng, solver, make):
 
 @each_solver
 @each_problem
-def test_the_target_is_tol_times_what_the_model_explains(rng, solver, make):
+def test_the_tolerance_is_tol_times_what_the_model_explains(rng, solver, make):
     problem = make(rng)
     result = run(solver, problem, tol=1e-6)
     expected = 1e-6 * (problem.null_value - result.value)
-    assert_allclose(result.target, expected, rtol=1e-3)
-    assert result.optimality <= result.target
+    assert_allclose(result.tolerance, expected, rtol=1e-3)
+    assert result.optimality <= result.tolerance
 
 
 @each_solver
@@ -286,7 +289,7 @@ def test_outliers_among_many_rows_do_not_stop_newton(seed):
     result = run("newton", problem, max_iter=100)
     assert result.converged
     assert result.value < problem.null_value
-    assert problem.gap(result.w) <= 2 * result.target
+    assert problem.gap(result.w) <= 2 * result.tolerance
 
 
 @each_solver
@@ -295,7 +298,7 @@ def test_a_solver_that_may_not_go_on_says_that_it_has_not_converged(rng, solver)
     result = run(solver, problem, max_iter=2)
     assert result.n_iter == 2
     assert not result.converged
-    assert result.optimality > result.target
+    assert result.optimality > result.tolerance
     assert_allclose(result.value, problem.value(result.w), rtol=1e-12)
 
 
@@ -329,7 +332,7 @@ def test_a_bad_start_leads_to_the_same_optimum(rng, solver):
     _, lowest = optimum(problem)
     result = run(solver, problem, w=30.0 * rng.standard_normal(problem.n_params))
     assert result.converged
-    assert problem.value(result.w) <= lowest + 2 * result.target
+    assert problem.value(result.w) <= lowest + 2 * result.tolerance
 
 
 @each_solver
@@ -361,3 +364,52 @@ def test_auto_is_an_exact_solver_without_hidden_layers_and_adam_with_them():
     assert _solvers.resolve("auto", is_linear=False) == "adam"
     for name in (*_solvers.EXACT, *_solvers.MINIBATCH):
         assert _solvers.resolve(name, is_linear=False) == name
+
+
+# The registry
+
+
+@pytest.mark.parametrize("name", _solvers.FULL_BATCH)
+def test_a_solver_names_what_an_objective_lacks_and_who_does_without(rng, name):
+    class Bare:
+        penalty = L2Penalty(np.ones(2))
+
+        def value(self, w):
+            return 0.0
+
+    solver = _solvers.FULL_BATCH[name]
+    with pytest.raises(TypeError, match=f"'{name}' needs .*`value_grad_hessp`") as info:
+        solver(Bare(), np.zeros(2), tol=0, null_value=1, max_iter=1, callback=None)
+    assert "`value`" not in str(info.value)
+    assert ("a sparse penalty" in str(info.value)) == (name in _solvers.SPARSE)
+    assert "Solvers that it suits: none." in str(info.value)
+
+
+def test_a_sparse_solver_is_not_run_on_a_smooth_penalty(rng):
+    problem = weighted_soft(rng)
+    w = np.zeros(problem.n_params)
+    with pytest.raises(TypeError, match=r"sparse penalty.* suits: 'lbfgs', 'newton'"):
+        _solvers.SPARSE["prox-newton"](
+            objective_of(problem), w, tol=0, null_value=1, max_iter=1, callback=None
+        )
+
+
+def test_names_that_are_not_registered_are_errors():
+    with pytest.raises(ValueError, match=r"solver must be one of .*'newton'.*'adamw'"):
+        _solvers.resolve("adamw", is_linear=True)
+    with pytest.raises(ValueError, match=r"one of .'adam', 'sgd'., got 'newton'"):
+        _solvers.make_optimizer("newton", None)
+
+
+def test_optimizers_are_made_from_the_settings_of_an_estimator():
+    settings = SimpleNamespace(
+        learning_rate_init=0.25, momentum=0.5, nesterovs_momentum=True
+    )
+    made = {name: _solvers.make_optimizer(name, settings) for name in ("adam", "sgd")}
+    assert made == {"adam": Adam(0.25), "sgd": SGD(0.25, 0.5, nesterov=True)}
+
+
+def test_files_of_solvers_can_be_imported_as_modules():
+    for name in ("newton", "lbfgs", "prox_newton", "epochs", "cg", "line_search"):
+        module = importlib.import_module(f"sksoftmax._solvers.{name}")
+        assert getattr(_solvers, name) is module

@@ -109,7 +109,7 @@ def test_separated_digits_are_told_within_few_passes(standardised):
 
 def test_a_metric_that_is_none_certifies_nothing():
     class Wrong:
-        is_exact, max_products, lowest, n_products = False, 10, 1.0, 0
+        is_exact, max_products, lowest = False, 10, 1.0
 
         def solve(self, r):
             return np.array([1.0, -1.0]) * r

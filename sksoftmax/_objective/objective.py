@@ -45,13 +45,12 @@ class Objective:
         self.penalty = penalty
         self.total_weight = total_weight
         self._make_preconditioner = make_preconditioner
-        self._n_products = 0
+        self.n_products = 0  # with Hessians of F so far; `Hessian` counts them
         self._single_copy = None
 
     def single_copy(self):
         """X in single precision for Hessian products, or None while it does not pay."""
-        self._n_products += 1
-        if self._n_products <= _PRODUCTS_BEFORE_COPY or not is_worth_copying(self):
+        if self.n_products < _PRODUCTS_BEFORE_COPY or not is_worth_copying(self):
             return None
         if self._single_copy is None:
             self._single_copy = SingleCopy(self)
@@ -206,6 +205,7 @@ class Hessian:
     def __call__(self, v):
         objective = self.objective
         single = objective.single_copy()
+        objective.n_products += 1
         if single is None:
             product = objective.chunks.sum(
                 _chunk_hessp, objective.network, self.w, self.states, v

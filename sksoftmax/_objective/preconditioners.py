@@ -77,9 +77,9 @@ class Preconditioner:
     max_products : int
         Products with the Hessian that are worth doing before the next rung.
     n_products : int
-        Products done since the last build; the caller counts them here.
+        Products done since the last build, as far as `learn` was told.
     lowest : float
-        Lowest eigenvalue of M^-1 H seen with this kind of M, at most 1; the caller's.
+        Lowest eigenvalue of M^-1 H seen with this kind of M, at most 1; likewise.
     """
 
     def __init__(self, objective, earlier=None, weak=False):
@@ -157,6 +157,11 @@ class Preconditioner:
             self.is_exact = direct and self._built.is_exact
         else:
             self.is_exact = False
+
+    def learn(self, step):
+        """Take in what a `NewtonStep`, computed with this M, has shown."""
+        self.n_products += step.n_products
+        self.lowest = min(self.lowest, step.lowest)
 
     def invalidate(self):
         """Have the next `update` build anew; False if the last one just did."""

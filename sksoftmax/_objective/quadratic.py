@@ -149,9 +149,9 @@ class FreeModel(_Model):
             return Hv
 
         steps = conjugate_gradients(product, rhs, lambda r: inverse * r)
-        solution, _, start = next(steps)
-        for _, _, rest in islice(steps, 200):
-            if rest <= 1e-4 * start:
+        solution, _, first = next(steps)
+        for _, _, residual in islice(steps, 200):
+            if residual <= 1e-4 * first:
                 break
         return solution
 

@@ -1,21 +1,22 @@
-"""The solvers, and the only place that knows their names.
+"""The registry of the solvers: the only place that knows their names.
 
-A full-batch solver is a function of (objective, w, *, tol, null_value, max_iter,
-callback): an exact one for smooth objectives, a sparse one for sparse penalties;
-a mini-batch solver is an optimizer in the hands of `minibatch`. Both return a `Result`.
+A full-batch solver is a `Solver` of the table `EXACT`, for smooth penalties, or
+`SPARSE`, for penalties that make weights zero. A mini-batch solver is an optimizer of
+the table `MINIBATCH`, which `minibatch` runs. All of them return a `Result`.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sksoftmax._solvers import lbfgs, newton, prox_newton
 from sksoftmax._solvers.cg import conjugate_gradients
-from sksoftmax._solvers.lbfgs import lbfgs
-from sksoftmax._solvers.minibatch import (
+from sksoftmax._solvers.epochs import (
     Patience,
     Training,
     fits,
     minibatch,
     start_state,
 )
-from sksoftmax._solvers.newton import newton
-from sksoftmax._solvers.prox_newton import prox_newton
 from sksoftmax._solvers.result import Iterate, Result, Stop, halted
 from sksoftmax._solvers.schedules import SCHEDULES
 from sksoftmax.optimizers import SGD, Adam
@@ -31,27 +32,125 @@ __all__ = [
     "Iterate",
     "Patience",
     "Result",
+    "Solver",
     "Stop",
     "Training",
     "conjugate_gradients",
     "fits",
     "halted",
+    "make_optimizer",
     "minibatch",
     "resolve",
     "start_state",
 ]
 
-EXACT = {"lbfgs": lbfgs, "newton": newton}
-SPARSE = {"prox-newton": prox_newton}
+
+@dataclass(frozen=True)
+class Solver:
+    """A full-batch solver and what it needs of an objective.
+
+    Parameters
+    ----------
+    name : str
+    run : callable
+        (objective, w, *, tol, null_value, max_iter, callback) -> Result.
+    needs : frozenset of str
+        Methods and properties of an objective that `run` uses.
+    is_sparse : bool
+        Whether it is for penalties that make weights zero, and for no others.
+    """
+
+    name: str
+    run: Callable
+    needs: frozenset
+    is_sparse: bool = False
+
+    def __call__(self, objective, w, *, tol, null_value, max_iter, callback):
+        """Minimise the objective from w, if it has all that the solver needs."""
+        self._refuse(objective)
+        return self.run(
+            objective,
+            w,
+            tol=tol,
+            null_value=null_value,
+            max_iter=max_iter,
+            callback=callback,
+        )
+
+    def lacks(self, objective):
+        """What the solver needs and the objective does not have, in words."""
+        # The class is asked, because the value of a property may take a pass.
+        kind = type(objective)
+        lacks = [f"`{need}`" for need in sorted(self.needs) if not hasattr(kind, need)]
+        if objective.penalty.is_sparse != self.is_sparse:
+            lacks.append(f"a {'sparse' if self.is_sparse else 'smooth'} penalty")
+        return lacks
+
+    def _refuse(self, objective):
+        lacks = self.lacks(objective)
+        if lacks:
+            others = [s.name for s in FULL_BATCH.values() if not s.lacks(objective)]
+            raise TypeError(
+                f"solver={self.name!r} needs an objective with {', '.join(lacks)};"
+                f" {type(objective).__name__} has none. Solvers that it suits: "
+                f"{', '.join(map(repr, others)) or 'none'}."
+            )
+
+
+_SMOOTH = frozenset({"project_onto_gauge", "preconditioner", "value_grad_hessp"})
+EXACT = {
+    "lbfgs": Solver("lbfgs", lbfgs.lbfgs, _SMOOTH | {"value", "value_and_grad"}),
+    "newton": Solver(
+        "newton",
+        newton.newton,
+        _SMOOTH | {"value", "along", "subsamples", "is_separated", "has_no_wrong_row"},
+    ),
+}
+SPARSE = {
+    "prox-newton": Solver(
+        "prox-newton",
+        prox_newton.prox_newton,
+        frozenset({"project_onto_gauge", "value_and_grad", "value_grad_hessp", "along"})
+        | {"subsamples", "at_best_intercepts", "gap", "restricted", "entries"}
+        | {"scale", "model"},
+        is_sparse=True,
+    )
+}
 FULL_BATCH = EXACT | SPARSE
-MINIBATCH = {"adam", "sgd"}
+
+# Name -> the optimizer that the settings of an estimator ask for.
+MINIBATCH = {
+    "adam": lambda settings: Adam(settings.learning_rate_init),
+    "sgd": lambda settings: SGD(
+        settings.learning_rate_init, settings.momentum, settings.nesterovs_momentum
+    ),
+}
+
+
+def make_optimizer(name, settings):
+    """The optimizer of a mini-batch solver, as the settings of an estimator ask for."""
+    if name not in MINIBATCH:
+        raise ValueError(f"solver must be one of {sorted(MINIBATCH)}, got {name!r}.")
+    return MINIBATCH[name](settings)
 
 
 def resolve(name, *, is_linear, is_sparse=False):
-    """The solver that "auto" stands for: the convex one if it can be had.
+    """The name of the solver to use: of a convex one where "auto" can have one.
 
-    Raises ValueError where the penalty makes weights zero (`is_sparse`, l1_ratio > 0
-    and alpha > 0) and the network or the solver named cannot, or the other way round.
+    Parameters
+    ----------
+    name : str
+        A registered solver, or "auto".
+    is_linear : bool
+        Whether there are no hidden layers.
+    is_sparse : bool
+        Whether the penalty makes weights zero: l1_ratio > 0 and alpha > 0.
+
+    Raises
+    ------
+    ValueError
+        If no solver has that name, if it is not for such a penalty, or if the penalty
+        is sparse and there are hidden layers.
     """
     if is_sparse and not is_linear:
         raise ValueError(
@@ -59,9 +158,10 @@ def resolve(name, *, is_linear, is_sparse=False):
             " is not convex, and which weights are zero depends on the start."
         )
     if name == "auto":
-        if is_sparse:
-            return "prox-newton"
-        return "newton" if is_linear else "adam"
+        return ("prox-newton" if is_sparse else "newton") if is_linear else "adam"
+    if name not in FULL_BATCH and name not in MINIBATCH:
+        names = ["auto", *FULL_BATCH, *MINIBATCH]
+        raise ValueError(f"solver must be one of {names}, got {name!r}.")
     if is_sparse and name not in SPARSE:
         raise ValueError(
             f"solver={name!r} cannot make weights zero, as l1_ratio > 0 asks for; use"

@@ -1,4 +1,4 @@
-"""Preconditioned conjugate gradients on the Newton system H d = -g."""
+"""Preconditioned conjugate gradients, and the Newton system H d = -g solved by them."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,11 @@ from scipy.linalg import eigvalsh_tridiagonal
 
 
 def conjugate_gradients(product, rhs, solve):
-    """Preconditioned conjugate gradients on A x = rhs from x = 0, step by step.
+    """Iterates of preconditioned conjugate gradients on A x = rhs, from x = 0.
+
+    Golub and Van Loan (2013), Matrix Computations, algorithm 11.5.1. Their p is our
+    `conjugate`, their mu our `length`, and their r^T z, with z = M^-1 r, is the
+    preconditioned residual: the square of the residual's norm in M^-1.
 
     Parameters
     ----------
@@ -22,34 +26,36 @@ def conjugate_gradients(product, rhs, solve):
     x : ndarray of shape (n,)
         The solution so far, always the same array; zero at first.
     length : float
-        Of the step that led there, 0 at first.
-    rest : float
-        r.M^-1.r of the residual r. The generator ends by itself where a direction has
-        no curvature; else it goes on for ever.
+        Length of the step that led there, 0 at first.
+    residual : float
+        The preconditioned residual r.M^-1.r. The generator ends where a direction has
+        no curvature; otherwise it never ends.
     """
-    x, residual = np.zeros_like(rhs), rhs.copy()
-    conjugate = z = solve(residual)
-    rest = float(residual @ z)
-    yield x, 0.0, rest
+    x, r = np.zeros_like(rhs), rhs.copy()
+    conjugate = z = solve(r)
+    residual = float(r @ z)
+    yield x, 0.0, residual
     while True:
         Av = product(conjugate)
         curvature = float(conjugate @ Av)
         if not curvature > 0.0:
             return
-        length = rest / curvature
+        length = residual / curvature
         x += length * conjugate
-        residual -= length * Av
-        z = solve(residual)
-        rest, before = float(residual @ z), rest
-        yield x, length, rest
-        conjugate = z + rest / before * conjugate
+        r -= length * Av
+        z = solve(r)
+        residual, before = float(r @ z), residual
+        yield x, length, residual
+        conjugate = z + residual / before * conjugate
 
 
 class NewtonStep(NamedTuple):
-    """An approximate solution d of H d = -g and what it says about F."""
+    """An approximate solution d of H d = -g, and what solving it has shown."""
 
     direction: np.ndarray  # (n_params,)
     gap: float  # half the squared Newton decrement, an estimate of F(w) - F*, nats
+    n_products: int = 0  # products with H that it took
+    lowest: float = 1.0  # lowest eigenvalue of M^-1 H that was seen, at most 1
 
 
 # A direction need only be as exact as the quadratic model it minimises. With the error
@@ -58,16 +64,22 @@ class NewtonStep(NamedTuple):
 # passes, 0.5 took 2 % more). Where the last step left more than such an eta explains,
 # the model was at fault, and its square is what a Newton step can do at best (digits
 # with alpha = 1e-5: 135 passes in the place of 225).
-_COARSEST = 0.3
+_LARGEST_FORCING_TERM = 0.3
 
 
 def solve_newton_system(hessian, grad, precondition, *, tolerance, scale, shrinkage):
-    """Solve H d = -g by conjugate gradients started at zero.
+    """An approximate solution of the Newton system H d = -g, and the gap of F.
 
-    After each iteration -g.d is the squared decrement g.H^-1.g restricted to the Krylov
-    space so far; the rest is at most r.M^-1.r of the residual r over the lowest
-    eigenvalue of M^-1 H. All of these are free of the units of the parameters, and so
-    are all tests here.
+    Conjugate gradients start at zero. After each iteration -g.d is the squared
+    decrement g.H^-1.g restricted to the Krylov space so far. What is left of it is at
+    most the preconditioned residual over the lowest eigenvalue of M^-1 H. All of these
+    are free of the units of the parameters, and so are all tests here. The iterations
+    stop where
+
+    1. what is left is a tenth of the tolerance, or
+    2. the residual has fallen by the square of the forcing term eta (Dembo, Eisenstat
+       and Steihaug 1982, SIAM J. Numer. Anal. 19:400), or
+    3. a stronger preconditioner would be cheaper than more products.
 
     Parameters
     ----------
@@ -75,50 +87,52 @@ def solve_newton_system(hessian, grad, precondition, *, tolerance, scale, shrink
         v -> H v, H positive semi-definite.
     grad : ndarray of shape (n_params,)
     precondition : object
-        Its solve(r) applies M^-1; `is_exact` says that M is H, so that one solve will
+        Its `solve(r)` applies M^-1; `is_exact` says that M is H, so that one solve will
         do; `max_products` is how many products with H are worth it before a better M
-        is; `lowest`, the lowest eigenvalue of M^-1 H seen so far, is kept up to date.
-    goal : float
-        Gap, in nats, under which nobody asks for more.
+        is; `lowest` is the lowest eigenvalue of M^-1 H seen so far. It is not changed:
+        the caller tells it what was seen by `precondition.learn(step)`.
+    tolerance : float
+        Gap, in nats, below which no more digits are needed.
     scale : float
-        Of F, in nats: makes the squared decrement a pure number.
+        Size of F, in nats: makes the squared decrement a pure number.
     shrinkage : float
-        What the last step left of its gap, 0 before the first.
+        Gap after the last step over the gap before it, 0 before the first.
 
     Returns
     -------
     NewtonStep
     """
     if precondition.is_exact:
-        step = precondition.solve(-grad)
+        direction = precondition.solve(-grad)
         # Where rounding makes it no way down, it is one of no certainty either.
-        return NewtonStep(step, 0.5 * abs(float(grad @ step)))
-    decrement, lengths, rests = 0.0, [], []
-    enough = 0.1 * tolerance * precondition.lowest
-    floor = shrinkage**2
+        return NewtonStep(direction, 0.5 * abs(float(grad @ direction)))
+    decrement, lengths, residuals = 0.0, [], []
+    negligible = 0.1 * tolerance * precondition.lowest
     steps = conjugate_gradients(hessian, -grad, precondition.solve)
-    for x, length, rest in steps:
+    for x, length, residual in steps:
         direction = x
-        if rests:
+        if residuals:
             lengths.append(length)
-            decrement += length * rests[-1]
-        rests.append(rest)
-        exact = rest <= enough or len(lengths) >= precondition.max_products
-        eta = min(_COARSEST**2, max(decrement / scale, floor))
-        if exact or (lengths and rest <= eta * rests[0]):
+            decrement += length * residuals[-1]
+        residuals.append(residual)
+        exact = residual <= negligible or len(lengths) >= precondition.max_products
+        eta_squared = min(
+            _LARGEST_FORCING_TERM**2, max(decrement / scale, shrinkage**2)
+        )
+        if exact or (lengths and residual <= eta_squared * residuals[0]):
             break
-    precondition.n_products += len(lengths)
+    lowest = precondition.lowest
     if lengths:
-        lowest = _lowest_ritz_value(lengths, np.divide(rests[1:], rests[:-1]))
-        lowest = max(lowest, np.finfo(float).eps)  # rounding can make it less than zero
-        precondition.lowest = min(precondition.lowest, lowest)
+        seen = _lowest_ritz_value(lengths, np.divide(residuals[1:], residuals[:-1]))
+        # Rounding can make it less than zero.
+        lowest = min(lowest, max(seen, np.finfo(float).eps))
     else:
         direction = precondition.solve(-grad)  # good enough, and so is its step
-    if min(rests) < -1e-8 * abs(rests[0]) or rests[0] < 0.0:
-        return NewtonStep(direction, np.inf)  # M^-1 is not positive: it tells nothing
-    # The bound on the rest is only as good as the eigenvalue: it counts twice.
-    rest = max(rest, 0.0) / precondition.lowest
-    return NewtonStep(direction, 0.5 * decrement + rest)
+    # The bound on what is left is only as good as the eigenvalue: it counts twice.
+    gap = 0.5 * decrement + max(residual, 0.0) / lowest
+    if min(residuals) < -1e-8 * abs(residuals[0]) or residuals[0] < 0.0:
+        gap = np.inf  # M^-1 is not positive: it tells nothing
+    return NewtonStep(direction, gap, len(lengths), lowest)
 
 
 def _lowest_ritz_value(lengths, ratios):

@@ -1,4 +1,4 @@
-"""Full-batch L-BFGS: scipy's iteration, our judgement of convergence."""
+"""Full-batch L-BFGS: scipy's iterations, with our test of convergence."""
 
 from dataclasses import replace
 
@@ -7,28 +7,30 @@ from scipy.optimize import minimize
 from sksoftmax._solvers.cg import solve_newton_system
 from sksoftmax._solvers.result import Result, absolute_tolerance
 
-# L-BFGS itself can only stop on the largest entry of its gradient, which means
-# something else in every unit of the features. So it is stopped from its callback,
-# which asks for the Newton decrement every so many iterations: it costs several passes
-# over the data.
+# scipy can only stop L-BFGS on the largest entry of its gradient, which depends on the
+# units of the features. So we stop it from its callback, which asks for the Newton
+# decrement every so many iterations: that costs several passes over the data.
 _CHECK_EVERY = 10
 
 
 def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
-    """Minimise a smooth objective by L-BFGS.
+    """Minimise a smooth F(w) by L-BFGS.
 
-    Liu and Nocedal (1989), On the limited memory BFGS method for large scale
-    optimization, Mathematical Programming 45:503, as scipy implements it; in units that
-    make the diagonal of the first Hessian one.
+    1. Divide w by the scale that makes the diagonal of the first Hessian one.
+    2. Run scipy's L-BFGS (Liu and Nocedal 1989, On the limited memory BFGS method for
+       large scale optimization, Math. Program. 45:503).
+    3. Every few iterations, solve a Newton system. Stop where half the squared Newton
+       decrement, an estimate of F(w) - min F, is within the tolerance.
+    4. Take that Newton step as well, if it lowers F.
 
     Parameters
     ----------
     objective : Objective
-        Needs value_and_grad, value_grad_hessp, centre and preconditioner.
+        Needs what the registry lists.
     w : ndarray of shape (n_params,)
-        Start.
+        Initial point.
     tol : float
-        Converged when half the squared Newton decrement <= tol * (null_value - F(w)).
+        Converged when half the squared decrement <= tol * (null_value - F(w)).
     null_value : float
         F of the model without features, nats.
     max_iter : int
@@ -50,6 +52,7 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
         step = solve_newton_system(
             hessian, grad, precondition, tolerance=tolerance, scale=value, shrinkage=0.0
         )
+        precondition.learn(step)
         return Result(w, value, step.gap, tolerance, n_iter, step=step.direction)
 
     def scaled(u):
@@ -85,10 +88,10 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
 
 
 def _step_down(objective, result, callback):
-    """Take the Newton step that the judgement was made of, if it leads down.
+    """The result after the Newton step that the gap comes from, if F is lower there.
 
-    Then the gap, half a squared decrement, bounds what is left from above; before it,
-    in nearly separable problems, what is left can be twice that.
+    Then half the squared decrement bounds the gap to the minimum from above. Before the
+    step, in nearly separable problems, that gap can be twice as large.
     """
     w = result.w + result.step
     value = objective.value(w)

@@ -1,4 +1,4 @@
-"""What solvers hand on: a point on the way, and the result at its end."""
+"""What solvers return: iterates on the way, the result, and when it has converged."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Iterate(NamedTuple):
-    """A point, and F and its derivatives there."""
+    """A point w, and F and its derivatives there."""
 
     w: np.ndarray  # (n_params,)
     value: float  # F(w), nats
@@ -17,7 +17,7 @@ class Iterate(NamedTuple):
 
     @classmethod
     def at(cls, objective, w):
-        """The iterate at w, from one pass over the data."""
+        """The iterate at w; takes one pass over the data."""
         return cls(w, *objective.value_grad_hessp(w))
 
 
@@ -25,17 +25,17 @@ class Iterate(NamedTuple):
 class Result:
     """The outcome of a solver.
 
-    A solver takes the objective first and the start w second, calls
-    `callback(n_iter, w, value)` at the end of every iteration, which may raise `Stop`,
-    and neither prints nor warns.
+    A solver takes the objective first and the initial w second. It calls
+    `callback(n_iter, w, value)` at the end of every iteration, which may raise `Stop`.
+    It neither prints nor warns.
     """
 
     w: np.ndarray  # (n_params,)
     value: float  # F(w), nats
-    optimality: float  # the number that was compared with tol, nats
-    target: float  # what it was compared with, nats
+    optimality: float  # measure of the distance from the optimum, nats
+    tolerance: float  # largest optimality at which the solver has converged, nats
     n_iter: int
-    diverged: bool = False  # steps were too long, to no finite number or upwards
+    diverged: bool = False  # steps were too long: F rose or is not finite
     halted_by: type | None = None  # Stop or KeyboardInterrupt
     separated: bool = False  # F has no minimum, only the infimum 0
     completed: bool = False  # a schedule that leads to an end has come to it
@@ -44,9 +44,9 @@ class Result:
 
     @property
     def converged(self):
-        """Whether the solver got what tol asks for."""
+        """Whether the result is as close to the optimum as tol asks for."""
         return bool(
-            (self.optimality <= self.target or self.completed)
+            (self.optimality <= self.tolerance or self.completed)
             and not (self.diverged or self.separated)
         )
 
@@ -54,7 +54,7 @@ class Result:
 class Stop(Exception):  # noqa: N818, it is none
     """A callback asks the solver to stop where it is.
 
-    Mini-batch solvers heed it themselves; from others it comes through.
+    `minibatch` catches it and returns its result; other solvers let it through.
     """
 
     def __init__(self, watched):
@@ -68,18 +68,19 @@ def halted(w, loss_curve, by):
 
 
 def absolute_tolerance(tol, null_value, value):
-    """What tol asks of the optimality: tol times what the model explains, in nats.
+    """Largest optimality at which a solver has converged, in nats.
 
-    The second term is the rounding error of F itself, below which nothing can be told.
+    It is tol times what the model explains, plus the rounding error of F, below which
+    no difference can be seen.
     """
     return tol * max(null_value - value, 0.0) + rounding_error(null_value)
 
 
 def rounding_error(value):
-    """What F is rounded by near a value of it, in nats.
+    """Rounding error of F near a value of it, in nats.
 
-    Relative to the value, and no less than the rounding of the logarithm of a sum
-    between 1 and n_classes: where rows are all but certain that is more than F itself,
-    and where F is below 1e-15 at its start nothing can be told.
+    It is relative to the value, and no less than the rounding of the logarithm of a sum
+    between 1 and n_classes. Where rows are all but certain that is more than F itself,
+    and where F is below 1e-15 at its start no difference can be seen.
     """
     return np.finfo(float).eps * (4.0 * value + 2.0)

@@ -1,22 +1,22 @@
 """Schedules of the learning rate: factors on it, step by step.
 
-A schedule is a function of the number of the step, from 1 and continued over calls, and
-of the share of this call's epochs that lie behind, in [0, 1).
+A schedule is a function of the number of the step, which starts at 1 and goes on over
+calls, and of the fraction of this call's epochs that are done, in [0, 1).
 """
 
 import math
 
 SCHEDULES = {
-    "constant": lambda step, share: 1.0,
-    "invscaling": lambda step, share: step**-0.5,
+    "constant": lambda step, done: 1.0,
+    "invscaling": lambda step, done: step**-0.5,
     # Loshchilov and Hutter (2017), SGDR: stochastic gradient descent with warm
     # restarts, ICLR, equation 5, without restarts.
-    "cosine": lambda step, share: 0.5 + 0.5 * math.cos(math.pi * share),
+    "cosine": lambda step, done: 0.5 + 0.5 * math.cos(math.pi * done),
     # Constant but for the cuts that `minibatch` makes when nothing improves.
-    "adaptive": lambda step, share: 1.0,
+    "adaptive": lambda step, done: 1.0,
 }
 
-# Those that lead to an end, after which there is nothing left to wait for.
+# Schedules that lead to an end, after which there is nothing left to wait for.
 PLANNED = {"cosine"}
 
 # What "adaptive" divides the rate by when nothing improves, and the rate at which it

@@ -15,7 +15,7 @@ class Training:
     optimizer: object  # init/update pair, see sksoftmax.optimizers
     batch_size: int
     shuffle: bool
-    dropout: float  # share of hidden units that a step leaves out
+    dropout: float  # fraction of hidden units that a step leaves out
     schedule: str = "constant"  # of the learning rate, an entry of SCHEDULES
 
 
@@ -23,35 +23,33 @@ class Training:
 class Patience:
     """When to stop: the best of the last epochs is hardly better than the best before.
 
-    n_epochs is how many count as the last, target (nats) how much is "hardly";
-    restore_best says whether to return to the best epoch at the end. A training that
-    ends above null_value, what the model without features has, has learned nothing.
+    A training that ends above the null value has learned nothing.
     """
 
-    n_epochs: int
-    target: float
-    restore_best: bool
-    null_value: float = np.inf
+    n_epochs: int  # number of epochs that count as the last
+    tolerance: float  # largest improvement that is hardly one, nats
+    restore_best: bool  # whether to return the best epoch rather than the last
+    null_value: float = np.inf  # F of the model without features, nats
 
     def improvement(self, watched, since=0):
-        """By how much the last epochs improved on those before.
+        """Improvement of the last epochs on those before, in nats.
 
-        inf while there are too few, counted from epoch `since`.
+        It is infinite while there are too few epochs, counted from epoch `since`.
         """
         if len(watched) - since <= self.n_epochs:
             return np.inf
         return max(min(watched[: -self.n_epochs]) - min(watched[-self.n_epochs :]), 0.0)
 
     def has_learned(self, watched):
-        """Whether the last epoch has about what the null model has, or less."""
+        """Whether the last epoch is about as good as the null model, or better."""
         return bool(watched) and watched[-1] <= 1.1 * self.null_value
 
     def has_leapt(self, watched, first_loss):
-        """Whether steps were too long: a plateau may be one far up.
+        """Whether steps were too long, so that a plateau may be one far up.
 
-        To end higher than the first epoch did is none, by a tenth of what the null
-        model has, if the training loss is watched; and where nothing was learned, a
-        loss of the first epoch far above the null model tells, without its penalty.
+        They were where the training loss is watched and ends above the first epoch's by
+        a tenth of the null value. They were as well where nothing was learned and the
+        loss of the first epoch, without the penalty, was far above the null value.
         """
         if not watched:
             return False
@@ -62,7 +60,7 @@ class Patience:
 
 
 def start_state(training, w, seed):
-    """State before the first epoch: all that continuing an optimisation needs."""
+    """The state before the first epoch: all that is needed to continue from there."""
     return {
         "seed": seed,
         "epoch": 0,
@@ -72,7 +70,7 @@ def start_state(training, w, seed):
 
 
 def fits(state, training, w):
-    """Whether a state can go on from w: the same optimizer on as many parameters."""
+    """Whether a training can continue from a state: same optimizer, same shape of w."""
     fresh, held = training.optimizer.init(w), state["optimizer"]
     return len(fresh) == len(held) and all(
         np.shape(a) == np.shape(b) and np.result_type(a) == np.result_type(b)
@@ -81,21 +79,28 @@ def fits(state, training, w):
 
 
 def minibatch(objective, w, *, training, patience, max_iter, state, callback):
-    """Minimise by mini-batch steps.
+    """Lower F(w) by steps of an optimizer, each with the gradient of some rows.
+
+    1. An epoch takes all mini-batches in a random order; the optimizer makes a step for
+       each, at the learning rate times the factor of the schedule.
+    2. Stop where the watched number has improved by no more than the tolerance over the
+       last epochs. The schedule "adaptive" divides the rate by five first, until it is
+       tiny; planned schedules go on to their end.
+    3. Where training diverged, return to what was best before.
 
     Parameters
     ----------
     objective : BatchObjective
-        Has `batches(w, batch_size, dropout)`, which gives an object with `grad` and
-        `epoch(rng, shuffle)`, and the penalty.
+        Has `batches(w, batch_size, dropout)`, which returns an object with `grad` and
+        `epoch(rng, shuffle)`, and `penalty`.
     w : ndarray of shape (n_params,)
-        Start.
+        Initial point.
     training : Training
     patience : Patience
     max_iter : int
         Epochs, at most.
     state : dict
-        From `start_state`, or from the Result of an earlier call to continue it.
+        From `start_state`, or to continue an earlier call from its Result.
     callback : callable
         callback(n_iter, w, value) -> the number to watch, nats. value is the mean over
         the epoch's batches, each before its step, plus the penalty at the end.
@@ -103,8 +108,8 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     Returns
     -------
     Result
-        w of the last epoch, or of the best if patience says so; after a divergence of
-        the best or the start, see `_recovered`.
+        w of the last epoch, or of the best where patience restores that. After a
+        divergence see `_recovered`.
     """
     start, before, w, state = w, state, w.copy(), _own(state)
     batches = objective.batches(
@@ -137,7 +142,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         improvement = patience.improvement(watched, since)
         if halted_by:
             break
-        if improvement > patience.target or (planned and not patience.restore_best):
+        if improvement > patience.tolerance or (planned and not patience.restore_best):
             continue
         lowered = rate * training.optimizer.learning_rate
         if training.schedule != "adaptive" or lowered <= LOWEST_RATE:
@@ -156,7 +161,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         now,
         value,
         improvement,
-        patience.target,
+        patience.tolerance,
         len(watched),
         diverged=diverged,
         halted_by=halted_by,
@@ -166,10 +171,10 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
 
 
 def _recovered(best, origin, training, state):
-    """Where to go on from after a divergence: w, its value, and a state.
+    """Where to continue after a divergence: w, its value, and a state.
 
-    The best epoch and a new state, because what led astray would do so again; or the
-    origin, if all epochs are far above it.
+    The best epoch with a new state, because the old one would lead to the same
+    divergence; or the origin, if all epochs are far above it.
     """
     watched, w, value = best
     if not watched <= 10.0 * origin[1]:
@@ -183,7 +188,7 @@ def _all_finite(*parts):
 
 
 def _own(state):
-    """A copy of a state, whose arrays are ours to change."""
+    """A copy of a state, with arrays of its own."""
     optimizer = tuple(
         part if isinstance(part, int) else part.copy() for part in state["optimizer"]
     )
@@ -191,15 +196,15 @@ def _own(state):
 
 
 def _epoch(batches, w, training, state, progress):
-    """One epoch: w and state change; mean loss of the batches, and of the first, nats.
+    """Mean loss of an epoch's batches, and loss of the first; changes w and state.
 
-    progress is the number of epochs behind, that of epochs in all, and a factor on the
+    progress is the number of epochs done, the number of all epochs, and a factor on the
     learning rate.
     """
     # The order and the masks of an epoch depend on the seed and its number alone: a
     # training that is continued makes the same ones as one that was not interrupted.
     rng = np.random.default_rng([state["seed"], state["epoch"]])
-    n_behind, max_iter, rate = progress
+    n_done, max_iter, rate = progress
     schedule, take_step = SCHEDULES[training.schedule], training.optimizer.step
     optimizer, step = state["optimizer"], state["step"]
     total, seen, n_rows, first = 0.0, 0, batches.n_rows, np.nan
@@ -207,7 +212,7 @@ def _epoch(batches, w, training, state, progress):
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for value, size in batches.epoch(rng, shuffle=training.shuffle):
             step += 1
-            factor = schedule(step, (n_behind + seen / n_rows) / max_iter)
+            factor = schedule(step, (n_done + seen / n_rows) / max_iter)
             optimizer = take_step(batches.grad, optimizer, w, rate * factor)
             first = value if not seen else first
             total += value * size
