@@ -5,7 +5,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize, minimize_scalar
 
-from sksoftmax._model.penalties import ElasticNetPenalty, GroupPenalty, L2Penalty
+from sksoftmax._model.penalties import (
+    ElasticNetPenalty,
+    GroupPenalty,
+    L2Penalty,
+    SparsePenalty,
+)
 
 STRENGTH = np.array([0.5, 0.5, 0.0, 2.0])
 
@@ -341,3 +346,38 @@ def test_a_step_of_grouped_weights_is_a_whole_one_at_most(rng):
     v, t = penalty.step_along(u, d, -1e3, 4.0)
     assert t == 1.0
     assert_array_equal(v, u + d)
+
+
+@BOTH
+def test_sweeps_lead_to_where_zero_is_in_the_subdifferential(make, rng):
+    penalty = make(0.3, 1.0, n_classes=3, n_weights=12)
+    A, b = rng.standard_normal((40, 14)), rng.standard_normal(14)
+    b[:6] *= 0.05  # weak features, some of which get no weights
+    H, size = A.T @ A / 40, penalty.n_together
+    blocks = [H[i : i + size, i : i + size] for i in range(0, 12, size)]
+    steps = 1.0 / np.linalg.eigvalsh(np.array(blocks))[:, -1]
+    for sweep in (make.sweep, SparsePenalty.sweep):
+        x, h = np.zeros(14), b.copy()
+        for _ in range(200):
+            before = x.copy()
+            sweep(penalty, x, h, H, steps)
+            change = 0.5 * (x @ H @ x - before @ H @ before) + b @ (x - before)
+            change += penalty.lasso * penalty.norms_change(x[:12], before[:12])
+            assert change <= 1e-13  # down, but for rounding
+        assert_allclose(h, H @ x + b, atol=1e-12)
+        assert_array_equal(x[12:], 0.0)
+        u, g = x[:12], h[:12]
+        used = np.repeat(penalty.norms(u) > 0.0, size)
+        assert used.any()
+        assert not used.all()
+        assert_allclose(g[used], -penalty.slope(u[used]), atol=1e-9)
+        assert (penalty.norms(g)[penalty.norms(u) == 0.0] <= penalty.lasso).all()
+
+
+@BOTH
+def test_the_prox_of_a_part_is_that_of_all_parts(make, rng):
+    penalty, u = sparse(make), rng.standard_normal(12)
+    size = penalty.n_together
+    parts = [penalty.prox_part(u[i : i + size].copy(), 0.4) for i in range(0, 12, size)]
+    assert_allclose(np.concatenate(parts), penalty.prox(u, np.full(12, 0.4)))
+    assert_array_equal(penalty.prox_part(np.zeros(size), 0.4), np.zeros(size))

@@ -105,6 +105,35 @@ class SparsePenalty:
         product[self.n_weights :] = 0.0
         return product
 
+    def prox_part(self, v, step):
+        """`prox` of a single part, with one number as its step."""
+        return self.prox(v, np.full(v.size, step))
+
+    def sweep(self, x, h, H, steps):
+        """Take a proximal gradient step in one part after another, in place.
+
+        This is coordinate descent on q(x) + alpha r N(x), q quadratic. A part is
+        `n_together` entries of x; the entries behind the last part stay.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_entries,)
+        h : ndarray of shape (n_entries,)
+            Gradient of q at x, kept up to date.
+        H : ndarray of shape (n_entries, n_entries)
+            Hessian of q.
+        steps : ndarray of shape (n_parts,)
+            At most one over the largest eigenvalue of each part's block of H.
+        """
+        size = self.n_together
+        for number, step in enumerate(steps):
+            part = slice(number * size, (number + 1) * size)
+            v = self.prox_part(x[part] - step * h[part], step)
+            p = v - x[part]
+            if p.any():
+                h += H[:, part] @ p
+                x[part] = v
+
     def gap(self, w, grad, entropy, value, rounding):
         """Duality gap: a bound on F(w) - min F, in nats, and the least one can know.
 
@@ -174,6 +203,22 @@ class ElasticNetPenalty(SparsePenalty):
     def prox(self, u, step):
         """argmin_v 1/2 sum_j (v_j - u_j)^2 / step_j + alpha r ||v||_1."""
         return np.sign(u) * np.maximum(np.abs(u) - self.lasso * step, 0.0)
+
+    def sweep(self, x, h, H, steps):
+        """Take a proximal gradient step in one weight after another, in place.
+
+        Weights that are zero and optimal at the start are left out. Plain numbers take
+        a quarter of the time of arrays with one entry (300 weights).
+        """
+        n, lasso = steps.size, self.lasso
+        is_moving = (x[:n] != 0.0) | (np.abs(h[:n]) > lasso)
+        for j in np.flatnonzero(is_moving).tolist():
+            old, step = float(x[j]), float(steps[j])
+            v, cut = old - step * float(h[j]), lasso * step
+            v = v - cut if v > cut else v + cut if v < -cut else 0.0
+            if v != old:
+                h += (v - old) * H[j]
+                x[j] = v
 
     def slope(self, u):
         """Gradient of alpha r N where no weight is zero."""
@@ -262,6 +307,11 @@ class GroupPenalty(SparsePenalty):
         shrunk = np.maximum(norms - self.lasso * self._rows(step)[:, 0], 0.0)
         factors = np.divide(shrunk, norms, out=np.zeros_like(norms), where=norms > 0)
         return (self._rows(u) * factors[:, None]).ravel()
+
+    def prox_part(self, v, step):
+        """`prox` of the weights of one feature, with one number as its step."""
+        norm = np.sqrt(v @ v)
+        return v * (max(1.0 - self.lasso * step / norm, 0.0) if norm > 0.0 else 0.0)
 
     def slope(self, u):
         """Gradient of alpha r N where no feature is zero."""

@@ -17,19 +17,23 @@ from sksoftmax._solvers.subproblem import minimise_model
 def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
     """Minimise a convex F(w) = J(w) + R(w), R sparse, to within a duality gap.
 
-    Outside, a pass over all features gives the duality gap and the working set: the
-    features with weights, and those that break the optimality conditions most (Johnson
-    and Guestrin 2015, Blitz, ICML). Inside, on the working set alone, each iteration
-    minimises the second-order model of J plus R itself (Lee, Sun and Saunders 2014,
-    SIAM J. Optim. 24:1420).
+    1. Minimise F on samples of the rows, from small to large, without certificates.
+    2. A pass over all features gives the duality gap. Stop where it is within the
+       tolerance, or where three such passes in a row have improved nothing.
+    3. The same pass gives the working set: the features with weights, and those that
+       violate the optimality conditions most (Johnson and Guestrin 2015, Blitz, ICML).
+    4. On the working set alone, iterate: minimise the second-order model of J plus R
+       itself, and step there as far as F falls (Lee, Sun and Saunders 2014, SIAM J.
+       Optim. 24:1420; their g, h and Delta x are our J, R and direction, and their
+       lambda our predicted reduction with its sign). Then go on with 2.
 
     Parameters
     ----------
     objective : SparseObjective
-        Needs value_grad_hessp, along, at_best_intercepts, gap, restricted and model.
+        Needs what the registry lists.
     w : ndarray of shape (n_params,)
-        Start. Its support and what breaks the conditions there are what is looked at
-        first, so a path of alphas is followed in small steps.
+        Initial point. Its support and the violations there are the first working set,
+        so that a path of alphas is followed in small steps.
     tol : float
         Converged when the duality gap <= tol * (null_value - F(w)).
     null_value : float
@@ -42,12 +46,12 @@ def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
     Result
     """
     for sample, tolerance in objective.subsamples(w):
-        w = _follow(sample, w, tolerance)
+        w = _minimise_sample(sample, w, tolerance)
     n_iter, best, patience = 0, (np.inf, np.inf), _PATIENCE
     while True:
         here = objective.at_best_intercepts(objective.project_onto_gauge(w))
         gap = objective.gap(here)
-        # The gap is rounded by more than F: its terms are in it, and those of the dual.
+        # The rounding of the gap is larger than that of F: the dual adds its own terms.
         tolerance = absolute_tolerance(tol, null_value, here.value)
         tolerance += 3.0 * rounding_error(null_value)
         better = gap < 0.5 * best[0] or here.value < best[1] * (1.0 - 1e-12)
@@ -55,30 +59,32 @@ def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
         best = min(gap, best[0]), min(here.value, best[1])
         if gap <= tolerance or n_iter >= max_iter or patience == 0:
             break
-        # The gap falls with the root of what is left of F, so this brings a tenth.
+        # The gap falls with the root of what is left of F, so this takes it to a tenth.
         within = 0.01 * gap * min(gap / null_value, 1.0)
         report = partial(_report, callback, w.size)
         iterations = range(n_iter, max_iter)
-        w, n_iter = _work(objective, here.w, here.grad, within, iterations, report)
+        w, n_iter = _minimise_working_set(
+            objective, here.w, here.grad, within, iterations, report
+        )
     if n_iter == 0:
         n_iter = 1
         callback(n_iter, here.w, here.value)
     return Result(here.w, here.value, gap, tolerance, n_iter)
 
 
-# Passes over all features, in a row, that may bring nothing before a fit is given up.
+# Passes over all features, in a row, that may improve nothing before the fit stops.
 _PATIENCE = 3
 
 
-def _follow(sample, w, tolerance):
-    """A w within about goal of the minimum, found without certificates."""
+def _minimise_sample(sample, w, tolerance):
+    """A w within about the tolerance of the minimum, found without certificates."""
     last = np.inf
     for _ in range(10):
         value, grad = sample.value_and_grad(w)
         if value >= last - tolerance:
             break
         last = value
-        w, _ = _work(sample, w, grad, tolerance, range(20), _silent)
+        w, _ = _minimise_working_set(sample, w, grad, tolerance, range(20), _silent)
     return sample.project_onto_gauge(w)
 
 
@@ -93,14 +99,17 @@ def _report(callback, size, places, number, v, value):
     callback(number, w, value)
 
 
-def _work(objective, w, grad, tolerance, iterations, report):
-    """Choose a working set and minimise over it; without other features, to the end."""
+def _minimise_working_set(objective, w, grad, tolerance, iterations, report):
+    """The w with the least F on a working set, and the number of the last iteration.
+
+    F is minimised to the tolerance, or as far as it goes if the set has all features.
+    """
     features = _working_set(objective, w, grad)
     part = objective.restricted(features)
     places = objective.entries(features)
-    if part is objective and report is not _silent:  # a sample has nothing to certify
+    if part is objective and report is not _silent:  # samples need no certificate
         tolerance = 0.0
-    v, n_iter = _descend(
+    v, n_iter = _iterate(
         part, w[places], tolerance, iterations, partial(report, places)
     )
     w = np.zeros_like(w)
@@ -108,13 +117,13 @@ def _work(objective, w, grad, tolerance, iterations, report):
     return w, n_iter
 
 
-def _descend(part, w, tolerance, iterations, report):
-    """Proximal Newton steps until they promise to lower F by no more than goal.
+def _iterate(part, w, tolerance, iterations, report):
+    """The w after proximal Newton steps, and the number of the last iteration.
 
-    Returns w and the number of the last iteration.
+    The last step is the one whose predicted reduction of F is within the tolerance.
     """
     now = Iterate.at(part, w)
-    number, forcing_term = iterations.start, _MOST
+    number, forcing_term = iterations.start, _LARGEST_FORCING_TERM
     for number in range(iterations.start + 1, iterations.stop + 1):
         entries = _active_entries(part, now.w, now.grad)
         if not entries.size:  # no weight wants to leave zero, and there are no others
@@ -128,28 +137,30 @@ def _descend(part, w, tolerance, iterations, report):
         report(number, v=now.w, value=now.value)
         least = max(tolerance, _LAST * abs(now.value))
         gained = before - now.value
-        # Below its rounding F tells nothing: another model would be one of rounding.
+        # A smaller decrease than the rounding of F would make a model of rounding.
         is_last = predicted_reduction <= least or gained <= rounding_error(
             abs(now.value)
         )
-        if lower is None or (is_last and forcing_term == _LEAST):
+        if lower is None or (is_last and forcing_term == _LEAST_FORCING_TERM):
             break
         # Steps that are exact leave about the square of what they gain.
         if is_last or gained**2 <= least * abs(now.value):
-            forcing_term = _LEAST
+            forcing_term = _LEAST_FORCING_TERM
         else:
             forcing_term = min(
-                max(abs(1.0 - gained / predicted_reduction), _LEAST), _MOST
+                max(abs(1.0 - gained / predicted_reduction), _LEAST_FORCING_TERM),
+                _LARGEST_FORCING_TERM,
             )
     return now.w, number
 
 
-# How far a model is minimised: to this share of what that has brought, and no further
-# than the model is right (Eisenstat and Walker 1996, SIAM J. Sci. Comput. 17:16), but
-# for what may be the last step.
-_LEAST, _MOST = 1e-5, 0.1
+# Range of the forcing term, the relative decrease at which the minimisation of a model
+# ends. It is the relative error of the last model (Eisenstat and Walker 1996, SIAM J.
+# Sci. Comput. 17:16), and the least for what may be the last step.
+_LEAST_FORCING_TERM, _LARGEST_FORCING_TERM = 1e-5, 0.1
 
-# A step that promises this part of F is the last: what it leaves is about the square.
+# A step with this predicted reduction, relative to F, is the last: what it leaves is
+# about the square.
 _LAST = 1e-12
 
 
@@ -160,15 +171,15 @@ def _step_down(part, now, direction, predicted_reduction):
     new = Iterate.at(part, now.w + direction)
     if search.is_sufficient(new.value):
         return new
-    if predicted_reduction < rounding:  # F no longer tells: the model does
+    if predicted_reduction < rounding:  # F does not show it: the model is believed
         return new if new.value <= now.value + rounding else None
     phi = part.along(now.w, direction)
     found = search.backtrack(phi, halve, first=0.5, max_trials=39)
     return found and Iterate.at(part, now.w + found[0] * direction)
 
 
-# Features that enter the working set at once: half as many again as have weights, but
-# not fewer than these.
+# Features, and entries of w, that enter the working set at once: twice as many as have
+# weights, but not fewer than these.
 _FEW_FEATURES, _FEW_ENTRIES = 100, 500
 
 

@@ -7,33 +7,39 @@ import numpy as np
 # Rounds of a sweep and Newton steps; most models need 3 to 10.
 _MAX_ROUNDS = 100
 
-# Nats that nobody asks for: what is left of F then moves a duality gap by its root.
+# Decrease of the model, in nats, that is too small to matter: even the duality gap,
+# which moves with the root of what is left of F, does not show it.
 _NOTHING = 1e-21
 
-# Damping of Newton's steps, relative to the diagonal. With little, where rows are fewer
-# than weights, steps are long along directions that change no probability, until the
-# first weight gets to zero; with much, steps along weak features are short. So a step
-# that was cut to less than half is followed by one with much, and that by one with
-# little; and from no weights at all the first has much, since what it puts into such
-# directions R has to take out again: 21 models and not 112 for 30 x 150 x 12 with alpha
-# at 1e-7 (benchmarks/weak_penalty.py). Much throughout did not converge on data that
-# are all but separated.
+# Damping of Newton's steps, relative to the diagonal. With little damping, where rows
+# are fewer than weights, steps are long along directions that change no probability,
+# until the first weight gets to zero. With much damping, steps along weak features are
+# short. So a step that was cut to less than half is followed by one with much damping,
+# and that by one with little. From no weights at all, the first step has much, because
+# R has to take out again what a step puts into such directions: this takes 21 models in
+# the place of 112 for 30 x 150 x 12 with alpha at 1e-7 (benchmarks/weak_penalty.py).
+# With much damping throughout, data that are all but separated did not converge.
 _LITTLE, _MUCH = 1e-9, 1e-4
 
-# Curvature that stands in for none, as constant columns have: its inverse, squared, is
-# still a number, and features at a scale of 1e-8 are far above it.
+# Curvature that is used in the place of zero, as constant columns have: its inverse,
+# squared, is still a number, and features at a scale of 1e-8 are far above it.
 _NO_CURVATURE = 1e-100
 
 
 def minimise_model(model, penalty, grad, start, forcing_term):
-    """Minimise q(x) + R(x) over entries x, q quadratic, from a start.
+    """The minimum of q(x) + R(x) over entries x, q quadratic, as a step from a start.
 
-    Sweeps of coordinate descent over the parts find which are zero; where the Hessian
-    is no matrix, proximal gradient steps in the metric of its diagonal. Between them
-    Newton's method minimises over the others, where R is smooth, and stops weights at
-    zero (two-metric projection: Bertsekas 1982, SIAM J. Control Optim. 20:221; or at
-    the minimum along the step). Both only ever go down. It ends when a round lowers the
-    model by less than a share of what all rounds before did, or by nothing to speak of.
+    Each round has two kinds of steps, which only ever go down:
+
+    1. Coordinate descent over the parts of the penalty finds which are zero. Where the
+       Hessian is no matrix, a proximal gradient step in the metric of its diagonal
+       takes its place.
+    2. Newton's method minimises over the entries that are not zero, where R is smooth.
+       It stops weights at zero by a two-metric projection (Bertsekas 1982, SIAM J.
+       Control Optim. 20:221), or at the minimum along the step.
+
+    The last round is the one that lowers the model by less than the forcing term times
+    the decrease of all rounds before, or by too little to matter.
 
     Parameters
     ----------
@@ -44,15 +50,15 @@ def minimise_model(model, penalty, grad, start, forcing_term):
     grad : ndarray of shape (n_entries,)
         Gradient of q at the start, the ridge's part included.
     start : ndarray of shape (n_entries,)
-    share : float
-        Of what has been gained, below which a round is the last.
+    forcing_term : float
+        Relative decrease below which a round is the last.
 
     Returns
     -------
     step : ndarray of shape (n_entries,)
         From the start to the minimum.
-    promise : float
-        By how much it lowers the model, in nats.
+    predicted_reduction : float
+        Decrease of the model from the start to the minimum, in nats.
     """
     search = _Search(model, penalty, grad, start)
     for number in range(_MAX_ROUNDS):
@@ -74,7 +80,7 @@ def minimise_model(model, penalty, grad, start, forcing_term):
 
 
 class _Search:
-    """A point x, the gradient of q there, and by how much it is below the start."""
+    """A point x, the gradient of q there, and the decrease of the model so far."""
 
     def __init__(self, model, penalty, grad, start):
         self._model, self._penalty, self._n = model, penalty, model.n_weights
@@ -90,16 +96,16 @@ class _Search:
         self._metric = np.maximum(metric, _NO_CURVATURE)
 
     def _change(self, v, p, Hp):
-        """By how much the model is higher at v = x + p."""
+        """Change of the model from x to v = x + p."""
         change = self._penalty.norms_change(v[: self._n], self.x[: self._n])
         quadratic = float(p @ self._h) + 0.5 * _curvature(p, Hp)
         return quadratic + self._penalty.lasso * change
 
     def project_onto_gauge(self):
-        """Move to the least penalty among points with the same probabilities.
+        """Move to the least penalty among the points with the same probabilities.
 
-        Where all classes of a feature have weights the model is flat along their sum,
-        and Newton's method would not know how far to go.
+        Where all classes of a feature have weights, the model is flat along their sum,
+        and Newton's method has no curvature that says how far to go.
         """
         rows = self._model.full_rows
         if rows.size:
@@ -113,7 +119,10 @@ class _Search:
                 self._move(v, Hp, change)
 
     def proximal_step(self):
-        """Proximal gradient step, as long as the diagonal bounds the model."""
+        """Take a proximal gradient step, with the diagonal as bound on the curvature.
+
+        The diagonal is multiplied by as much as it takes to be one along the step.
+        """
         while True:
             inverse = 1.0 / (self._prox_damping * self._metric)
             v = self.x - inverse * self._h
@@ -129,55 +138,22 @@ class _Search:
             self._move(v, Hp, change)
 
     def sweep(self):
-        """Proximal gradient step of one part after another, each with its own bound.
+        """Take a proximal gradient step in one part after another.
 
-        For penalties on rows: a row leaves at once where a step of all rows together,
-        whose bound is far lower, would take dozens.
+        Each part has its own bound on the curvature, which is far below the bound for
+        all parts together, and gets to zero in one step instead of dozens.
         """
         x, h = self.x.copy(), self._h.copy()
-        if self._penalty.n_together > 1:
-            self._sweep_parts(x, h)
-        else:
-            self._sweep_weights(x, h)
+        self._penalty.sweep(x, h, self._model.matrix, self._sweep_steps)
         p = x - self.x
         Hp = self._model.product(p)
         change = self._change(x, p, Hp)
         if change < 0.0:
             self._move(x, Hp, change)
 
-    def _sweep_weights(self, x, h):
-        H, lasso, bounds = self._model.matrix, self._penalty.lasso, self._inverse_bounds
-        for j in np.flatnonzero(
-            (x[: self._n] != 0.0) | (np.abs(h[: self._n]) > lasso)
-        ).tolist():
-            old, inverse = float(x[j]), float(bounds[j])
-            v = old - inverse * float(h[j])
-            cut = lasso * inverse
-            v = v - cut if v > cut else v + cut if v < -cut else 0.0
-            if v != old:
-                h += (v - old) * H[j]
-                x[j] = v
-
-    def _sweep_parts(self, x, h):
-        H, size, lasso = (
-            self._model.matrix,
-            self._penalty.n_together,
-            self._penalty.lasso,
-        )
-        for start in range(0, self._n, size):
-            part = slice(start, start + size)
-            inverse = self._inverse_bounds[start // size]
-            v = x[part] - inverse * h[part]
-            norm = np.sqrt(v @ v)
-            v *= max(1.0 - lasso * inverse / norm, 0.0) if norm > 0.0 else 0.0
-            p = v - x[part]
-            if p.any():
-                h += H[:, part] @ p
-                x[part] = v
-
     @cached_property
-    def _inverse_bounds(self):
-        """Of each part, one over the largest eigenvalue of its block of the Hessian."""
+    def _sweep_steps(self):
+        """Step of each part: one over the largest eigenvalue of its block of H."""
         size = self._penalty.n_together
         blocks = [
             self._model.matrix[start : start + size, start : start + size]
@@ -187,10 +163,10 @@ class _Search:
         return 1.0 / np.maximum(largest, _NO_CURVATURE)
 
     def newton_step(self):
-        """Newton's step over what is not zero, stopped where weights get to zero.
+        """Take Newton's step in the entries that are not zero, up to where weights are.
 
-        Returns whether it was, or brought little of what it could, and so is worth
-        another.
+        Returns whether another such step is worth it: weights got to zero, or the step
+        brought little of what it predicted.
         """
         n, penalty = self._n, self._penalty
         free = np.ones(self.x.size, dtype=bool)
