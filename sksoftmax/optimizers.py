@@ -19,8 +19,39 @@ from sksoftmax._utils.errors import error_context, refuse_masked
 __all__ = ["SGD", "Adam", "minimize"]
 
 
+class _Optimizer:
+    """An optimizer whose `step` works in place; `update` is `step` on copies."""
+
+    def update(self, grad: np.ndarray, state: tuple, w: np.ndarray) -> tuple:
+        """One step.
+
+        Parameters
+        ----------
+        grad : ndarray
+            Gradient at w.
+        state : tuple
+            From `init` or the last step.
+        w : ndarray
+            Parameters.
+
+        Returns
+        -------
+        w : ndarray
+            The parameters after the step.
+        state : tuple
+            The state after it.
+        """
+        dtype = np.result_type(grad, w, np.float32)
+        copies = (
+            part if isinstance(part, int) else np.array(part, dtype) for part in state
+        )
+        w = np.array(w, dtype)
+        state = self.step(np.array(grad, dtype), tuple(copies), w)
+        return w, state
+
+
 @dataclass(frozen=True)
-class SGD:
+class SGD(_Optimizer):
     """Gradient descent, with momentum or Nesterov's momentum on request.
 
     velocity <- momentum * velocity - learning_rate * grad, then w <- w + velocity;
@@ -31,7 +62,7 @@ class SGD:
     learning_rate : float
         Step per unit of gradient, >= 0.
     momentum : float, default=0.0
-        Share of the last step that is kept, in [0, 1).
+        Fraction of the last step that is kept, in [0, 1).
     nesterov : bool, default=False
         Whether to look ahead along the velocity.
 
@@ -82,27 +113,6 @@ class SGD:
         """
         return (np.zeros_like(w),)
 
-    def update(self, grad: np.ndarray, state: tuple, w: np.ndarray) -> tuple:
-        """One step.
-
-        Parameters
-        ----------
-        grad : ndarray
-            Gradient at w.
-        state : tuple
-            From `init` or the last step.
-        w : ndarray
-            Parameters.
-
-        Returns
-        -------
-        w : ndarray
-            The parameters after the step.
-        state : tuple
-            The state after it.
-        """
-        return _on_copies(self.step, grad, state, w)
-
     def step(
         self, grad: np.ndarray, state: tuple, w: np.ndarray, factor: float = 1.0
     ) -> tuple:
@@ -138,7 +148,7 @@ class SGD:
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(_Optimizer):
     """Steps scaled by running moments of the gradient, corrected for their start at 0.
 
     Parameters
@@ -197,27 +207,6 @@ class Adam:
         """
         return np.zeros_like(w), np.zeros_like(w), 0
 
-    def update(self, grad: np.ndarray, state: tuple, w: np.ndarray) -> tuple:
-        """One step.
-
-        Parameters
-        ----------
-        grad : ndarray
-            Gradient at w.
-        state : tuple
-            From `init` or the last step.
-        w : ndarray
-            Parameters.
-
-        Returns
-        -------
-        w : ndarray
-            The parameters after the step.
-        state : tuple
-            The state after it.
-        """
-        return _on_copies(self.step, grad, state, w)
-
     def step(
         self, grad: np.ndarray, state: tuple, w: np.ndarray, factor: float = 1.0
     ) -> tuple:
@@ -267,17 +256,6 @@ def _check_number(name, value, *, below=np.inf):
         inside = 0.0 <= float(value) < below
     if not inside:
         raise ValueError(f"{name} must be in [0, {below:g}), got {value!r}.")
-
-
-def _on_copies(step, grad, state, w):
-    """A step that leaves its arguments alone: the new w and the new state."""
-    dtype = np.result_type(grad, w, np.float32)
-    copies = (
-        part if isinstance(part, int) else np.array(part, dtype) for part in state
-    )
-    w = np.array(w, dtype)
-    state = step(np.array(grad, dtype), tuple(copies), w)
-    return w, state
 
 
 def minimize(

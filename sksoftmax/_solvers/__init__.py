@@ -49,15 +49,9 @@ __all__ = [
 class Solver:
     """A full-batch solver and what it needs of an objective.
 
-    Parameters
-    ----------
-    name : str
-    run : callable
-        (objective, w, *, tol, null_value, max_iter, callback) -> Result.
-    needs : frozenset of str
-        Methods and properties of an objective that `run` uses.
-    is_sparse : bool
-        Whether it is for penalties that make weights zero, and for no others.
+    `needs` has the names of methods and properties; `is_sparse` says whether the solver
+    is for penalties that make weights zero, and for no others. `run` has the arguments
+    of a call.
     """
 
     name: str
@@ -66,8 +60,33 @@ class Solver:
     is_sparse: bool = False
 
     def __call__(self, objective, w, *, tol, null_value, max_iter, callback):
-        """Minimise the objective from w, if it has all that the solver needs."""
-        self._refuse(objective)
+        """Minimise an objective, if it has all that the solver needs.
+
+        Parameters
+        ----------
+        objective : Objective
+        w : ndarray of shape (n_params,)
+            Initial point.
+        tol : float
+            Converged when the solver's measure of F(w) - min F is at most
+            tol * (null_value - F(w)).
+        null_value : float
+            F of the model without features, nats.
+        max_iter : int
+        callback : callable
+            callback(n_iter, w, value), after every iteration.
+
+        Returns
+        -------
+        Result
+        """
+        if missing := self.missing(objective):
+            fit = [s.name for s in FULL_BATCH.values() if not s.missing(objective)]
+            raise TypeError(
+                f"solver={self.name!r} needs an objective with {', '.join(missing)};"
+                f" {type(objective).__name__} has none. Solvers that it suits:"
+                f" {', '.join(map(repr, fit)) or 'none'}."
+            )
         return self.run(
             objective,
             w,
@@ -77,43 +96,32 @@ class Solver:
             callback=callback,
         )
 
-    def lacks(self, objective):
+    def missing(self, objective):
         """What the solver needs and the objective does not have, in words."""
         # The class is asked, because the value of a property may take a pass.
         kind = type(objective)
-        lacks = [f"`{need}`" for need in sorted(self.needs) if not hasattr(kind, need)]
+        names = [f"`{need}`" for need in sorted(self.needs) if not hasattr(kind, need)]
         if objective.penalty.is_sparse != self.is_sparse:
-            lacks.append(f"a {'sparse' if self.is_sparse else 'smooth'} penalty")
-        return lacks
-
-    def _refuse(self, objective):
-        lacks = self.lacks(objective)
-        if lacks:
-            others = [s.name for s in FULL_BATCH.values() if not s.lacks(objective)]
-            raise TypeError(
-                f"solver={self.name!r} needs an objective with {', '.join(lacks)};"
-                f" {type(objective).__name__} has none. Solvers that it suits: "
-                f"{', '.join(map(repr, others)) or 'none'}."
-            )
+            names.append(f"a {'sparse' if self.is_sparse else 'smooth'} penalty")
+        return names
 
 
-_SMOOTH = frozenset({"project_onto_gauge", "preconditioner", "value_grad_hessp"})
+_ALL = frozenset({"project_onto_gauge", "value_grad_hessp"})
+_SMOOTH = _ALL | {"preconditioner", "value"}
+_NEWTON = _SMOOTH | {"along", "subsamples", "is_separated", "has_no_wrong_row"}
+_SPARSE = _ALL | {"value_and_grad", "along", "subsamples", "at_best_intercepts", "gap"}
+_SPARSE |= {"restricted", "entries", "scale", "model"}
+
 EXACT = {
-    "lbfgs": Solver("lbfgs", lbfgs.lbfgs, _SMOOTH | {"value", "value_and_grad"}),
-    "newton": Solver(
-        "newton",
-        newton.newton,
-        _SMOOTH | {"value", "along", "subsamples", "is_separated", "has_no_wrong_row"},
-    ),
+    solver.name: solver
+    for solver in (
+        Solver("lbfgs", lbfgs.lbfgs, _SMOOTH | {"value_and_grad"}),
+        Solver("newton", newton.newton, _NEWTON),
+    )
 }
 SPARSE = {
     "prox-newton": Solver(
-        "prox-newton",
-        prox_newton.prox_newton,
-        frozenset({"project_onto_gauge", "value_and_grad", "value_grad_hessp", "along"})
-        | {"subsamples", "at_best_intercepts", "gap", "restricted", "entries"}
-        | {"scale", "model"},
-        is_sparse=True,
+        "prox-newton", prox_newton.prox_newton, _SPARSE, is_sparse=True
     )
 }
 FULL_BATCH = EXACT | SPARSE

@@ -14,7 +14,7 @@ _CHECK_EVERY = 10
 
 
 def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
-    """Minimise a smooth F(w) by L-BFGS.
+    """Minimise a smooth F(w) by L-BFGS; the arguments are those of a `Solver`.
 
     1. Divide w by the scale that makes the diagonal of the first Hessian one.
     2. Run scipy's L-BFGS (Liu and Nocedal 1989, On the limited memory BFGS method for
@@ -22,23 +22,6 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
     3. Every few iterations, solve a Newton system. Stop where half the squared Newton
        decrement, an estimate of F(w) - min F, is within the tolerance.
     4. Take that Newton step as well, if it lowers F.
-
-    Parameters
-    ----------
-    objective : Objective
-        Needs what the registry lists.
-    w : ndarray of shape (n_params,)
-        Initial point.
-    tol : float
-        Converged when half the squared decrement <= tol * (null_value - F(w)).
-    null_value : float
-        F of the model without features, nats.
-    max_iter : int
-    callback : callable
-
-    Returns
-    -------
-    Result
     """
     w = objective.project_onto_gauge(w)  # no step changes what all classes share
     precondition = objective.preconditioner()

@@ -27,7 +27,9 @@ from sksoftmax._solvers.result import (
 
 
 def newton(objective, w, *, tol, null_value, max_iter, callback):
-    """Minimise a convex F(w), and estimate how far it is from its minimum.
+    """Minimise a smooth convex F(w), and estimate how far it is from its minimum.
+
+    The arguments are those of a `Solver`. The steps:
 
     1. Minimise F on samples of the rows, from small to large; each minimum is where the
        next minimisation starts.
@@ -41,23 +43,6 @@ def newton(objective, w, *, tol, null_value, max_iter, callback):
     4. Stop after the step at which half the squared Newton decrement g.H^-1.g was
        within the tolerance. It estimates F(w) - min F before that step, so that what is
        reported bounds the distance after it from above.
-
-    Parameters
-    ----------
-    objective : Objective
-        Needs what the registry lists.
-    w : ndarray of shape (n_params,)
-        Initial point.
-    tol : float
-        Converged when half the squared decrement <= tol * (null_value - F(w)).
-    null_value : float
-        F of the model without features, nats.
-    max_iter : int
-    callback : callable
-
-    Returns
-    -------
-    Result
     """
     w = objective.project_onto_gauge(w)  # no step changes what all classes share
     learned = _Learned()

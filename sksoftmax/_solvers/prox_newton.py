@@ -17,33 +17,19 @@ from sksoftmax._solvers.subproblem import minimise_model
 def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
     """Minimise a convex F(w) = J(w) + R(w), R sparse, to within a duality gap.
 
+    The arguments are those of a `Solver`. The steps:
+
     1. Minimise F on samples of the rows, from small to large, without certificates.
     2. A pass over all features gives the duality gap. Stop where it is within the
        tolerance, or where three such passes in a row have improved nothing.
     3. The same pass gives the working set: the features with weights, and those that
        violate the optimality conditions most (Johnson and Guestrin 2015, Blitz, ICML).
+       So a path of alphas, each started at the minimum before, is followed in small
+       steps.
     4. On the working set alone, iterate: minimise the second-order model of J plus R
        itself, and step there as far as F falls (Lee, Sun and Saunders 2014, SIAM J.
-       Optim. 24:1420; their g, h and Delta x are our J, R and direction, and their
-       lambda our predicted reduction with its sign). Then go on with 2.
-
-    Parameters
-    ----------
-    objective : SparseObjective
-        Needs what the registry lists.
-    w : ndarray of shape (n_params,)
-        Initial point. Its support and the violations there are the first working set,
-        so that a path of alphas is followed in small steps.
-    tol : float
-        Converged when the duality gap <= tol * (null_value - F(w)).
-    null_value : float
-        F of the model without features, nats.
-    max_iter : int
-    callback : callable
-
-    Returns
-    -------
-    Result
+       Optim. 24:1420; their g, h and Delta x are our J, R and direction; their lambda
+       is replaced by the change of the model). Then go on with 2.
     """
     for sample, tolerance in objective.subsamples(w):
         w = _minimise_sample(sample, w, tolerance)
