@@ -50,7 +50,7 @@ class FittedNetworkMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
+            Samples to be classified.
 
         Returns
         -------
@@ -66,7 +66,7 @@ class FittedNetworkMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
+            Samples, dense or sparse whatever the model was fitted to.
 
         Returns
         -------
@@ -81,7 +81,7 @@ class FittedNetworkMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
+            Samples, as for `predict_proba`.
 
         Returns
         -------
@@ -98,9 +98,9 @@ class FittedNetworkMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
+            Test samples.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels or soft labels.
+            True labels or soft labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0.
 

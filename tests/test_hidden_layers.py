@@ -330,3 +330,16 @@ def test_a_rate_so_small_that_nothing_is_learned_is_not_called_done():
     model = SoftmaxRegressionClassifier((20,), learning_rate_init=1e-6, random_state=0)
     with pytest.warns(ConvergenceWarning, match="did not converge"):
         model.fit(X, y)
+
+
+def test_the_optimizer_goes_on_when_the_precision_of_x_alternates(rng):
+    X = rng.normal(size=(120, 4)).astype(np.float32)
+    y = (X[:, :3] + rng.gumbel(size=(120, 3))).argmax(axis=1)
+    double, mixed = network(), network()
+    for number in range(10):
+        double.partial_fit(X.astype(np.float64), y, classes=[0, 1, 2])
+        mixed.partial_fit(
+            X.astype(np.float32 if number % 2 else np.float64), y, classes=[0, 1, 2]
+        )
+    assert mixed._state["step"] == double._state["step"]
+    assert_allclose(mixed.loss_curve_, double.loss_curve_, rtol=1e-3)

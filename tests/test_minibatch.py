@@ -15,8 +15,6 @@ from sksoftmax._model.penalties import L2Penalty
 from sksoftmax._objective.minibatch import BatchObjective
 from sksoftmax._objective.objective import Objective
 from sksoftmax._solvers import (
-    SGD,
-    Adam,
     Patience,
     Training,
     fits,
@@ -24,6 +22,7 @@ from sksoftmax._solvers import (
     start_state,
 )
 from sksoftmax._utils.threads import Threads
+from sksoftmax.optimizers import SGD, Adam
 
 N_ROWS, N_FEATURES, N_CLASSES, ALPHA = 60, 3, 3, 0.05
 SCHEMES = {

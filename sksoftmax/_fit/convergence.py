@@ -32,7 +32,7 @@ def warn_unless_converged(estimator, fitted):
         message = (
             f"{name} did not converge: solver {fitted.solver!r} stopped after"
             f" {result.n_iter} iterations at an optimality of {result.optimality:.2g}"
-            f" nats, with {result.target:.2g} asked for. {advice}"
+            f" nats, with {result.tolerance:.2g} asked for. {advice}"
         )
     warn(message, category)
 
@@ -61,7 +61,7 @@ def warn_unless_all_converged(estimator, fits):
         message = (
             f"{name}: {len(failed)} of {len(fits)} fits did not converge; the"
             f" farthest stopped at an optimality of {worst.optimality:.2g} nats, with"
-            f" {worst.target:.2g} asked for. Raise max_iter, or tol, or scale the"
+            f" {worst.tolerance:.2g} asked for. Raise max_iter, or tol, or scale the"
             " features."
         )
     warn(message, category)

@@ -85,7 +85,7 @@ def _patience(problem, is_part):
     tol = tol_of(settings, is_convex=False)
     return _solvers.Patience(
         n_epochs=settings.n_iter_no_change,
-        target=tol * problem.null_value,
+        tolerance=tol * problem.null_value,
         restore_best=settings.early_stopping,
         # The rows of one call may be of one class, which has nothing to learn.
         null_value=np.inf if is_part else problem.null_value,
@@ -93,14 +93,6 @@ def _patience(problem, is_part):
 
 
 def _training_scheme(settings, n_rows, is_part):
-    if resolve_solver(settings) == "adam":
-        optimizer = _solvers.Adam(settings.learning_rate_init)
-    else:
-        optimizer = _solvers.SGD(
-            settings.learning_rate_init,
-            settings.momentum,
-            settings.nesterovs_momentum,
-        )
     batch_size = settings.batch_size
     if batch_size == "auto":
         batch_size = n_rows // _STEPS_OF_EPOCH
@@ -113,7 +105,7 @@ def _training_scheme(settings, n_rows, is_part):
         batch_size = n_rows
     is_endless = is_part and settings.learning_rate in ("cosine", "adaptive")
     return _solvers.Training(
-        optimizer=optimizer,
+        optimizer=_solvers.make_optimizer(resolve_solver(settings), settings),
         batch_size=batch_size,
         shuffle=settings.shuffle,
         dropout=settings.dropout,

@@ -70,12 +70,12 @@ def start_state(training, w, seed):
 
 
 def fits(state, training, w):
-    """Whether a training can continue from a state: same optimizer, same shape of w."""
+    """Whether a training can continue from a state: same optimizer, same shape of w.
+
+    The precision of w may be another one than before.
+    """
     fresh, held = training.optimizer.init(w), state["optimizer"]
-    return len(fresh) == len(held) and all(
-        np.shape(a) == np.shape(b) and np.result_type(a) == np.result_type(b)
-        for a, b in zip(fresh, held, strict=True)
-    )
+    return list(map(np.shape, fresh)) == list(map(np.shape, held))
 
 
 def minibatch(objective, w, *, training, patience, max_iter, state, callback):
@@ -111,7 +111,7 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
         w of the last epoch, or of the best where patience restores that. After a
         divergence see `_recovered`.
     """
-    start, before, w, state = w, state, w.copy(), _own(state)
+    start, before, w, state = w, state, w.copy(), _own(state, w.dtype)
     batches = objective.batches(
         w, batch_size=training.batch_size, dropout=training.dropout
     )
@@ -187,10 +187,11 @@ def _all_finite(*parts):
     return all(np.isfinite(part).all() for part in parts)
 
 
-def _own(state):
-    """A copy of a state, with arrays of its own."""
+def _own(state, dtype):
+    """A copy of a state, with arrays of its own, in the precision of w."""
     optimizer = tuple(
-        part if isinstance(part, int) else part.copy() for part in state["optimizer"]
+        part if isinstance(part, int) else part.astype(dtype)
+        for part in state["optimizer"]
     )
     return {**state, "optimizer": optimizer}
 
