@@ -1,7 +1,10 @@
 """Threads of a fit: how many it may use, and what becomes of BLAS's own."""
 
 import os
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -306,3 +309,61 @@ def test_no_thread_outlives_the_fit():
     with fit_threads() as threads:
         threads.map(np.sin, list(np.eye(8)))
     assert threading.active_count() == before
+
+
+def test_without_a_thread_to_start_the_caller_does_all_tasks(monkeypatch):
+    def refuse(self, fn, task):
+        if task > 2:
+            raise RuntimeError("can't start new thread")
+        return submit(self, fn, task)
+
+    submit = ThreadPoolExecutor.submit
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    threads = Threads(2)
+    try:
+        assert threads.map(lambda task: task * task, list(range(6))) == [
+            task * task for task in range(6)
+        ]
+        assert threads.n_threads == 1
+    finally:
+        threads.close()
+
+
+FIT_LATE = """
+import atexit, sys, threading, warnings
+import numpy as np
+from threadpoolctl import threadpool_limits
+from sksoftmax import SoftmaxRegressionClassifier
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(60_000, 20))
+y = (X[:, :3] + rng.gumbel(size=(60_000, 3))).argmax(axis=1)
+expected = SoftmaxRegressionClassifier().fit(X, y).coef_
+
+def fit():
+    with threadpool_limits(2):
+        model = SoftmaxRegressionClassifier().fit(X, y)
+    same = np.array_equal(model.coef_, expected)
+    print("same" if same and model.predict(X).size else "other", flush=True)
+
+def fit_after_the_main_thread():
+    threading.main_thread().join()
+    fit()
+
+if sys.argv[1] == "atexit":
+    atexit.register(fit)
+else:
+    threading.Thread(target=fit_after_the_main_thread).start()
+"""
+
+
+@pytest.mark.parametrize("when", ["atexit", "after the main thread"])
+def test_fits_work_while_the_interpreter_ends(when):
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FIT_LATE, when],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.stdout.split() == ["same"], run.stderr

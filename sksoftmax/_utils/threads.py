@@ -102,17 +102,27 @@ class Threads:
         """[fn(task) for task in tasks]."""
         if self.n_threads == 1 or len(tasks) <= 1:
             return [fn(task) for task in tasks]
+        # With few tasks this thread takes one itself: one thread fewer to wake up.
+        n_own = 1 if len(tasks) <= self.n_threads else 0
+        try:
+            others = [self._submit(fn, task) for task in tasks[n_own:]]
+        except RuntimeError:
+            # No thread can start, as when the interpreter is shutting down.
+            self.close()
+            self.n_threads = 1
+            return [fn(task) for task in tasks]
+        try:
+            own = [fn(task) for task in tasks[:n_own]]
+            return own + [other.result() for other in others]
+        finally:
+            for other in others:
+                other.cancel()
+            wait(others)
+
+    def _submit(self, fn, task):
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.n_threads)
-        if len(tasks) > self.n_threads:
-            return list(self._pool.map(fn, tasks))
-        # One fewer to wake up: this thread takes a task itself.
-        others = [self._pool.submit(fn, task) for task in tasks[1:]]
-        try:
-            first = fn(tasks[0])
-        finally:
-            wait(others)
-        return [first, *(other.result() for other in others)]
+        return self._pool.submit(fn, task)
 
     def close(self):
         """End the threads of the pool."""
