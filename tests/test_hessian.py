@@ -12,11 +12,8 @@ from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
-from sksoftmax._objective.hessian import (
-    Curvature,
-    dense_hessian_of_rows,
-    hessian_weights,
-)
+from sksoftmax._objective.dense_hessian import dense_hessian, hessian_weights
+from sksoftmax._objective.hessian import Curvature
 from sksoftmax._objective.objective import Objective
 from sksoftmax._utils.threads import Threads
 
@@ -134,7 +131,7 @@ def test_diagonal_is_that_of_the_kronecker_products(problem, ones, centred):
     assert_allclose(curvature.diagonal(hessian, centred=centred), expected, rtol=1e-10)
 
 
-def test_sharpness_is_the_own_curvature_of_each_class(problem):
+def test_hessian_weights_are_the_own_curvature_of_each_class(problem):
     sP = problem.s[:, None] * problem.probabilities
     own = np.einsum("ikk->ik", problem.row_curvatures)
     assert_allclose(hessian_weights(sP, problem.s), own, rtol=1e-10)
@@ -150,13 +147,13 @@ def test_all_rows_drawn_are_the_rows_themselves(problem):
 
 def test_columns_that_were_asked_for_are_drawn(problem):
     curvature, hessian = curvature_of(problem)
-    A, _, _ = curvature.draw(hessian, None, columns=np.array([2, 0]))
-    assert_allclose(A, problem.design(True)[:, [2, 0, 3]], atol=1e-12)
+    A, _, _ = curvature.draw(hessian, None, features=np.array([0, 2, 3]))
+    assert_allclose(A, problem.design(True)[:, [0, 2, 3]], atol=1e-12)
 
 
 def sampled_hessian(curvature, hessian, n_rows):
     A, sP, s = curvature.draw(hessian, n_rows)
-    return dense_hessian_of_rows(Threads(), A, sP, s), s.size
+    return dense_hessian(Threads(), A, sP, s), s.size
 
 
 def test_hessians_of_samples_average_to_that_of_all_rows(problem):
@@ -205,14 +202,14 @@ def test_a_rare_class_is_in_every_sample(rng):
         assert (A[:, 2] > 0.5).sum() == 2
 
 
-def test_the_floor_is_a_thousandth_of_independent_curvature(problem):
+def test_the_least_diagonal_is_a_thousandth_of_independent_curvature(problem):
     curvature, hessian = curvature_of(problem)
     _, sP, s = curvature.draw(hessian, 100)
     weights = hessian_weights(sP, s)
     means = np.average(problem.X, axis=0, weights=problem.s)
     variances = np.average((problem.X - means) ** 2, axis=0, weights=problem.s)
     expected = 1e-3 * np.outer(variances, weights.sum(axis=0))
-    assert_allclose(curvature.floor(weights)[:-1], expected, rtol=1e-10)
+    assert_allclose(curvature.least_diagonal(weights)[:-1], expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
@@ -221,8 +218,8 @@ def test_rows_are_added_up_alike_by_any_number_of_threads(problem, n_threads):
     repeated = [np.tile(part, (20, 1)) for part in (problem.design(True), sP)]
     s = np.tile(problem.s, 20)
     threads = Threads(n_threads)
-    H = dense_hessian_of_rows(threads, *repeated, s)
+    H = dense_hessian(threads, *repeated, s)
     threads.close()
     expected = 20 * kronecker(problem.design(True), problem.row_curvatures)
     assert_allclose(H, expected, rtol=1e-9, atol=1e-8)
-    assert_array_equal(H, dense_hessian_of_rows(Threads(), *repeated, s))
+    assert_array_equal(H, dense_hessian(Threads(), *repeated, s))

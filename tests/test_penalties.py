@@ -5,10 +5,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize, minimize_scalar
 
-from sksoftmax._model.penalties import (
+from sksoftmax._model.penalties import L2Penalty, Penalty
+from sksoftmax._model.sparse_penalties import (
     ElasticNetPenalty,
     GroupPenalty,
-    L2Penalty,
     SparsePenalty,
 )
 
@@ -42,11 +42,70 @@ def test_add_grad_adds_the_gradient_run_by_run(rng, dtype, edge):
     assert_allclose(grad, before + strength * w, rtol=4 * np.finfo(dtype).eps)
 
 
-def test_a_penalty_says_whether_it_makes_zeros():
-    assert not L2Penalty(STRENGTH).is_sparse
-    for make, n_together in ((ElasticNetPenalty, 1), (GroupPenalty, 3)):
-        assert sparse(make).is_sparse
-        assert sparse(make).n_together == n_together  # how many at a time
+@pytest.mark.parametrize("strength", [STRENGTH, 0 * STRENGTH], ids=["some", "none"])
+def test_only_a_penalty_without_strength_is_zero(rng, strength):
+    penalty = L2Penalty(strength)
+    assert penalty.is_zero == (penalty.value(rng.standard_normal(4)) == 0.0)
+
+
+def test_the_diagonal_is_that_of_the_hessian(rng):
+    found = L2Penalty(STRENGTH).hessian_diagonal(4)
+    columns = [L2Penalty(STRENGTH).hessp(v) for v in np.eye(4)]
+    assert_array_equal(np.diag(found), columns)
+    ridge = sparse(GroupPenalty)
+    size = ridge.n_weights + 3
+    columns = [ridge.hessp(v) for v in np.eye(size)]
+    assert_array_equal(np.diag(ridge.hessian_diagonal(size)), columns)
+
+
+class Halfway(Penalty):
+    """R(w) = 1/2 sum_j (w_j - 1)^2, by the least that a penalty needs."""
+
+    def value(self, w):
+        return 0.5 * float((w - 1.0) @ (w - 1.0))
+
+    def grad(self, w):
+        return w - 1.0
+
+    def hessp(self, v):
+        return v
+
+
+def test_a_smooth_penalty_needs_value_gradient_and_hessian_only(rng):
+    w, grad = rng.standard_normal((2, 5))
+    added = grad.copy()
+    Halfway().add_grad(w, added)
+    assert_allclose(added, grad + w - 1.0, rtol=1e-14)
+    assert_array_equal(Halfway().hessian_diagonal(5), np.ones(5))
+    assert not Halfway().is_zero
+    assert Halfway().free_entries(w) is None
+    assert_array_equal(Halfway().grad_of_support(w), w - 1.0)
+
+
+@pytest.mark.parametrize("make", [ElasticNetPenalty, GroupPenalty])
+def test_where_parts_are_zero_there_is_no_free_entry_and_no_gradient(
+    rng, make, finite_differences
+):
+    penalty = sparse(make)
+    w = rng.standard_normal(penalty.n_weights + 3)
+    w[:3] = 0.0  # the weights of a feature
+    free = penalty.free_entries(w)
+    assert free.tolist() == list(range(3, w.size))
+    expected = finite_differences(penalty.value, w)  # symmetric about the kinks at zero
+    assert_allclose(penalty.grad_of_support(w), expected, atol=1e-9)
+    w[3] = 0.0
+    assert (3 in penalty.free_entries(w)) == (make is GroupPenalty)
+
+
+def test_one_gauge_is_the_best_where_the_penalty_fixes_it(rng):
+    """It has curvature along a shift of all classes of a feature then."""
+    for make, l1_ratio in ((ElasticNetPenalty, 0.5), (GroupPenalty, 1.0)):
+        assert make(0.3, l1_ratio, n_classes=3, n_weights=12).fixes_gauge
+    lasso = ElasticNetPenalty(0.3, 1.0, n_classes=3, n_weights=12)
+    assert not lasso.fixes_gauge
+    u = np.tile([1.0, 2.0, -3.0], 4)
+    values = [lasso.value(u + c * np.repeat([1.0, 0, 0, 0], 3)) for c in (-0.1, 0, 0.1)]
+    assert_allclose(values[0] + values[2], 2 * values[1])
 
 
 def test_a_parameter_of_strength_zero_is_free(rng):

@@ -13,17 +13,17 @@ from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
+from sksoftmax._objective import inverses as _inverses
 from sksoftmax._objective import preconditioners as _precondition
-from sksoftmax._objective.objective import Objective
-from sksoftmax._objective.preconditioners import (
+from sksoftmax._objective.inverses import (
     ClassBlocks,
     DenseFactor,
     Diagonal,
     Identity,
-    Preconditioner,
-    Rung,
     SharedBlock,
 )
+from sksoftmax._objective.objective import Objective
+from sksoftmax._objective.preconditioners import Preconditioner, Rung
 from sksoftmax._solvers.cg import solve_newton_system
 from sksoftmax._utils.threads import Threads
 
@@ -250,8 +250,8 @@ def test_the_diagonal_is_scaled_out_whatever_the_units(rng, build, rows):
 
 
 def test_heavy_features_share_a_chunk_where_there_are_too_many(rng, build, monkeypatch):
-    monkeypatch.setattr(_precondition, "_LARGEST_BLOCK", 10)
-    monkeypatch.setattr(_precondition, "_HEAVY", 5)
+    monkeypatch.setattr(_inverses, "_LARGEST_BLOCK", 10)
+    monkeypatch.setattr(_inverses, "_HEAVY", 5)
     n_heavy, n_light = 5, 30
     heavy = rng.normal(size=(2000, n_heavy)) @ rng.normal(size=(n_heavy, n_heavy))
     light = 0.01 * rng.normal(size=(2000, n_light))

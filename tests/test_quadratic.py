@@ -9,7 +9,7 @@ from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
-from sksoftmax._model.penalties import ElasticNetPenalty, GroupPenalty
+from sksoftmax._model.sparse_penalties import ElasticNetPenalty, GroupPenalty
 from sksoftmax._objective import sparse as _sparse_objective
 from sksoftmax._objective.quadratic import DenseModel, FreeModel
 from sksoftmax._objective.sparse import SparseObjective

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sparse_oracle import distance_to_subdifferential
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
-from sksoftmax._model.penalties import ElasticNetPenalty
+from sksoftmax._model.sparse_penalties import ElasticNetPenalty
 from sksoftmax._objective.quadratic import DenseModel
 
 

@@ -23,25 +23,24 @@ What leaving out changes is of the order of n_params / n_rows of the loss. Where
 are very many rows, H is formed from a sample of them, as for a preconditioner, and the
 change is estimated from another.
 
-One logit for two classes needs no formula of its own, with p and y of the second class:
-its D is p - p p.
+Where the first of two classes is the reference and has no logit, p and y are those of
+the second and D is p - p p.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._data.arrays import dense_with_ones, take_columns, take_rows
+from sksoftmax._data.arrays import take_rows
 from sksoftmax._data.chunks import PerChunk
-from sksoftmax._objective.hessian import Curvature, dense_hessian_of_rows
-from sksoftmax._objective.preconditioners import add_centred_penalty, scaled_inverse
+from sksoftmax._model.loss import all_logits, targets_beside
+from sksoftmax._objective.dense_hessian import CentredRows, dense_hessian, row_slices
+from sksoftmax._objective.hessian import Curvature
+from sksoftmax._objective.inverses import add_centred_penalty, scaled_inverse
 from sksoftmax._objective.quadratic import DenseModel
 
 # Free parameters up to which the inverse of the Hessian is formed: 0.8 GB.
 LARGEST = 10_000
-
-# Entries of a chunk of rows times free parameters: 4 MB, so that it stays in the cache.
-_CACHE_ENTRIES = 2**19
 
 # Rows for H, per free parameter, and rows that are left out; all rows where there are
 # less than four times as many. On letter (20,000 rows, 425 free parameters) the change
@@ -115,10 +114,10 @@ class LeaveOneOut:
         chances = np.concatenate(chances)
         numbers = np.flatnonzero(chances)
         return LeftOut(
-            _of_classes(np.concatenate(Z)),
+            all_logits(np.concatenate(Z), chunks.n_classes),
             numbers,
             chances[numbers],
-            _of_classes(np.concatenate(Z_without)),
+            all_logits(np.concatenate(Z_without), chunks.n_classes),
         )
 
     def _chances(self, chunks, hessian):
@@ -132,11 +131,6 @@ class LeaveOneOut:
         return chunks.map(_chunk_draw, sizes, factor, chunks.n_rows, reads_X=False)
 
 
-def _of_classes(Z):
-    """Logits of both classes where one stands for them, that against the first."""
-    return np.hstack([np.zeros_like(Z), Z]) if Z.shape[1] == 1 else Z
-
-
 class _Frame(NamedTuple):
     """The Hessian's inverse in the free parameters, zero in the others.
 
@@ -145,84 +139,79 @@ class _Frame(NamedTuple):
     one class is not free.
     """
 
-    columns: np.ndarray  # numbers of the features that have free weights
-    centre: np.ndarray  # of those
-    ones: bool
+    rows_of: CentredRows  # makes x of rows of X
     inverse: np.ndarray  # (n_classes, q, n_classes, q)
     shift: np.ndarray  # (q, n_classes), inverse times the gradient of R
     total_weight: float
 
 
 def _frame(objective, w, hessian, curvature):
-    n_features, n_classes = objective.network.n_units
-    if objective.penalty.is_sparse:
-        H, entries, slope = _sparse_hessian(objective, w, hessian)
+    n_classes = objective.network.n_units[-1]
+    entries = objective.penalty.free_entries(w)
+    if entries is None:
+        entries = np.arange(w.size).reshape(-1, n_classes)
+        entries = entries[:, : objective.network.n_free_logits].T.ravel()
+        _check_size(entries.size)
+        H = _hessian_without_last_class(objective, hessian, curvature, entries.size)
     else:
-        H, entries, slope = _ridge_hessian(objective, w, hessian, curvature)
+        _check_size(entries.size)
+        H, free = _hessian_of_support(objective, w, hessian, entries)
+        H, entries = H[np.ix_(free, free)], entries[free]
     features, classes = divmod(entries, n_classes)
-    columns, places = np.unique(features, return_inverse=True)
-    q = columns.size
-    columns = columns[columns < n_features]
+    features, places = np.unique(features, return_inverse=True)
+    q = features.size
     inverse = np.zeros((n_classes * q, n_classes * q))
     where = classes * q + places
     inverse[np.ix_(where, where)] = scaled_inverse(H, ridge=0.0)
-    shift = inverse[:, where] @ slope
+    shift = inverse[:, where] @ objective.penalty.grad_of_support(w)[entries]
     return _Frame(
-        columns,
-        curvature.centre[columns],
-        objective.network.fit_intercept,
+        curvature.rows_of(features),
         inverse.reshape(n_classes, q, n_classes, q),
         shift.reshape(n_classes, q).T,
         objective.total_weight,
     )
 
 
-def _ridge_hessian(objective, w, hessian, curvature):
-    """Hessian of F without the last class, its entries, and the gradient of R there."""
-    n_classes = objective.network.n_units[-1]
-    n_free = objective.network.n_free_logits
-    strength = objective.penalty.strength
-    entries = np.arange(w.size).reshape(-1, n_classes)[:, :n_free].T.ravel()
-    _check_size(entries.size)
-    n_rows = max(_ROWS_OF_HESSIAN * entries.size, _ROWS_LEFT_OUT)
+def _hessian_without_last_class(objective, hessian, curvature, size):
+    """The Hessian of J + (1 - t) R without the last class, shape (size, size).
+
+    Where rows are many it is formed from a sample of them.
+    """
+    n_rows = max(_ROWS_OF_HESSIAN * size, _ROWS_LEFT_OUT)
     if 4 * n_rows < objective.chunks.n_rows:
         drawn = curvature.draw(hessian, n_rows)
-        H = dense_hessian_of_rows(objective.chunks.threads, *drawn)
+        H = dense_hessian(objective.chunks.threads, *drawn)
     else:
         H = curvature.dense(hessian)
     H /= objective.total_weight
-    add_centred_penalty(H, (1.0 - _mean_share(objective)) * strength, n_classes)
-    return H, entries, (strength * w)[entries]
+    diagonal = objective.penalty.hessian_diagonal(objective.network.n_params)
+    diagonal = (1.0 - _mean_fraction(objective)) * diagonal
+    add_centred_penalty(H, diagonal.reshape(-1, objective.network.n_units[-1]))
+    return H
 
 
-def _sparse_hessian(objective, w, hessian):
-    """The same in the weights that are not zero, whose signs are assumed to stay.
+def _hessian_of_support(objective, w, hessian, entries):
+    """The Hessian of J + (1 - t) R in entries that are not zero and keep their signs.
 
-    In centred coordinates, in which the gradient of R is the same: none by intercepts.
+    Also a mask of those that are free: not the last class of what has no curvature
+    along the sum of all classes. In centred coordinates the gradient of R is the same:
+    it has none by intercepts.
     """
-    penalty = objective.penalty
-    u = w[: penalty.n_weights]
-    used = np.repeat(penalty.norms(u) > 0.0, penalty.n_together)
-    entries = np.append(np.flatnonzero(used), np.arange(u.size, w.size))
-    _check_size(entries.size)
-    model = DenseModel(objective, hessian, entries)
-    H, u, share = model.matrix, u[used], _mean_share(objective)
-    bent = np.zeros((u.size, u.size))
-    penalty.add_curvature(bent, u)
-    H[: u.size, : u.size] += (1.0 - share) * bent - share * penalty.ridge * np.eye(
-        u.size
-    )
-    slope = np.zeros(entries.size)
-    slope[: u.size] = penalty.ridge * u + penalty.slope(u)
+    penalty, model = objective.penalty, DenseModel(objective, hessian, entries)
+    H, fraction = model.matrix, _mean_fraction(objective)
+    bent = np.zeros_like(H)
+    penalty.add_curvature(bent, w[entries[: model.n_weights]])
+    ridge = penalty.hessian_diagonal(w.size)[entries]
+    H += (1.0 - fraction) * bent - np.diag(fraction * ridge)
     free = np.ones(entries.size, dtype=bool)
     free[entries.size - 1 :] = not objective.network.fit_intercept
-    if penalty.ridge == 0.0 and penalty.n_together == 1:
+    if not penalty.fixes_gauge:
         free[model.full_rows[:, -1]] = False
-    return H[np.ix_(free, free)], entries[free], slope[free]
+    return H, free
 
 
-def _mean_share(objective):
-    """Mean over the weight of t, a row's share of the weight."""
+def _mean_fraction(objective):
+    """The weighted mean of t, the fraction of the weight that a row has."""
     squares = objective.chunks.sum(_chunk_squared_weight, reads_X=False)
     return float(squares) / objective.total_weight**2
 
@@ -250,13 +239,8 @@ def _chunk_ones(chunk):
 def _chunk_sizes(chunk, state, distances):
     """About what leaving out a row does to its loss: (p - y)^2 times its distance."""
     _, sP = state
-    residual = sP - _targets(chunk, sP)
+    residual = sP - targets_beside(sP, chunk.sY)
     return np.einsum("ik,ik->i", residual, residual) * (1.0 + distances)
-
-
-def _targets(chunk, sP):
-    """Targets beside probabilities: of one logit for two classes, the second's."""
-    return chunk.sY[:, -sP.shape[1] :]
 
 
 def _chunk_draw(chunk, sizes, factor, n_rows):
@@ -272,16 +256,13 @@ def _chunk_draw(chunk, sizes, factor, n_rows):
 
 
 def _chunk_without(chunk, state, Z, rows, frame):
-    """Logits of some rows of a block, each without it."""
+    """Logits of some rows of a chunk, each by the model without it."""
     _, sP = state
-    sY = _targets(chunk, sP)
+    sY = targets_beside(sP, chunk.sY)
     Z = Z[rows]
-    step = max(_CACHE_ENTRIES // frame.shift.size, 16)
-    for start in range(0, rows.size, step):
-        part = slice(start, start + step)
+    for part in row_slices(rows.size, frame.shift.size, least=16):
         some = rows[part]
-        X = take_columns(take_rows(chunk.X, some), frame.columns)
-        X = dense_with_ones(X, frame.centre, frame.ones)
+        X = frame.rows_of(take_rows(chunk.X, some))
         s = chunk.s[some, None]
         Z[part] += _change(X, sP[some] / s, sY[some] / s, s, frame)
     return Z

@@ -14,7 +14,8 @@ from sksoftmax._fit.history import History
 from sksoftmax._fit.settings import is_sparse
 from sksoftmax._fit.transforms import Composition
 from sksoftmax._model.network import Network, project_onto_gauge
-from sksoftmax._model.penalties import ElasticNetPenalty, GroupPenalty, L2Penalty
+from sksoftmax._model.penalties import L2Penalty
+from sksoftmax._model.sparse_penalties import ElasticNetPenalty, GroupPenalty
 from sksoftmax._objective.objective import Objective
 from sksoftmax._objective.preconditioners import Preconditioner
 from sksoftmax._objective.sparse import SparseObjective

@@ -183,9 +183,19 @@ def _shifted(Z):
 # every inner loop runs along the rows of a block instead of along its few classes
 # (twice as fast for 9 features and 7 classes).
 #
-# Two classes may come with one column of logits, of the second class against the first,
-# whose own is zero; then sP and dL/dZ have one column too. `loss_hessp` needs no other
-# formula: for one class against another p - p p is the curvature.
+# Z may lack the column of the first of two classes, which then is the reference: its
+# logit is zero. sP and dL/dZ lack it too, and `loss_hessp` needs no other formula: for
+# one class against another p - p p is the second derivative.
+
+
+def all_logits(Z, n_classes):
+    """Logits of all classes, (n_rows, n_classes): zeros beside Z for a reference."""
+    return np.hstack([np.zeros_like(Z), Z]) if Z.shape[1] < n_classes else Z
+
+
+def targets_beside(Z, sY):
+    """The columns of sY of the classes that Z has columns for."""
+    return sY[:, sY.shape[1] - Z.shape[1] :]
 
 
 def loss(Z, sY, s):
@@ -199,7 +209,7 @@ def loss_grad(Z, sY, s):
     if Z.shape[1] < sY.shape[1]:
         value, P = _logistic(Z, sY, s)
         P *= s[:, None]
-        return value, P - sY[:, 1:], P
+        return value, P - targets_beside(P, sY), P
     value, sums = _exponentials(Z, sY, s)
     Z *= (s / sums)[:, None]
     return value, Z - sY, Z
@@ -240,7 +250,7 @@ def _exponentials(Z, sY, s):
 
 
 def _logistic(Z, sY, s):
-    """L of one logit for two classes, and P of the second, with which Z is overwritten.
+    """L beside a reference class, and P of the other, with which Z is overwritten.
 
     log(1 + e^z) = max(z, 0) + log(1 + e^-|z|). Of a row that is certain of its class
     the first part cancels exactly against the target's.

@@ -175,6 +175,15 @@ class Network:
         return grad
 
 
+def in_gauge(W):
+    """W with its row means subtracted, a new array: in the symmetric gauge.
+
+    What all classes share changes no probability. A single column stands for two
+    classes, shares nothing and stays as it is.
+    """
+    return W - W.mean(axis=1, keepdims=True) if W.shape[1] > 1 else W.copy()
+
+
 def project_onto_gauge(W, b):
     """The symmetric gauge: subtract from the last layer its mean over classes.
 

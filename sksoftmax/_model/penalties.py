@@ -1,8 +1,7 @@
-"""Penalties on the flat parameter vector w.
+"""Penalties on the flat parameter vector w, and the smooth ones.
 
-A penalty knows its own value and derivatives and nothing of the data. `strength` holds
-one number per parameter, alpha for weights and zero for intercepts, which is how the
-intercepts stay free.
+A penalty knows its own value and derivatives and nothing of the data. A smooth one is a
+subclass of `Penalty` with `value`, `grad` and `hessp`.
 """
 
 from itertools import pairwise
@@ -11,7 +10,34 @@ import numpy as np
 from scipy.linalg.blas import daxpy, saxpy
 
 
-class L2Penalty:
+class Penalty:
+    """What R has to be, and what follows from its `grad` and `hessp`.
+
+    R, or the part of it that these derive, is quadratic; its Hessian is diagonal and
+    the same for all classes of a feature, and leaves the intercepts free. Of all w with
+    the same probabilities a smooth R is least where classes sum to zero.
+    """
+
+    is_zero = False  # whether R is zero everywhere
+
+    def add_grad(self, w, grad):
+        """Add the gradient of R to grad, in place."""
+        grad += self.grad(w)
+
+    def hessian_diagonal(self, n_params):
+        """Diagonal of the Hessian of R, shape (n_params,)."""
+        return self.hessp(np.ones(n_params))
+
+    def free_entries(self, w):
+        """Numbers of the entries of w near which R is smooth; None stands for all."""
+        return None
+
+    def grad_of_support(self, w):
+        """Gradient of R where it is smooth, and zeros elsewhere, shape (n_params,)."""
+        return self.grad(w)
+
+
+class L2Penalty(Penalty):
     """R(w) = 1/2 sum_j strength_j w_j^2.
 
     Parameters
@@ -20,10 +46,8 @@ class L2Penalty:
         alpha where the penalty acts, 0 where it does not.
     """
 
-    is_sparse = False
-
     def __init__(self, strength):
-        self.strength = strength
+        self._strength = strength
         edges = np.flatnonzero(np.diff(strength)) + 1
         self._runs = [
             (slice(a, b), float(strength[a]))
@@ -31,13 +55,18 @@ class L2Penalty:
             if strength[a]
         ]
 
+    @property
+    def is_zero(self):
+        """Whether R is zero everywhere."""
+        return not self._runs
+
     def value(self, w):
         """R(w), in nats."""
-        return 0.5 * float(np.dot(self.strength * w, w))
+        return 0.5 * float(np.dot(self._strength * w, w))
 
     def grad(self, w):
         """Gradient of R, shape (n_params,)."""
-        return self.strength * w
+        return self._strength * w
 
     def add_grad(self, w, grad):
         """Add the gradient of R to grad, in place: one sweep over each run of weights.
@@ -50,315 +79,4 @@ class L2Penalty:
 
     def hessp(self, v):
         """Hessian of R times v; it does not depend on w."""
-        return self.strength * v
-
-
-class SparsePenalty:
-    """R(W) = alpha ((1 - r)/2 ||W||^2 + r N(W)), N a sum of norms of parts of W.
-
-    w holds W row by row and then the intercepts, which are free. A subclass chooses the
-    parts: single weights or rows. `value` is that of R; `grad` and `hessp` are those of
-    its smooth half, the ridge; the other half has `prox` and, where no part is zero,
-    `slope` and `curvature`. These four see W alone, flat, and any choice of its parts.
-
-    Parameters
-    ----------
-    alpha : float
-    l1_ratio : float
-        r in (0, 1].
-    n_classes : int
-    n_weights : int
-        Entries of W.
-    """
-
-    is_sparse = True
-
-    def __init__(self, alpha, l1_ratio, *, n_classes, n_weights):
-        self.ridge = alpha * (1.0 - l1_ratio)
-        self.lasso = alpha * l1_ratio
-        self.l1_ratio = l1_ratio
-        self.n_classes, self.n_weights = n_classes, n_weights
-
-    def restricted(self, n_weights):
-        """The same penalty on fewer features."""
-        alpha = self.ridge + self.lasso
-        return type(self)(
-            alpha, self.l1_ratio, n_classes=self.n_classes, n_weights=n_weights
-        )
-
-    def value(self, w):
-        """R, in nats."""
-        return self.weights_value(w[: self.n_weights])
-
-    def weights_value(self, u):
-        """R of weights u without their intercepts, in nats."""
-        norms = float(self.norms(u).sum())
-        return 0.5 * self.ridge * float(u @ u) + self.lasso * norms
-
-    def grad(self, w):
-        """Gradient of the ridge, shape (n_params,)."""
-        return self.hessp(w)
-
-    def hessp(self, v):
-        """Hessian of the ridge times v."""
-        product = self.ridge * v
-        product[self.n_weights :] = 0.0
-        return product
-
-    def prox_part(self, v, step):
-        """`prox` of a single part, with one number as its step."""
-        return self.prox(v, np.full(v.size, step))
-
-    def sweep(self, x, h, H, steps):
-        """Take a proximal gradient step in one part after another, in place.
-
-        This is coordinate descent on q(x) + alpha r N(x), q quadratic. A part is
-        `n_together` entries of x; the entries behind the last part stay.
-
-        Parameters
-        ----------
-        x : ndarray of shape (n_entries,)
-        h : ndarray of shape (n_entries,)
-            Gradient of q at x, kept up to date.
-        H : ndarray of shape (n_entries, n_entries)
-            Hessian of q.
-        steps : ndarray of shape (n_parts,)
-            At most one over the largest eigenvalue of each part's block of H.
-        """
-        size = self.n_together
-        for number, step in enumerate(steps):
-            part = slice(number * size, (number + 1) * size)
-            v = self.prox_part(x[part] - step * h[part], step)
-            p = v - x[part]
-            if p.any():
-                h += H[:, part] @ p
-                x[part] = v
-
-    def gap(self, w, grad, entropy, value, rounding):
-        """Duality gap: a bound on F(w) - min F, in nats, and the least one can know.
-
-        The probabilities P are a point of the dual problem, to maximise the mean
-        entropy of Q minus R*(X^T s(Y - Q)/S); between them and the targets lie Q = Y +
-        t (P - Y), whose gradient is t times that of P. With r = 1, R* is zero where all
-        dual norms are within alpha and infinite elsewhere, so t shrinks the gradient
-        until it fits; with r < 1 any t will do, and the better of that one and 1 is
-        taken. The intercepts must be optimal: for others the dual is minus infinity.
-
-        Parameters
-        ----------
-        w : ndarray of shape (n_params,)
-        grad : ndarray of shape (n_params,)
-            Gradient of J at w, without the ridge.
-        entropy : callable
-            t -> mean entropy of the rows of Y + t (P - Y), weighted by s.
-        value : float
-            F(w).
-        rounding : ndarray of shape (n_features,)
-            Error of each feature's gradient. It counts as none: within it nobody could
-            tell a dual point that fits from one that does not. Nor is the gap ever said
-            to be less than the rounding of F.
-
-        Returns
-        -------
-        float
-        """
-        u, g = w[: self.n_weights], grad[: self.n_weights]
-        norms = np.maximum(self.norms(g) - self._slack(rounding), 0.0)
-        largest = float(norms.max(initial=0.0))
-        t = 1.0 if largest <= self.lasso else self.lasso / largest
-        gap = value - entropy(t)
-        if self.ridge > 0.0:
-            excess = np.maximum(norms - self.lasso, 0.0)
-            conjugate = float(excess @ excess) / (2.0 * self.ridge)
-            # Fenchel's inequality, weight by weight: no difference of large numbers.
-            gap = min(gap, float(g @ u) + self.weights_value(u) + conjugate)
-        return float(max(gap, 2.0 * np.finfo(float).eps * abs(value)))
-
-    def _slack(self, rounding):
-        return np.repeat(rounding, self.n_weights // (rounding.size or 1))
-
-    def alpha_max(self, grad):
-        """Least alpha at which W = 0 is optimal, from the null model's gradient of J.
-
-        W = 0 is optimal where -grad is in the subdifferential alpha r dN(0), the points
-        whose norms are at most alpha r.
-        """
-        norms = self.norms(grad[: self.n_weights])
-        return float(norms.max(initial=0.0)) / self.l1_ratio
-
-
-class ElasticNetPenalty(SparsePenalty):
-    """N(W) = ||W||_1: single weights are zero or not."""
-
-    n_together = 1
-
-    def norms(self, u):
-        """Norm of each part, |u_j|."""
-        return np.abs(u)
-
-    def norms_change(self, v, u):
-        """N(v) - N(u), exact to the last digits where they are close."""
-        return float((np.abs(v) - np.abs(u)).sum())
-
-    def prox(self, u, step):
-        """argmin_v 1/2 sum_j (v_j - u_j)^2 / step_j + alpha r ||v||_1."""
-        return np.sign(u) * np.maximum(np.abs(u) - self.lasso * step, 0.0)
-
-    def sweep(self, x, h, H, steps):
-        """Take a proximal gradient step in one weight after another, in place.
-
-        Weights that are zero and optimal at the start are left out. Plain numbers take
-        a quarter of the time of arrays with one entry (300 weights).
-        """
-        n, lasso = steps.size, self.lasso
-        is_moving = (x[:n] != 0.0) | (np.abs(h[:n]) > lasso)
-        for j in np.flatnonzero(is_moving).tolist():
-            old, step = float(x[j]), float(steps[j])
-            v, cut = old - step * float(h[j]), lasso * step
-            v = v - cut if v > cut else v + cut if v < -cut else 0.0
-            if v != old:
-                h += (v - old) * H[j]
-                x[j] = v
-
-    def slope(self, u):
-        """Gradient of alpha r N where no weight is zero."""
-        return self.lasso * np.sign(u)
-
-    def add_curvature(self, H, u):
-        """Add the Hessian of alpha r N, which is zero: N is piecewise linear."""
-
-    def curvature_times(self, u, v):
-        """The Hessian of alpha r N at u times v."""
-        return np.zeros_like(v)
-
-    def confine(self, v, u):
-        """V, zero where its sign is not that of u: beyond zero the slope differs."""
-        return np.where(v * u > 0.0, v, 0.0)
-
-    def step_along(self, u, d, slope, curvature):
-        """U + t d with the t that minimises slope t + curvature t^2/2 + alpha r N.
-
-        slope is the derivative at t = 0, that of N included. N bends where weights
-        change sign, each time by 2 alpha r |d_j|; a minimum at such a t leaves that
-        weight at zero exactly. Without curvature it is at one of those, the last if
-        need be, or at t = 0 if there is none.
-        """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            kinks = np.where(d * u < 0.0, -u / d, np.inf)
-        order = np.argsort(kinks, kind="stable")
-        kinks = kinks[order]
-        bends = np.cumsum(2.0 * self.lasso * np.abs(d[order]))
-        before = slope + np.append(0.0, bends)  # on each piece, less curvature t
-        ends = np.append(kinks, np.inf)
-        with np.errstate(invalid="ignore"):
-            is_minimum = before + curvature * ends >= 0.0
-        piece = int(np.argmax(is_minimum | np.isinf(ends)))
-        start = ends[piece - 1] if piece else 0.0
-        t = max(-before[piece] / curvature, start) if curvature > 0.0 else start
-        v = u + t * d
-        if piece and t == start:
-            v[order[piece - 1]] = 0.0
-        return v, t
-
-    def project_onto_gauge(self, W):
-        """W - c with the c per feature that makes R least; its logits mean the same.
-
-        The derivative of R by c is piecewise linear, and its zero is the median of the
-        weights and of where each linear piece would have it (Li and Osher 2009, Inverse
-        Probl. Imaging 3:487). With r = 1 and an even number of classes the zeros can
-        be an interval, of which this formula takes the point nearest to the mean: the
-        limit r -> 1, and of all equal minima the one of least ||W||.
-        """
-        K = W.shape[1]
-        balance = (K - 2.0 * np.arange(K + 1)) / K
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lean = np.where(balance == 0.0, 0.0, balance * self.lasso / self.ridge)
-        pieces = W.mean(axis=1, keepdims=True) + lean
-        return W - np.median(np.hstack([W, pieces]), axis=1, keepdims=True)
-
-
-class GroupPenalty(SparsePenalty):
-    """N(W) = sum_j ||W_j.||_2: the weights of a feature are all zero or none is."""
-
-    @property
-    def n_together(self):
-        """Number of weights in a part."""
-        return self.n_classes
-
-    def _rows(self, u):
-        return u.reshape(-1, self.n_classes)
-
-    def norms(self, u):
-        """Norm of each part, of each feature's weights."""
-        return np.linalg.norm(self._rows(u), axis=1)
-
-    def norms_change(self, v, u):
-        """N(v) - N(u), exact to the last digits where they are close."""
-        sums = self.norms(v) + self.norms(u)
-        squares = np.einsum("jk,jk->j", self._rows(v - u), self._rows(v + u))
-        return float((squares / np.where(sums > 0.0, sums, 1.0)).sum())
-
-    def prox(self, u, step):
-        """argmin_V 1/2 sum_j ||V_j - U_j||^2 / step_j + alpha r sum_j ||V_j||.
-
-        Steps are one number a weight, equal within each feature.
-        """
-        norms = self.norms(u)
-        shrunk = np.maximum(norms - self.lasso * self._rows(step)[:, 0], 0.0)
-        factors = np.divide(shrunk, norms, out=np.zeros_like(norms), where=norms > 0)
-        return (self._rows(u) * factors[:, None]).ravel()
-
-    def prox_part(self, v, step):
-        """`prox` of the weights of one feature, with one number as its step."""
-        norm = np.sqrt(v @ v)
-        return v * (max(1.0 - self.lasso * step / norm, 0.0) if norm > 0.0 else 0.0)
-
-    def slope(self, u):
-        """Gradient of alpha r N where no feature is zero."""
-        return (self.lasso / self.norms(u)[:, None] * self._rows(u)).ravel()
-
-    def add_curvature(self, H, u):
-        """Add the Hessian of alpha r N to H, in place."""
-        K, norms = self.n_classes, self.norms(u)
-        for j, row in enumerate(self._rows(u)):
-            part = slice(j * K, (j + 1) * K)
-            direction = row / norms[j]
-            H[part, part] -= self.lasso / norms[j] * np.outer(direction, direction)
-            H[part, part] += self.lasso / norms[j] * np.eye(K)
-
-    def curvature_times(self, u, v):
-        """The Hessian of alpha r N at u times v."""
-        U, V = self._rows(u), self._rows(v)
-        squares = np.einsum("jk,jk->j", U, U)
-        along = np.einsum("jk,jk->j", U, V) / squares
-        product = self.lasso / np.sqrt(squares)[:, None] * (V - along[:, None] * U)
-        return product.ravel()
-
-    def confine(self, v, u):
-        """V itself: N is smooth on both sides."""
-        return v
-
-    def step_along(self, u, d, slope, curvature):
-        """U + t d with the t > 0 that minimises slope t + curvature t^2/2 + alpha r N.
-
-        slope is the derivative at t = 0, that of N included. Bisection, in (0, 1].
-        """
-        rest = slope - float(self.slope(u) @ d)
-
-        def derivative(t):
-            v = u + t * d
-            return rest + curvature * t + float(self.slope(v) @ d)
-
-        low, high = 0.0, 1.0
-        while derivative(high) > 0.0 and high - low > 1e-3 * high:
-            middle = 0.5 * (low + high)
-            low, high = (low, middle) if derivative(middle) > 0.0 else (middle, high)
-        t = 0.5 * (low + high) if low else high
-        return u + t * d, t
-
-    def project_onto_gauge(self, W):
-        """W - c with the c per feature that makes R least: the mean."""
-        return W - W.mean(axis=1, keepdims=True)
-
-    def _slack(self, rounding):
-        return rounding * np.sqrt(self.n_classes)
+        return self._strength * v

@@ -6,16 +6,13 @@ is n_features + 1 with intercepts and K the number of classes; nothing here is d
 by the total weight, and the penalty is left out.
 """
 
-from functools import partial
-
 import numpy as np
 
-from sksoftmax._data.arrays import (
-    dense_with_ones,
-    slice_rows,
-    squares,
-    take_columns,
-    weighted_sums,
+from sksoftmax._data.arrays import squares, weighted_sums
+from sksoftmax._objective.dense_hessian import (
+    CentredRows,
+    chunk_dense_hessian,
+    hessian_weights,
 )
 
 
@@ -39,7 +36,7 @@ class Curvature:
         self._chunks = objective.chunks
         self._total_weight = objective.total_weight
         self._ones = objective.network.fit_intercept
-        n_features = objective.network.n_units[0]
+        n_features, self._n_classes = objective.network.n_units
         if earlier is not None:
             self.centre = earlier.centre
         elif self._ones:
@@ -58,14 +55,39 @@ class Curvature:
 
     def dense(self, hessian):
         """The Hessian without the last class, shape ((K - 1) q, (K - 1) q)."""
-        return self._chunks.sum(_chunk_dense, hessian.states, self.centre, self._ones)
+        return self._chunks.sum(chunk_dense_hessian, hessian.states, self.rows_of())
 
-    def draw(self, hessian, n_rows, columns=None):
-        """X (with ones), sP and s of about n_rows rows, or of all if that is None.
+    def dense_in(self, hessian, entries):
+        """The Hessian in some entries of w, by number and sorted, without cancellation.
 
-        columns are the numbers of the features that are wanted, all if None.
+        Shape (n_entries, n_entries).
         """
-        rows_of = partial(_rows, centre=self.centre, columns=columns, ones=self._ones)
+        features, classes = divmod(entries, self._n_classes)
+        features, places = np.unique(features, return_inverse=True)
+        return self._chunks.sum(
+            chunk_dense_hessian,
+            hessian.states,
+            self.rows_of(features),
+            (places, classes),
+        )
+
+    def rows_of(self, features=None):
+        """What makes centred rows of some features, all if None: a `CentredRows`.
+
+        Features are sorted numbers; n_features is the intercept's.
+        """
+        if features is None:
+            return CentredRows(None, self.centre, self._ones)
+        ones = bool(features.size and features[-1] == self.centre.size)
+        columns = features[: features.size - ones]
+        return CentredRows(columns, self.centre[columns], ones)
+
+    def draw(self, hessian, n_rows, features=None):
+        """Centred rows, sP and s of about n_rows rows of X, of all if that is None.
+
+        Features are as in `rows_of`.
+        """
+        rows_of = self.rows_of(features)
         if n_rows is None:
             parts = self._chunks.collect(_chunk_all, hessian.states, rows_of)
         else:
@@ -92,8 +114,8 @@ class Curvature:
             )
         return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
-    def floor(self, weights):
-        """Least diagonal, shape (q, K), that a sampled matrix may have.
+    def least_diagonal(self, weights):
+        """The least diagonal, shape (q, K), that a sampled matrix may have.
 
         A feature that is zero in all rows of a sample seems to have no curvature. It
         gets a thousandth of what it has if it is independent of the probabilities.
@@ -130,11 +152,6 @@ class Curvature:
         )
 
 
-def hessian_weights(sP, s):
-    """s p (1 - p), the curvature of each class in each row."""
-    return sP * (1.0 - sP / s[:, None])
-
-
 def _chunk_square_sums(chunk, centre):
     return weighted_sums(squares(chunk.X, centre), chunk.s)
 
@@ -148,15 +165,6 @@ def _chunk_diagonal(chunk, state, centre):
     _, sP = state
     weights = hessian_weights(sP, chunk.s)
     return squares(chunk.X, centre).T @ weights, weights.sum(axis=0)
-
-
-def _chunk_dense(chunk, state, centre, ones):
-    _, sP = state
-    total = 0.0
-    for rows in _row_slices(chunk.s.size, sP, centre.size + ones):
-        X = dense_with_ones(slice_rows(chunk.X, rows.start, rows.stop), centre, ones)
-        total += _dense_hessian(X, sP[rows], chunk.s[rows])
-    return total
 
 
 def _chunk_masses(chunk, state):
@@ -174,12 +182,6 @@ def _chunk_scores(chunk, state, inverse, distances, farthest):
     distances = np.minimum(distances, farthest)
     scores = (hessian_weights(sP, chunk.s) @ inverse) * (1.0 + distances)
     return float(scores.sum()), scores
-
-
-def _rows(X, *, centre, columns, ones):
-    if columns is not None:
-        X, centre = take_columns(X, columns), centre[columns]
-    return dense_with_ones(X, centre, ones)
 
 
 def _chunk_all(chunk, state, rows_of):
@@ -200,45 +202,3 @@ def _chunk_draw(chunk, state, scores, factor, n_draws, rows_of):
     rows = np.flatnonzero(np.diff(np.floor(reached), prepend=0.0))
     weight = 1.0 / probability[rows]
     return rows_of(chunk.X[rows]), sP[rows] * weight[:, None], chunk.s[rows] * weight
-
-
-def _dense_hessian(X, sP, s):
-    """Sum of s_i (diag(p_i) - p_i p_i^T) (x) x_i x_i^T without the last class."""
-    n_rows, q = X.shape
-    n_free = sP.shape[1] - 1
-    if n_free <= 1:
-        rX = X * np.sqrt(hessian_weights(sP, s)[:, :1])
-        return rX.T @ rX
-    rX = X * np.sqrt(s)[:, None]
-    P = sP[:, :-1] / s[:, None]
-    B = np.empty((n_rows, n_free, q))
-    np.multiply(P[:, :, None], rX[:, None, :], out=B)
-    B = B.reshape(n_rows, n_free * q)
-    H = B.T @ B
-    np.negative(H, out=H)
-    own = (rX.T @ B).reshape(q, n_free, q)
-    blocks = H.reshape(n_free, q, n_free, q)
-    for k in range(n_free):
-        blocks[k, :, k, :] += own[:, k, :]
-    return H
-
-
-def _row_slices(n_rows, sP, n_columns):
-    """Slices of rows whose products fill about 4 MB, so that they stay in the cache."""
-    size = max(sP.shape[1] - 1, 1) * n_columns
-    step = min(max(2**19 // size, 256), 2048)
-    return [slice(start, start + step) for start in range(0, n_rows, step)]
-
-
-def dense_hessian_of_rows(threads, X, sP, s):
-    """The same for rows that were drawn, chunks side by side; added in order."""
-    chunks = _row_slices(s.size, sP, X.shape[1])
-    n_together = 4  # bounds the sums in flight, whatever the number of threads
-    total = 0.0
-    for first in range(0, len(chunks), n_together):
-        for H in threads.map(
-            lambda rows: _dense_hessian(X[rows], sP[rows], s[rows]),
-            chunks[first : first + n_together],
-        ):
-            total += H
-    return total

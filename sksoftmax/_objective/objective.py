@@ -12,10 +12,17 @@ which drops the curvature of the network and is positive semi-definite.
 """
 
 import copy
+from functools import partial
 
 import numpy as np
 
-from sksoftmax._model.loss import loss, loss_grad, loss_hessp
+from sksoftmax._model.loss import all_logits, loss, loss_grad, loss_hessp
+from sksoftmax._model.network import in_gauge
+from sksoftmax._objective.separation import (
+    gains_along,
+    has_no_wrong_row,
+    is_separated,
+)
 from sksoftmax._objective.single_precision import SingleCopy, is_worth_copying
 
 # Making the copy takes as long as it saves on 1 (letter) to 26 products (5,000 x 50
@@ -57,40 +64,24 @@ class Objective:
         return self._single_copy
 
     def is_separated(self, value, null_value):
-        """Whether F(w) proves that F has no minimum: no penalty, and no wrong row.
-
-        Scaling w up lowers F for ever then, and a hundred-thousandth of F_null is as
-        far as it makes sense to follow.
-        """
-        if self.penalty.strength.any() or value > 1e-5 * null_value:
-            return False
-        return self.network.is_linear and self.has_no_wrong_row(value)
+        """Whether F(w) = value proves that F has no minimum."""
+        return is_separated(self, value, null_value)
 
     def has_no_wrong_row(self, value):
-        """Whether F(w) proves that the own class of every row has most probability.
-
-        As a total loss under log 2 times the smallest weight does; not where a row has
-        several classes.
-        """
-        smallest = min(self.chunks.collect(_chunk_smallest_hard, reads_X=False))
-        return value * self.total_weight < 0.69 * smallest
+        """Whether F(w) = value proves that each row finds its own class likeliest."""
+        return has_no_wrong_row(self, value)
 
     def separates(self, d):
-        """Classes told apart without bound along d, a mask, for a linear network.
+        """Mask of the classes told apart without bound along d, for a linear network.
 
-        Along a direction in which no row's own logit falls behind another, F never
-        rises: quasi-complete separation (Albert and Anderson 1984, Biometrika 71:1). A
-        class counts where all its rows gain on all others. If there is none, those
+        A class counts where all its rows gain on all others. If there is none, those
         count of which a row gains on one.
         """
-        found = self.chunks.collect(_chunk_gains, self.network, d)
-        least, most = zip(*found, strict=True)
-        least, most = np.min(least, axis=0), np.max(most, axis=0)
-        largest = most.max()
-        if not (largest > 0.0 and (least >= -1e-4 * largest).all()):
-            return np.zeros(least.size, dtype=bool)
-        ahead = least > 1e-2 * largest
-        return ahead if ahead.any() else most > 1e-2 * largest
+        layers = self.network.unpack(d)
+        gains = gains_along(self.chunks, partial(self.network.logits, layers=layers))
+        if not gains.separates():
+            return np.zeros(gains.least.size, dtype=bool)
+        return gains.gaining(gains.least)
 
     def with_penalty(self, penalty):
         """F with another penalty; what is known of the data is kept."""
@@ -100,10 +91,9 @@ class Objective:
 
     def project_onto_gauge(self, w):
         """The w of the same probabilities that has the least penalty: in the gauge."""
-        if not self.network.is_linear or self.network.n_units[-1] == 1:
+        if not self.network.is_linear:
             return w
-        W = w.reshape(-1, self.network.n_units[-1])
-        return (W - W.mean(axis=1, keepdims=True)).ravel()
+        return in_gauge(w.reshape(-1, self.network.n_units[-1])).ravel()
 
     def preconditioner(self, earlier=None, *, weak=False):
         """A new preconditioner, that learns from an earlier one on fewer rows."""
@@ -230,6 +220,7 @@ def _chunk_value(chunk, network, w):
 
 def _chunk_value_and_hits(chunk, network, w):
     Z = network.logits(chunk.X, network.unpack(w))
+    Z = all_logits(Z, chunk.sY.shape[1])
     right = Z.argmax(axis=1) == chunk.sY.argmax(axis=1)
     return loss(Z, chunk.sY, chunk.s), chunk.s @ right
 
@@ -261,40 +252,3 @@ def _line_value_and_slope(chunk, line, t):
     Z, dZ = line
     value, grad, _ = loss_grad(Z + t * dZ, chunk.sY, chunk.s)
     return value, float(np.vdot(grad.T, dZ.T))
-
-
-def _chunk_smallest_hard(chunk):
-    """The smallest weight of a row; zero if one has several classes."""
-    if (np.count_nonzero(chunk.sY, axis=1) > 1).any():
-        return 0.0
-    return float(chunk.s.min(initial=np.inf))
-
-
-def _chunk_gains(chunk, network, d):
-    """Per class, what its rows gain along d: the least on all others, the most on one.
-
-    Shapes (K,).
-    """
-    Z = network.logits(chunk.X, network.unpack(d))
-    if Z.shape[1] == 1:
-        Z = np.hstack([np.zeros_like(Z), Z])
-    own = chunk.sY > 0.0
-    on_all, on_one = gains(Z, own)
-    return (
-        np.where(own, on_all[:, None], np.inf).min(axis=0, initial=np.inf),
-        np.where(own, on_one[:, None], -np.inf).max(axis=0, initial=-np.inf),
-    )
-
-
-def gains(Z, own):
-    """How far the own logits of rows are ahead of all others, and of one, (n_rows,).
-
-    own is the mask of a row's classes. A row of several has to keep them level, so that
-    their spread is a loss.
-    """
-    lowest = np.where(own, Z, np.inf).min(axis=1)
-    on_all = lowest - np.where(own, -np.inf, Z).max(axis=1)
-    on_one = lowest - np.where(own, np.inf, Z).min(axis=1)
-    spread = np.where(own, Z, -np.inf).max(axis=1) - lowest
-    several = np.count_nonzero(own, axis=1) > 1
-    return np.where(several, np.minimum(on_all, -spread), on_all), on_one

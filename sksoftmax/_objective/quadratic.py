@@ -10,7 +10,6 @@ from itertools import islice
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from sksoftmax._data.arrays import dense_with_ones, slice_rows, take_columns
 from sksoftmax._solvers import conjugate_gradients
 
 
@@ -36,7 +35,8 @@ class _Model:
         self.n_weights = np.count_nonzero(self._is_weight)
         self._objective, self._hessian = objective, hessian
         self.full_rows = _full_rows(self._features[self._is_weight], self._n_classes)
-        self._ridge = objective.penalty.ridge * self._is_weight
+        n_params = objective.network.n_params
+        self._ridge = objective.penalty.hessian_diagonal(n_params)[entries]
 
     def enter(self, grad):
         """The entries' gradient in centred coordinates, from that by w."""
@@ -72,16 +72,7 @@ class DenseModel(_Model):
 
     def __init__(self, objective, hessian, entries):
         super().__init__(objective, hessian, entries)
-        columns, places = np.unique(self._features, return_inverse=True)
-        n_features = objective.network.n_units[0]
-        ones = bool(columns[-1] == n_features)
-        columns = columns[: columns.size - ones]
-        self.matrix = objective.chunks.sum(
-            _chunk_matrix,
-            hessian.states,
-            (columns, objective.curvature.centre[columns], ones),
-            (places, self._classes),
-        )
+        self.matrix = objective.curvature.dense_in(hessian, entries)
         self.matrix /= objective.total_weight
         self.diagonal = self.matrix.diagonal() + self._ridge
         np.fill_diagonal(self.matrix, self.diagonal)
@@ -154,46 +145,3 @@ class FreeModel(_Model):
             if residual <= 1e-4 * first:
                 break
         return solution
-
-
-# Entries of a chunk of weighted rows: 4 MB, so that it stays in the cache.
-_CACHE_ENTRIES = 2**19
-
-
-def _chunk_matrix(chunk, state, data, entries):
-    """Sum of s (diag(p) - p p^T) (x) x x^T in the given entries.
-
-    p_k (1 - p_k) is formed as p_k times the sum of the others: of classes that are all
-    but certain it is the difference of numbers that are equal to the last digits, and a
-    Hessian with such errors has directions of no curvature, or less.
-
-    data are the numbers of the columns of X, their centre and whether there are ones;
-    entries the places of entries among those columns, and their classes.
-    """
-    _, sP = state
-    columns, centre, ones = data
-    places, classes = entries
-    own = [np.flatnonzero(classes == k) for k in range(sP.shape[1])]
-    step = max(_CACHE_ENTRIES // places.size, 64)
-    total = np.zeros((places.size, places.size))
-    for start in range(0, chunk.s.size, step):
-        rows = slice(start, start + step)
-        X = take_columns(slice_rows(chunk.X, start, start + step), columns)
-        X = dense_with_ones(X, centre, ones)
-        P, s = sP[rows], chunk.s[rows]
-        B = X[:, places] * (P / np.sqrt(s)[:, None])[:, classes]
-        part = -(B.T @ B)
-        curvature = P * _sums_of_others(P / s[:, None])
-        for k, mine in enumerate(own):
-            X_k = X[:, places[mine]]
-            part[np.ix_(mine, mine)] = (X_k * curvature[:, [k]]).T @ X_k
-        total += part
-    return total
-
-
-def _sums_of_others(P):
-    """Of each entry, the sum of the rest of its row; nothing is subtracted."""
-    sums = np.zeros_like(P)
-    sums[:, 1:] = np.cumsum(P[:, :-1], axis=1)
-    sums[:, :-1] += np.cumsum(P[:, :0:-1], axis=1)[:, ::-1]
-    return sums

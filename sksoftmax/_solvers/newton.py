@@ -179,7 +179,7 @@ def _escape(objective, start, limits, callback):
     """
     if not objective.network.is_linear:
         return start, 0
-    if objective.penalty.strength.any() and objective.has_no_wrong_row(start.value):
+    if not objective.penalty.is_zero and objective.has_no_wrong_row(start.value):
         return start, 0
     weak = objective.preconditioner(weak=True)
     weak.update(start.hessian)

@@ -12,7 +12,7 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.loss import loss, loss_grad
-from sksoftmax._objective.hessian import dense_hessian_of_rows
+from sksoftmax._objective.dense_hessian import dense_hessian
 from sksoftmax._utils.threads import Threads
 from sksoftmax.inference._design import Design
 
@@ -23,15 +23,15 @@ class Likelihood:
 
     Attributes
     ----------
-    blocks : Chunks
+    chunks : Chunks
     design : Design
-    strength : float
+    ridge : float
         n alpha.
     """
 
     chunks: Chunks
     design: Design
-    strength: float
+    ridge: float
 
     def value(self, gamma):
         """The penalised loss, a float."""
@@ -44,7 +44,7 @@ class Likelihood:
         Shapes: float, (K - 1, n_terms), twice ((K - 1) n_terms, (K - 1) n_terms).
         """
         value, grad, H = self.chunks.sum(_chunk_derivatives, self.design, gamma)
-        if not self.strength:
+        if not self.ridge:
             return value, grad, H, H
         pull = self._penalty_grad(gamma)
         value += 0.5 * float(np.vdot(gamma, pull))
@@ -55,10 +55,10 @@ class Likelihood:
         n_free = gamma.shape[0]
         centring = np.eye(n_free) - 1.0 / (n_free + 1)
         weights = self.design.U[: self.design.centre.size]
-        return centring, self.strength * (weights.T @ weights)
+        return centring, self.ridge * (weights.T @ weights)
 
     def _penalty_grad(self, gamma):
-        if not self.strength:
+        if not self.ridge:
             return np.zeros_like(gamma)
         centring, shrinkage = self._penalty_factors(gamma)
         return centring @ gamma @ shrinkage
@@ -104,5 +104,5 @@ def _chunk_value(chunk, design, gamma):
 def _chunk_derivatives(chunk, design, gamma):
     A = design.rows(chunk.X)
     value, dZ, sP = loss_grad(logits(A, gamma), chunk.sY, chunk.s)
-    H = dense_hessian_of_rows(Threads(), A, sP, chunk.s)
+    H = dense_hessian(Threads(), A, sP, chunk.s)
     return value, dZ[:, :-1].T @ A, H

@@ -8,29 +8,25 @@ curvature and slope gone, rounding makes the step. But only a fit that has follo
 direction gets so far, and then it is in the coefficients themselves.
 """
 
+from functools import partial
+
 import numpy as np
 from scipy.linalg import eigh
 
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
-from sksoftmax._objective.objective import Objective, gains
+from sksoftmax._objective.objective import Objective
+from sksoftmax._objective.separation import NOISE, gains_along
 from sksoftmax.inference._likelihood import logits
-
-# What the other directions, where the fit is at its best to a few digits, add to the
-# step, as a share of the largest gain: the fit itself uses the same number.
-_LOGIT_NOISE = 1e-4
-
-# A row gains along the step where it gains this share of the largest gain.
-_GAINS = 1e-2
 
 # Curvature of the loss along a working coordinate under which its standard error is
 # over 300 a standard deviation of the features.
 _NO_GAIN = 1e-5
 
-# As _NOISE, for the coefficients along flat directions. On 132 separated tables whose
+# As NOISE, for the coefficients along flat directions. On 132 separated tables whose
 # step was rounding it was at most 1e-6, and on 123 of them under 1e-8. It is lower than
-# _NOISE because a flat maximum can be finite: where two classes overlap by a
+# NOISE because a flat maximum can be finite: where two classes overlap by a
 # ten-thousandth of their spread, the standard error is 2100 and right.
 _FLAT_NOISE = 1e-5
 
@@ -61,7 +57,7 @@ def check_not_separated(likelihood, gamma, H, step, classes, terms):
         Labels and names, for the message.
     """
     data = likelihood.chunks, likelihood.design
-    _check_direction(*data, step, _LOGIT_NOISE, (classes, terms))
+    _check_direction(*data, step, NOISE, (classes, terms))
     values, flat = eigh(H, subset_by_value=(-np.inf, _NO_GAIN))
     if values.size:
         followed = (flat @ (flat.T @ gamma.ravel())).reshape(gamma.shape)
@@ -71,15 +67,10 @@ def check_not_separated(likelihood, gamma, H, step, classes, terms):
 def _check_direction(chunks, design, step, noise, names):
     """Raise if the step separates, up to noise; names are of classes and terms."""
     classes, terms = names
-    gains = chunks.map(_chunk_gains, design, step)
-    least = min(least for least, _, _ in gains)
-    on_all = np.max([on_all for _, on_all, _ in gains], axis=0)
-    on_one = np.max([on_one for _, _, on_one in gains], axis=0)
-    largest = on_one.max()
-    if largest <= 0.0 or least < -noise * largest:
+    gains = gains_along(chunks, partial(_logits_along, design, step))
+    if not gains.separates(noise):
         return
-    gaining = on_all > _GAINS * largest
-    gaining = classes[gaining if gaining.any() else on_one > _GAINS * largest].tolist()
+    gaining = classes[gains.gaining(gains.most)].tolist()
     squared, weight = chunks.sum(_chunk_moves, design, step)
     moves = np.sqrt(squared / weight)[: design.centre.size]
     moved = [terms[j] for j in np.flatnonzero(moves > 0.1 * moves.max())]
@@ -95,17 +86,8 @@ def _message(classes, features):
     )
 
 
-def _chunk_gains(chunk, design, step):
-    """Gains of rows' own logits on others along the step.
-
-    The least on the best other, a float; for each class the largest gain of a row on
-    all others, and on one of them, shapes (K,).
-    """
-    Z = logits(design.rows(chunk.X), step)
-    own = chunk.sY > 0
-    found = gains(Z, own)
-    on_all, on_one = (np.where(own, g[:, None], -np.inf).max(axis=0) for g in found)
-    return float(found[0].min()), on_all, on_one
+def _logits_along(design, step, X):
+    return logits(design.rows(X), step)
 
 
 def _chunk_moves(chunk, design, step):

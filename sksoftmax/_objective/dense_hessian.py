@@ -1,0 +1,148 @@
+"""The Hessian of the loss as a matrix: sum of s (diag(p) - p p^T) (x) x x^T over rows.
+
+P are probabilities, s the weights of rows, sP their product, K the number of classes
+and q the number of columns of x. The order is by class, and within a class by column.
+Nothing here is divided by the total weight, and the penalty is left out.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from sksoftmax._data.arrays import dense_with_ones, slice_rows, take_columns
+
+# Entries of the largest array of a slice of rows: 4 MB, so that it stays in the cache.
+_CACHE_ENTRIES = 2**19
+
+
+class CentredRows(NamedTuple):
+    """Makes dense rows x of rows of X: some columns minus their centre, beside ones."""
+
+    columns: np.ndarray | None  # numbers of the columns, or None for all
+    centre: np.ndarray  # of these columns
+    ones: bool
+
+    def __call__(self, X):
+        """The rows x, shape (n_rows, q)."""
+        if self.columns is not None:
+            X = take_columns(X, self.columns)
+        return dense_with_ones(X, self.centre, self.ones)
+
+    @property
+    def n_columns(self):
+        """The number q of columns of x."""
+        return self.centre.size + self.ones
+
+
+def hessian_weights(sP, s):
+    """s p (1 - p), the second derivative of the loss by each logit, (n_rows, K)."""
+    return sP * (1.0 - sP / s[:, None])
+
+
+def weighted_gram(X, weights):
+    """The sum over rows of weights times x x^T, shape (q, q)."""
+    rX = X * np.sqrt(weights)[:, None]
+    return rX.T @ rX
+
+
+def row_slices(n_rows, row_size, *, least, most=None):
+    """Slices of rows whose arrays of row_size numbers per row stay in the cache.
+
+    No slice but the last is shorter than `least` nor longer than `most` rows.
+    """
+    step = max(_CACHE_ENTRIES // max(row_size, 1), least)
+    if most is not None:
+        step = min(step, most)
+    return [slice(start, start + step) for start in range(0, n_rows, step)]
+
+
+def chunk_dense_hessian(chunk, state, rows_of, entries=None):
+    """The Hessian of a chunk without the last class, or in some entries.
+
+    Shape ((K - 1) q, (K - 1) q), or twice the number of entries. `rows_of` makes the
+    rows x, and `entries` are columns of x and classes, two arrays; sP must have all
+    classes then.
+    """
+    _, sP = state
+    if entries is None:
+        slices, formula = _slices(sP, rows_of.n_columns), _without_last_class
+    else:
+        slices = row_slices(chunk.s.size, entries[0].size, least=64)
+        formula = partial(_in_entries, entries=entries)
+    total = 0.0
+    for rows in slices:
+        X = rows_of(slice_rows(chunk.X, rows.start, rows.stop))
+        total += formula(X, sP[rows], chunk.s[rows])
+    return total
+
+
+def dense_hessian(threads, X, sP, s):
+    """The Hessian of dense rows without the last class, shape ((K - 1) q, (K - 1) q).
+
+    Threads work on slices of rows side by side; the sums are added in order.
+    """
+    slices = _slices(sP, X.shape[1])
+    n_together = 4  # bounds the sums in flight, whatever the number of threads
+    total = 0.0
+    for first in range(0, len(slices), n_together):
+        for H in threads.map(
+            lambda rows: _without_last_class(X[rows], sP[rows], s[rows]),
+            slices[first : first + n_together],
+        ):
+            total += H
+    return total
+
+
+def _slices(sP, n_columns):
+    n_rows, n_classes = sP.shape
+    size = max(n_classes - 1, 1) * n_columns
+    return row_slices(n_rows, size, least=256, most=2048)
+
+
+def _without_last_class(X, sP, s):
+    """p_k x x^T within each class, minus the products p_k p_l x x^T."""
+    n_rows, q = X.shape
+    n_free = sP.shape[1] - 1
+    if n_free <= 1:
+        return weighted_gram(X, hessian_weights(sP, s)[:, 0])
+    rX = X * np.sqrt(s)[:, None]
+    B = np.empty((n_rows, n_free, q))
+    np.multiply((sP[:, :-1] / s[:, None])[:, :, None], rX[:, None, :], out=B)
+    B = B.reshape(n_rows, n_free * q)
+    H = B.T @ B
+    np.negative(H, out=H)
+    own = (rX.T @ B).reshape(q, n_free, q)
+    blocks = H.reshape(n_free, q, n_free, q)
+    for k in range(n_free):
+        blocks[k, :, k, :] += own[:, k, :]
+    return H
+
+
+def _in_entries(X, sP, s, entries):
+    """The same with p (1 - p) x x^T within each class, 1 - p the sum of the others.
+
+    For classes that are all but certain p - p^2 is a difference of numbers that are
+    equal to the last digits, and a model with such errors has directions of no
+    curvature, or less. Without the last class this formula would take 1.24 (letter),
+    1.07 (20,000 x 55 with 7 classes), 0.88 (digits) and 1.9 (iris) of the time of the
+    difference, which does for preconditioners and inference.
+    """
+    columns, classes = entries
+    B = X[:, columns] * (sP / np.sqrt(s)[:, None])[:, classes]
+    H = B.T @ B
+    np.negative(H, out=H)
+    weights = sP * _sums_of_others(sP / s[:, None])
+    for k in range(sP.shape[1]):
+        own = np.flatnonzero(classes == k)
+        X_k = X[:, columns[own]]
+        H[np.ix_(own, own)] = (X_k * weights[:, [k]]).T @ X_k
+    return H
+
+
+def _sums_of_others(P):
+    """Of each entry, the sum of the others in its row; nothing is subtracted."""
+    sums = np.zeros_like(P)
+    sums[:, 1:] = np.cumsum(P[:, :-1], axis=1)
+    sums[:, :-1] += np.cumsum(P[:, :0:-1], axis=1)[:, ::-1]
+    return sums
