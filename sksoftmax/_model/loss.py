@@ -180,7 +180,7 @@ def _shifted(Z):
 # and its Hessian in logit space. Two conventions keep the sweeps over (n_rows,
 # n_classes) few. Targets come weighted, sY = s Y, and probabilities leave weighted,
 # sP = s P, so that dL/dZ is sP - sY. And arrays should be in column-major order: then
-# every inner loop runs along the rows of a block instead of along its few classes
+# every inner loop runs along the rows of a chunk instead of along its few classes
 # (twice as fast for 9 features and 7 classes).
 #
 # Z may lack the column of the first of two classes, which then is the reference: its

@@ -19,6 +19,7 @@ class Penalty:
     """
 
     is_zero = False  # whether R is zero everywhere
+    is_sparse = False  # whether R makes parts of w zero
 
     def add_grad(self, w, grad):
         """Add the gradient of R to grad, in place."""

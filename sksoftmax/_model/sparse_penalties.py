@@ -23,6 +23,8 @@ class SparsePenalty(Penalty):
         Entries of W.
     """
 
+    is_sparse = True
+
     def __init__(self, alpha, l1_ratio, *, n_classes, n_weights):
         self.ridge = alpha * (1.0 - l1_ratio)
         self.lasso = alpha * l1_ratio

@@ -46,15 +46,16 @@ def weighted_gram(X, weights):
     return rX.T @ rX
 
 
-def row_slices(n_rows, row_size, *, least, most=None):
-    """Slices of rows whose arrays of row_size numbers per row stay in the cache.
-
-    No slice but the last is shorter than `least` nor longer than `most` rows.
-    """
-    step = max(_CACHE_ENTRIES // max(row_size, 1), least)
-    if most is not None:
-        step = min(step, most)
+def row_slices(n_rows, row_size, *, least, most=np.inf):
+    """Slices of least to most rows whose row_size numbers per row stay in the cache."""
+    step = int(min(max(_CACHE_ENTRIES // max(row_size, 1), least), most))
     return [slice(start, start + step) for start in range(0, n_rows, step)]
+
+
+def _row_slices(sP, n_columns):
+    n_rows, n_classes = sP.shape
+    size = max(n_classes - 1, 1) * n_columns
+    return row_slices(n_rows, size, least=256, most=2048)
 
 
 def chunk_dense_hessian(chunk, state, rows_of, entries=None):
@@ -66,7 +67,7 @@ def chunk_dense_hessian(chunk, state, rows_of, entries=None):
     """
     _, sP = state
     if entries is None:
-        slices, formula = _slices(sP, rows_of.n_columns), _without_last_class
+        slices, formula = _row_slices(sP, rows_of.n_columns), _without_last_class
     else:
         slices = row_slices(chunk.s.size, entries[0].size, least=64)
         formula = partial(_in_entries, entries=entries)
@@ -82,7 +83,7 @@ def dense_hessian(threads, X, sP, s):
 
     Threads work on slices of rows side by side; the sums are added in order.
     """
-    slices = _slices(sP, X.shape[1])
+    slices = _row_slices(sP, X.shape[1])
     n_together = 4  # bounds the sums in flight, whatever the number of threads
     total = 0.0
     for first in range(0, len(slices), n_together):
@@ -92,12 +93,6 @@ def dense_hessian(threads, X, sP, s):
         ):
             total += H
     return total
-
-
-def _slices(sP, n_columns):
-    n_rows, n_classes = sP.shape
-    size = max(n_classes - 1, 1) * n_columns
-    return row_slices(n_rows, size, least=256, most=2048)
 
 
 def _without_last_class(X, sP, s):

@@ -1,4 +1,4 @@
-"""Curvature of the data: what preconditioners of the Hessian are made of.
+"""The Hessian of the data: what its preconditioners are made of.
 
 The diagonal over all rows, the dense matrix over all rows, and samples of rows that
 stand for all of them. P are probabilities, s the weights of rows, sP their product, q
@@ -27,9 +27,9 @@ class Curvature:
     objective on a sample of the rows, which spares a read of X. (Not so the variances,
     which miss outliers that are not in the sample.)
 
-    Samples of rows are drawn with probabilities that follow each row's share of the
-    curvature, each class counting the same however rare, and its distance from the
-    centre; weights are divided by the probability, which makes sums unbiased.
+    Rows are drawn with probabilities that follow their fraction of the Hessian weights,
+    where each class counts the same however rare, and their distance from the centre.
+    Weights are divided by the probability, which makes sums unbiased.
     """
 
     def __init__(self, objective, earlier=None):
@@ -53,23 +53,18 @@ class Curvature:
         D, masses = self._chunks.sum(_chunk_diagonal, hessian.states, centre)
         return np.vstack([D, masses]) if self._ones else D
 
-    def dense(self, hessian):
-        """The Hessian without the last class, shape ((K - 1) q, (K - 1) q)."""
-        return self._chunks.sum(chunk_dense_hessian, hessian.states, self.rows_of())
+    def dense(self, hessian, entries=None):
+        """The Hessian without the last class, shape ((K - 1) q, (K - 1) q).
 
-    def dense_in(self, hessian, entries):
-        """The Hessian in some entries of w, by number and sorted, without cancellation.
-
-        Shape (n_entries, n_entries).
+        Or without cancellation in some entries of w, given by number and in order.
         """
-        features, classes = divmod(entries, self._n_classes)
-        features, places = np.unique(features, return_inverse=True)
-        return self._chunks.sum(
-            chunk_dense_hessian,
-            hessian.states,
-            self.rows_of(features),
-            (places, classes),
-        )
+        features = None
+        if entries is not None:
+            features, classes = divmod(entries, self._n_classes)
+            features, places = np.unique(features, return_inverse=True)
+            entries = places, classes
+        rows_of = self.rows_of(features)
+        return self._chunks.sum(chunk_dense_hessian, hessian.states, rows_of, entries)
 
     def rows_of(self, features=None):
         """What makes centred rows of some features, all if None: a `CentredRows`.
@@ -168,13 +163,13 @@ def _chunk_diagonal(chunk, state, centre):
 
 
 def _chunk_masses(chunk, state):
-    """Curvature of each class: sum of s p (1 - p)."""
+    """The sum of the Hessian weights of each class, shape (K,)."""
     _, sP = state
     return hessian_weights(sP, chunk.s).sum(axis=0)
 
 
 def _chunk_scores(chunk, state, inverse, distances, farthest):
-    """Share of the curvature times distance, in all and of each row.
+    """Fraction of the Hessian weights times distance, in all and of each row.
 
     Beyond `farthest` a row is certain to be drawn, and more would take from the others.
     """

@@ -31,7 +31,7 @@ class BatchObjective:
     network : Network
     rows : rows of `batch_rows`
         Their weights should have mean one, w_i = s_i n / S.
-    penalty : L2Penalty
+    penalty : Penalty
     threads : Threads, optional
         Runs the parts of large batches.
     """
@@ -57,7 +57,7 @@ class Batches:
     Attributes
     ----------
     grad : ndarray of shape (n_params,)
-        Gradient of F at w from the last batch; whoever steps may overwrite it.
+        Gradient of F at w from the last batch. The caller may overwrite it.
     """
 
     def __init__(self, objective, w, batch_size, dropout):
@@ -115,7 +115,7 @@ class _Pass:
 
     def __init__(self, objective, w, grad, n_rows, n_batch, dropout):
         network, self.rows = objective.network, objective.rows
-        self.n_rows, self.share, self.dropout = n_rows, 1.0 / n_batch, dropout
+        self.n_rows, self.scale, self.dropout = n_rows, 1.0 / n_batch, dropout
         sizes, dtype = network.n_units[1:], w.dtype
         ones = int(network.fit_intercept)
         self.activation = network.activation
@@ -145,7 +145,7 @@ class _Pass:
             np.dot(W, H, out=Z)
         dZ = self.Z[-1]
         value = batch_loss_grad(dZ, self.sY, self.s, self.scratch)
-        dZ *= self.share
+        dZ *= self.scale
         for (W, H, dW, dH), slope in zip(self.backward, self.Z[-2::-1], strict=True):
             np.dot(H, dZ.T, out=dW)
             np.dot(W, dZ, out=dH)

@@ -4,29 +4,24 @@ J(w) = 1/S sum_i s_i d(softmax(Z_i(w)), y_i). By the chain rule
 
     value = L(Z(w))     gradient = J^T dL     hessp(v) = J^T (d2L) J v
 
-with J = dZ/dw from the network and L, dL, d2L from the loss, one block of rows at a
-time. This room and `_backprop`, for mini-batches, alone divide by S or add the
-penalty. With hidden layers
+with J = dZ/dw from the network and L, dL, d2L from the loss, one chunk of rows at a
+time. Only this file and `minibatch` divide by S and add the penalty. With hidden layers
 the Hessian is the Gauss-Newton matrix (Schraudolph 2002, Neural Computation 14:1723),
 which drops the curvature of the network and is positive semi-definite.
 """
 
 import copy
-from functools import partial
 
 import numpy as np
 
 from sksoftmax._model.loss import all_logits, loss, loss_grad, loss_hessp
 from sksoftmax._model.network import in_gauge
-from sksoftmax._objective.separation import (
-    gains_along,
-    has_no_wrong_row,
-    is_separated,
-)
+from sksoftmax._objective.separation import has_no_wrong_row, is_separated, separates
 from sksoftmax._objective.single_precision import SingleCopy, is_worth_copying
 
 # Making the copy takes as long as it saves on 1 (letter) to 26 products (5,000 x 50
-# with 4 classes; digits 5). Who has needed this many is likely to need as many again.
+# with 4 classes; digits 5). A fit that has needed this many is likely to need as many
+# again.
 _PRODUCTS_BEFORE_COPY = 6
 
 
@@ -36,8 +31,8 @@ class Objective:
     Parameters
     ----------
     network : Network
-    blocks : Chunks
-    penalty : L2Penalty or SparsePenalty
+    chunks : Chunks
+    penalty : Penalty
     total_weight : float
         S, the sum of the sample weights.
     make_preconditioner : callable, optional
@@ -63,25 +58,10 @@ class Objective:
             self._single_copy = SingleCopy(self)
         return self._single_copy
 
-    def is_separated(self, value, null_value):
-        """Whether F(w) = value proves that F has no minimum."""
-        return is_separated(self, value, null_value)
-
-    def has_no_wrong_row(self, value):
-        """Whether F(w) = value proves that each row finds its own class likeliest."""
-        return has_no_wrong_row(self, value)
-
-    def separates(self, d):
-        """Mask of the classes told apart without bound along d, for a linear network.
-
-        A class counts where all its rows gain on all others. If there is none, those
-        count of which a row gains on one.
-        """
-        layers = self.network.unpack(d)
-        gains = gains_along(self.chunks, partial(self.network.logits, layers=layers))
-        if not gains.separates():
-            return np.zeros(gains.least.size, dtype=bool)
-        return gains.gaining(gains.least)
+    # Methods: whether F has no minimum.
+    is_separated = is_separated
+    has_no_wrong_row = has_no_wrong_row
+    separates = separates
 
     def with_penalty(self, penalty):
         """F with another penalty; what is known of the data is kept."""
@@ -90,21 +70,21 @@ class Objective:
         return other
 
     def project_onto_gauge(self, w):
-        """The w of the same probabilities that has the least penalty: in the gauge."""
+        """The w of the same probabilities that has the least penalty."""
         if not self.network.is_linear:
             return w
         return in_gauge(w.reshape(-1, self.network.n_units[-1])).ravel()
 
     def preconditioner(self, earlier=None, *, weak=False):
-        """A new preconditioner, that learns from an earlier one on fewer rows."""
+        """A new preconditioner, which begins with what an earlier one has learned."""
         return self._make_preconditioner(self, earlier, weak)
 
     def subsamples(self, w):
-        """Objectives on samples of the rows, from small to large, each with a goal.
+        """Yield objectives on subsamples, from small to large, each with a tolerance.
 
-        None where the data are small or w is past needing them, a warm start. The
-        minimum of a sample of m rows is about n_params / 2m nats away from that of all
-        rows, so a tenth of it is goal enough.
+        Yields nothing if the data are small or w is a warm start. The minimum of a
+        subsample of m rows is about n_params / 2m nats away from that of all rows, and
+        the tolerance is a tenth of that.
         """
         if not self.network.is_linear or self.network.unpack(w)[0][0].any():
             return
@@ -129,7 +109,7 @@ class Objective:
         return total / self.total_weight + self.penalty.value(w)
 
     def value_and_accuracy(self, w):
-        """F(w) and the weighted share of rows whose likeliest class is right."""
+        """F(w) and the weighted fraction of rows whose likeliest class is right."""
         total, right = self.chunks.sum(_chunk_value_and_hits, self.network, w)
         value = total / self.total_weight + self.penalty.value(w)
         return value, float(right / self.total_weight)
@@ -179,11 +159,11 @@ class Objective:
 
 
 class Hessian:
-    """The Hessian at w as a function of v, and what it is made of.
+    """The product of the Hessian at w with a flat v, and what it is made of.
 
-    Calling it multiplies a flat v, where that pays in single precision. `states` holds
-    per block what the network keeps of its tape and sP, the weighted probabilities. X
-    is not in there: it may be larger than memory.
+    Products are in single precision where that pays. `states` holds, for each chunk,
+    what the network keeps of its tape and sP, the weighted probabilities. X is not in
+    there: it may be larger than memory.
     """
 
     def __init__(self, objective, w, states):

@@ -39,16 +39,14 @@ class _Model:
         self._ridge = objective.penalty.hessian_diagonal(n_params)[entries]
 
     def enter(self, grad):
-        """The entries' gradient in centred coordinates, from that by w."""
+        """The gradient by the entries in centred coordinates, from the one by w."""
         g = grad[self._entries]
         if self.n_weights < g.size:
-            g[: self.n_weights] -= (self._centre * g[self.n_weights :][self._classes])[
-                : self.n_weights
-            ]
+            g -= self._centre * g[self.n_weights :][self._classes]
         return g
 
     def leave(self, step):
-        """The step in w, from the entries' in centred coordinates."""
+        """The step of w, from the step of the entries in centred coordinates."""
         d = np.zeros(self._objective.network.n_params)
         d[self._entries] = step
         if self.n_weights < step.size:
@@ -72,24 +70,24 @@ class DenseModel(_Model):
 
     def __init__(self, objective, hessian, entries):
         super().__init__(objective, hessian, entries)
-        self.matrix = objective.curvature.dense_in(hessian, entries)
+        self.matrix = objective.curvature.dense(hessian, entries)
         self.matrix /= objective.total_weight
         self.diagonal = self.matrix.diagonal() + self._ridge
         np.fill_diagonal(self.matrix, self.diagonal)
 
     def product(self, v):
-        """H v."""
+        """H v, shape (n_entries,)."""
         return self.matrix @ v
 
     def solve(self, free, rhs, penalty, u, damping):
-        """Solve (H + Hessian of the penalty's norms at u) d = rhs in free entries.
+        """The step d with (H + Hessian of alpha r N at u) d = rhs in free entries.
 
-        Damping, a share of the diagonal, is added to it, and more if that is singular;
-        where no number helps, because H has none, the step is zero.
+        A fraction of the diagonal, the damping, is added to it, and more where that is
+        singular. Where nothing helps, because H has no finite entries, d is zero.
         All classes of a feature together change no probability. Without a ridge the
-        model has no curvature in that direction but by rounding, and next to no slope
-        once R is least along it, and their quotient would be a step of any length: H
-        gets the curvature of another direction there.
+        model has curvature along that direction by rounding only, and next to no slope
+        where R is least along it, and their quotient would be a step of any length. So
+        H gets the curvature of another direction there.
         """
         H = self.matrix[np.ix_(free, free)]
         penalty.add_curvature(H, u[: self.n_weights][free[: self.n_weights]])
@@ -120,13 +118,13 @@ class FreeModel(_Model):
         self.diagonal = diagonal / objective.total_weight + self._ridge
 
     def product(self, v):
-        """H v."""
+        """H v, shape (n_entries,)."""
         return self.enter(self._hessian(self.leave(v)))
 
     def solve(self, free, rhs, penalty, u, damping):
-        """As DenseModel's, by conjugate gradients, to a hundredth of the residual.
+        """The same by conjugate gradients, to a hundredth of the residual.
 
-        Damping is not used: they end before they get to the directions that it is for.
+        They need no damping: they end before they get to directions that need it.
         """
         weights = slice(0, np.count_nonzero(free[: self.n_weights]))
         u = u[: self.n_weights][free[: self.n_weights]]

@@ -5,6 +5,7 @@ where one gains, no finite w is the best: quasi-complete separation (Albert and 
 1984, Biometrika 71:1).
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -40,12 +41,9 @@ class Gains(NamedTuple):
 
 def gains_along(chunks, logits_of):
     """The `Gains` along a direction that adds logits_of(X) to the logits of rows X."""
-    least, most, most_on_one = zip(
-        *chunks.collect(_chunk_gains, logits_of), strict=True
-    )
-    return Gains(
-        np.min(least, axis=0), np.max(most, axis=0), np.max(most_on_one, axis=0)
-    )
+    found = chunks.collect(_chunk_gains, logits_of)
+    least, most, on_one = (np.array(parts) for parts in zip(*found, strict=True))
+    return Gains(least.min(axis=0), most.max(axis=0), on_one.max(axis=0))
 
 
 def is_separated(objective, value, null_value):
@@ -67,6 +65,20 @@ def has_no_wrong_row(objective, value):
     """
     smallest = min(objective.chunks.collect(_chunk_smallest_hard, reads_X=False))
     return value * objective.total_weight < 0.69 * smallest
+
+
+def separates(objective, d):
+    """Mask of the classes told apart without bound along d, for a linear network.
+
+    A class counts where all its rows gain on all others. If there is none, those count
+    of which a row gains on one.
+    """
+    network = objective.network
+    logits_of = partial(network.logits, layers=network.unpack(d))
+    gains = gains_along(objective.chunks, logits_of)
+    if not gains.separates():
+        return np.zeros(gains.least.size, dtype=bool)
+    return gains.gaining(gains.least)
 
 
 def _chunk_smallest_hard(chunk):

@@ -25,7 +25,7 @@ _LARGEST_COPY = 2**28
 
 
 class SingleCopy:
-    """X of all blocks, standardised, and the maps between its coordinates and w's.
+    """X of all chunks, standardised, and products with the Hessian in w's coordinates.
 
     With centre m and scale 1/d of the columns, W' = d W and b' = b + m . W.
     """

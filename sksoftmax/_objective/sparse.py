@@ -1,6 +1,6 @@
 """What a sparse penalty needs of the objective: fewer features, optimal intercepts.
 
-For objectives without hidden layers. Here too X is read block by block, and a solver
+For objectives without hidden layers. Here too X is read chunk by chunk, and a solver
 sees vectors only.
 """
 
