@@ -202,6 +202,18 @@ def squares(X, centre):
     return type(X)((X.data * X.data, X.indices, X.indptr), shape=X.shape, copy=False)
 
 
+def stored_by_column(X):
+    """Entries of a CSR matrix that are not zero, one column after the other.
+
+    Their number in each column, and the row and the value, in double precision, of
+    each.
+    """
+    columns = X.tocsc()
+    columns.eliminate_zeros()
+    values = columns.data.astype(np.float64, copy=False)
+    return np.diff(columns.indptr), columns.indices, values
+
+
 def weighted_sums(X, s):
     """Sum of each column, rows weighted by s."""
     return X.T @ s

@@ -25,8 +25,9 @@ from sksoftmax._data.arrays import (
 )
 from sksoftmax._data.minibatches import WindowedRows
 from sksoftmax._data.scaling import moments_of
-from sksoftmax._data.statistics import Summary, summarize
+from sksoftmax._data.statistics import statistics_of
 from sksoftmax._data.streamed_chunks import Layout, StreamedChunks
+from sksoftmax._data.summary import Summary, summarize
 from sksoftmax._data.targets import (
     ClassTotals,
     check_weights,
@@ -196,6 +197,17 @@ class RemoteDataset:
         """In the columns of a mask of classes."""
         return self if present.all() else self._with(present=present)
 
+    def statistics(self):
+        """The `ColumnStatistics` of the features, from one pass."""
+        return self.chunks(Threads()).sum(_chunk_statistics)
+
+    def hold_out(self, fraction, rng):
+        """Refused: a part of the rows cannot be told from the others in each pass."""
+        raise ValueError(
+            "early_stopping=True needs X_val and y_val where the training data are"
+            " not in memory: no rows can be held out from them."
+        )
+
     def _with(self, **changes):
         return replace(self, encoder=self.encoder._replace(**changes))
 
@@ -229,12 +241,12 @@ class ChunkedDataset(RemoteDataset):
         """The `Moments` of the features, from one pass."""
         return self.chunks(Threads()).sum(_chunk_moments)
 
-    def batch_rows(self, inputs, dtype, *, ones):
-        """The rows for mini-batches, scaled by `inputs`, of mean weight one."""
+    def minibatches(self, scaling, dtype, *, ones):
+        """The rows for mini-batches, with scaled features and a mean weight of one."""
         mean_weight = self.targets.total_weight / self.n_rows
 
         def ready(X, Y, s):
-            return inputs.apply(X, dtype, ones=ones), Y, s / mean_weight
+            return scaling.apply(X, dtype, ones=ones), Y, s / mean_weight
 
         def parts(rng):
             for batch in self._batches() if rng is None else self._shuffled(rng):
@@ -244,6 +256,8 @@ class ChunkedDataset(RemoteDataset):
         n_classes = self.encoder.kept_classes.size
         empty = ready(nothing, np.zeros((0, n_classes)), np.zeros(0))
         return WindowedRows(parts, self.n_rows, empty)
+
+    batch_rows = minibatches
 
     def _batches(self):
         """One more pass, which has to be like the first."""
@@ -384,6 +398,10 @@ def check_stream(estimator, source, *, classes=None, like=None):
 
 def _chunk_moments(chunk):
     return moments_of(chunk.X, chunk.s)
+
+
+def _chunk_statistics(chunk):
+    return statistics_of(chunk.X, chunk.s)
 
 
 def _chunk_n_rows(chunk):

@@ -29,7 +29,7 @@ from sksoftmax._data.dask_chunks import (
     partition_context,
     shard_size,
 )
-from sksoftmax._data.statistics import Summary, summarize
+from sksoftmax._data.summary import Summary, summarize
 from sksoftmax._utils.threads import Threads
 
 # Numbers of blocks of one part; they seed the draws of rows, and have to differ.

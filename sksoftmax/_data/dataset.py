@@ -10,11 +10,13 @@ from sksoftmax._data.arrays import check_X, sum_of_squares, take_rows
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.minibatches import batch_rows
 from sksoftmax._data.scaling import moments_of
+from sksoftmax._data.statistics import statistics_of
 from sksoftmax._data.targets import (
     Targets,
     check_weights,
     class_factors,
     encode,
+    hold_out,
     smooth,
     weigh,
 )
@@ -54,11 +56,22 @@ class InMemoryDataset(NamedTuple):
         """The `Moments` of the features."""
         return moments_of(self.X, self.targets.s)
 
-    def batch_rows(self, inputs, dtype, *, ones):
-        """The rows for mini-batches, scaled by `inputs`, of mean weight one."""
-        X, targets = inputs.apply(self.X, dtype, ones=ones), self.targets
+    def statistics(self):
+        """The `ColumnStatistics` of the features."""
+        return statistics_of(self.X, self.targets.s)
+
+    def minibatches(self, scaling, dtype, *, ones):
+        """The rows for mini-batches, with scaled features and a mean weight of one."""
+        X, targets = scaling.apply(self.X, dtype, ones=ones), self.targets
         s = targets.s / (targets.total_weight / self.n_rows)
         return batch_rows(X, targets.Y, s, dtype)
+
+    batch_rows = minibatches
+
+    def hold_out(self, fraction, rng):
+        """Two datasets, for training and for validation, of all classes in both."""
+        held = hold_out(self.targets, fraction, rng)
+        return self.take(~held), self.take(held)
 
     def with_weight(self):
         """The rows that have weight."""

@@ -1,221 +1,212 @@
-"""What a first pass finds out about data that come in parts, and how it adds up."""
+"""Statistics of the columns of X, of any rows; `+` merges those of other rows.
 
-from typing import NamedTuple
+One accumulator for rows in memory, chunks, batches and partitions. Means and squares
+are merged as in Chan, Golub and LeVeque (1983), The American Statistician 37:242. Sums
+are merged in the order of the rows, so their bits do not depend on who formed them.
+"""
+
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length
 
 from sksoftmax._data.arrays import (
-    check_X,
+    in_double,
     is_dense,
-    n_bytes,
-    n_rows,
+    slice_rows,
+    stored_by_column,
     stored_per_row,
-    sum_of_squares,
     take_rows,
     weighted_sums,
 )
-from sksoftmax._data.streamed_chunks import Layout
-from sksoftmax._data.targets import (
-    ClassTotals,
-    check_sum,
-    check_weights,
-    class_factors,
-    encode,
-    is_soft,
-)
+
+# Bytes of the rows that are worked on together: they stay in the cache.
+_CACHE_BYTES = 2**20
+
+# Squares are formed in units of 2^e where the range of a column is not within 2^-64 to
+# 2^64, so that they neither overflow nor underflow. Powers of two change no bit.
+_PLAIN_EXPONENTS = 64
 
 
-class PartSummary(NamedTuple):
-    """One part of the data. Rows without weight count in `n_rows` only."""
+@dataclass(frozen=True)
+class ColumnStatistics:
+    """Weight, mean, spread and extremes of each column, of rows that have weight.
 
-    n_rows: int
-    n_features: int
-    dtype: np.dtype
-    is_dense: bool
-    stored: float  # entries
-    n_bytes: int  # of X
-    squares: float  # sum over all entries
-    is_soft: bool
-    classes: np.ndarray  # that are in this part
-    counts: np.ndarray  # rows of each of these classes
-    mass: np.ndarray  # weight of each of these classes
-    centre: np.ndarray  # (n_features,), weighted mean; zero where sparse
-
-
-def summarize(estimator, X, y, sample_weight, classes=None, *, reset):
-    """Check one part of the data and say what it is: `PartSummary`, None of no rows.
-
-    Number and names of the features are recorded on `estimator` if reset, else compared
-    with those there; y is encoded against classes where they are given.
-    """
-    if n_rows(X) == 0:
-        return None
-    X = check_X(estimator, X, reset=reset)
-    targets = encode(y, classes)
-    check_consistent_length(X, targets.Y)
-    s = check_weights(sample_weight, X.shape[0], is_part=True)
-    centre = np.zeros(X.shape[1])
-    if is_dense(X):
-        # From differences to one row, so that a constant column has exactly its value.
-        origin = X[0].astype(np.float64)
-        weight = s.sum()
-        centre = origin + _differences(X, s, origin) / (weight if weight > 0 else 1.0)
-    return PartSummary(
-        n_rows=X.shape[0],
-        n_features=X.shape[1],
-        dtype=X.dtype,
-        is_dense=is_dense(X),
-        stored=stored_per_row(X) * X.shape[0],
-        n_bytes=n_bytes(X),
-        squares=sum_of_squares(take_rows(X, s > 0)),
-        is_soft=is_soft(y),
-        classes=targets.classes,
-        counts=(s > 0).astype(np.float64) @ targets.Y,
-        mass=s @ targets.Y,
-        centre=centre,
-    )
-
-
-# Rows whose double-precision copies are made at a time. Converting them first takes 69
-# to 95 ns a row of 100 features in single precision, subtracting across precisions 95.
-_ROWS_AT_ONCE = 1024
-
-
-def _differences(X, s, origin):
-    total = 0.0
-    for start in range(0, s.size, _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        differences = X[rows].astype(np.float64)
-        differences -= origin
-        total += weighted_sums(differences, s[rows])
-    return total
-
-
-class Summary:
-    """Findings about parts, put together.
-
-    Parameters
-    ----------
-    classes : ndarray of shape (n_classes,), optional
-        All labels; without them, those of the parts.
+    A constant column has exactly its value as mean, and no variance.
 
     Attributes
     ----------
-    n_rows : list of int
-        Rows of each part.
+    count : int or ndarray of shape (n_features,)
+        Number of rows.
+    weight : float or ndarray of shape (n_features,)
+        Sum of their weights s.
+    mean : ndarray of shape (n_features,)
+    squares : ndarray of shape (n_features,)
+        Sum of s (x - mean)^2, in units that are one unless the range is extreme.
+    low, high : ndarray of shape (n_features,)
+        Extremes; infinite and in the wrong order where there are no rows.
+    stored : ColumnStatistics or None
+        Of sparse X the same of the entries that are not zero.
     """
 
-    def __init__(self, classes=None):
-        self._classes = classes
-        self._parts = []
-        self.n_rows = []
-        self._centre = self._shift = None
+    count: int | np.ndarray
+    weight: float | np.ndarray
+    mean: np.ndarray
+    squares: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    stored: "ColumnStatistics | None" = None
 
-    def add(self, part):
-        """Take in the findings about one part, if it can be part of the same data."""
-        self.n_rows.append(0 if part is None else part.n_rows)
-        if part is None:
-            return
-        if self._parts:
-            first = self._parts[0]
-            if part.n_features != first.n_features:
-                raise ValueError(
-                    f"X has {part.n_features} features, and {first.n_features} in the"
-                    " parts before."
-                )
-            if part.is_dense != first.is_dense:
-                raise ValueError(
-                    "X must be sparse in all parts or in none; it is"
-                    f" {'dense' if part.is_dense else 'sparse'} here only."
-                )
-            if part.is_soft != first.is_soft:
-                raise ValueError("y must hold soft labels in all parts or in none.")
-            if part.is_soft and not np.array_equal(part.classes, first.classes):
-                raise ValueError(
-                    f"y has the columns {part.classes}, and {first.classes} before."
-                )
-            if _family(part.classes) != _family(first.classes):
-                raise TypeError(
-                    f"y has labels of type {part.classes.dtype}, and of type"
-                    f" {first.classes.dtype} before."
-                )
-        else:
-            self._centre, self._shift = part.centre, np.zeros_like(part.centre)
-        self._shift += part.mass.sum() * (part.centre - self._centre)
-        self._parts.append(part._replace(centre=None))
-
-    @property
-    def is_empty(self):
-        """Whether there were no rows so far."""
-        return not self._parts
-
-    @property
-    def dtype(self):
-        """Of X."""
-        return np.result_type(*(part.dtype for part in self._parts))
-
-    @property
-    def classes(self):
-        """All labels, sorted, shape (n_classes,)."""
-        if self._classes is not None:
-            return self._classes
-        return np.unique(np.concatenate([part.classes for part in self._parts]))
-
-    @property
-    def counts(self):
-        """Rows of each class, those without weight left out."""
-        return self._by_class("counts")
-
-    def tally(self):
-        """The classes and their weights."""
-        if not self._parts:
-            raise ValueError("There are no batches: at least one is required.")
-        tally = ClassTotals(self.classes, self._by_class("mass"))
-        if not tally.mass.any():
-            raise ValueError("sample_weight must not be zero for all samples.")
-        check_sum(tally.mass, "sample_weight")
-        return tally
-
-    def factors(self, class_weight):
-        """Factors of `class_weight`, shape (n_classes,), or None."""
-        tally = self.tally()
-        factors = class_factors(tally, class_weight)
-        if factors is not None:
-            with np.errstate(over="ignore"):
-                mass = factors * tally.mass
-            if not mass.any():
-                raise ValueError(
-                    "class_weight leaves no sample with a positive weight."
-                )
-            check_sum(mass, "sample_weight times class_weight")
-        return factors
-
-    def layout(self, is_lazy=False):
-        """What `StreamedChunks` wants to know."""
-        n_rows = sum(self.n_rows)
-        first = self._parts[0]
-        counts, weight = self.counts, self._by_class("mass").sum()
-        return Layout(
-            n_rows=round(counts.sum()),
-            n_features=self._centre.size,
-            counts=counts,
-            stored_per_row=sum(part.stored for part in self._parts) / n_rows,
-            row_bytes=sum(part.n_bytes for part in self._parts) / n_rows,
-            squares=sum(part.squares for part in self._parts),
-            is_dense=first.is_dense,
-            centre=self._centre + self._shift / weight,
-            is_lazy=is_lazy,
+    def __add__(self, other):
+        weight = self.weight + other.weight
+        positive = np.where(weight > 0, weight, 1.0)
+        ours, theirs = self.weight / positive, other.weight / positive
+        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        exponent = _exponents(low, high)
+        means, squares = (self.mean, other.mean), (self.squares, other.squares)
+        if exponent is not None:
+            means = [np.ldexp(mean, -exponent) for mean in means]
+            squares = [
+                np.ldexp(one.squares, 2 * (one._exponent - exponent))
+                for one in (self, other)
+            ]
+        gap = means[1] - means[0]
+        # From the heavier mean, so that equal means and those without weight are exact.
+        is_lighter = ours < theirs
+        step = _times_two_to(np.where(is_lighter, -ours, theirs) * gap, exponent)
+        return ColumnStatistics(
+            self.count + other.count,
+            weight,
+            np.where(is_lighter, other.mean, self.mean) + step,
+            squares[0] + squares[1] + self.weight * theirs * gap**2,
+            low,
+            high,
+            self.stored and self.stored + other.stored,
         )
 
-    def _by_class(self, name):
-        totals = np.zeros(self.classes.size)
-        for part in self._parts:
-            columns = np.searchsorted(self.classes, part.classes)
-            totals[columns] += getattr(part, name)
-        return totals
+    @property
+    def centre(self):
+        """The mean of a dense column, zero of a sparse one, which is not centred."""
+        return self.mean if self.stored is None else np.zeros_like(self.mean)
+
+    @property
+    def deviation(self):
+        """Weighted standard deviation: it does not overflow."""
+        positive = np.where(self.weight > 0, self.weight, 1.0)
+        return np.ldexp(np.sqrt(self.squares / positive), self._exponent)
+
+    @property
+    def variance(self):
+        """Weighted mean of (x - mean)^2."""
+        positive = np.where(self.weight > 0, self.weight, 1.0)
+        return np.ldexp(self.squares / positive, 2 * self._exponent)
+
+    @property
+    def root_mean_square(self):
+        """Root of the weighted mean of x^2: it does not overflow."""
+        return np.hypot(self.mean, self.deviation)
+
+    def second_moment(self, centre=0.0):
+        """Weighted mean of (x - centre)^2."""
+        return self.variance + (self.mean - centre) ** 2
+
+    @property
+    def _exponent(self):
+        exponent = _exponents(self.low, self.high)
+        return np.zeros(self.low.size, dtype=int) if exponent is None else exponent
 
 
-def _family(classes):
-    """What labels can be mixed with."""
-    return "number" if classes.dtype.kind in "biuf" else classes.dtype.kind
+def statistics_of(X, s):
+    """The `ColumnStatistics` of the rows of X, dense or CSR, with weights s."""
+    with_weight = s > 0
+    if not with_weight.all():
+        X, s = take_rows(X, with_weight), s[with_weight]
+    of_rows = _of_array if is_dense(X) else _of_sparse
+    # Merging takes 30 operations per column, so few rows are not worth it.
+    n_bytes = max(_CACHE_BYTES, 256 * X.shape[1])
+    step = max(int(n_bytes / (8.0 * max(stored_per_row(X), 1.0))), 1)
+    if s.size <= step:
+        return of_rows(X, s)
+    slices = [slice(start, start + step) for start in range(0, s.size, step)]
+    return reduce(add, (of_rows(slice_rows(X, i.start, i.stop), s[i]) for i in slices))
+
+
+def _of_array(X, s):
+    if not s.size:
+        nothing = np.zeros(X.shape[1])
+        return ColumnStatistics(
+            0, 0.0, nothing, nothing, nothing + np.inf, -np.inf + nothing
+        )
+    X = in_double(X)
+    low, high, weight = X.min(axis=0), X.max(axis=0), s.sum()
+    mean, squares = _accumulate(
+        X,
+        X[0],
+        weight,
+        _exponents(low, high),
+        along=lambda columns: columns,
+        total=lambda values: weighted_sums(values, s),
+    )
+    return ColumnStatistics(s.size, weight, mean, squares, low, high)
+
+
+def _of_sparse(X, s):
+    """From the entries that are not zero, and then the zeros beside them."""
+    counts, rows, values = stored_by_column(X)
+    weights, filled = s[rows], counts > 0
+    starts = (np.cumsum(counts) - counts)[filled]
+
+    def by_column(function, values, empty=0.0):
+        result = np.full(counts.size, empty)
+        if starts.size:
+            result[filled] = function.reduceat(values, starts)
+        return result
+
+    low = by_column(np.minimum, values, np.inf)
+    high = by_column(np.maximum, values, -np.inf)
+    weight = by_column(np.add, weights)
+    first = np.zeros(counts.size)
+    first[filled] = values[starts]
+    mean, squares = _accumulate(
+        values,
+        first,
+        np.where(filled, weight, 1.0),
+        _exponents(low, high),
+        along=lambda columns: np.repeat(columns, counts),
+        total=lambda values: by_column(np.add, weights * values),
+    )
+    stored = ColumnStatistics(counts, weight, mean, squares, low, high)
+    n_zeros, nothing = s.size - counts, np.zeros(counts.size)
+    far = np.where(n_zeros > 0, 0.0, np.inf)
+    rest = np.where(n_zeros > 0, np.maximum(s.sum() - weight, 0.0), 0.0)
+    zeros = ColumnStatistics(n_zeros, rest, nothing, nothing, far, -far)
+    return replace(stored + zeros, count=s.size, weight=s.sum(), stored=stored)
+
+
+def _accumulate(values, first, weight, exponent, *, along, total):
+    """Mean of each column, and sum of squares in units of 4^exponent.
+
+    The mean is found from differences to the `first` entries of columns. `along` gives
+    each entry what is known of its column, `total` sums weighted entries by column.
+    """
+    if exponent is not None:
+        values = np.ldexp(values, -along(exponent))
+        first = np.ldexp(first, -exponent)
+    differences = values - along(first)
+    mean = first + total(differences) / weight
+    np.subtract(values, along(mean), out=differences)
+    drift = total(differences)  # the mean is rounded where it is far from zero
+    squares = total(np.square(differences, out=differences)) - drift * (drift / weight)
+    return _times_two_to(mean, exponent), np.maximum(squares, 0.0, out=squares)
+
+
+def _exponents(low, high):
+    """Exponents of the units of columns with these extremes; None if all are zero."""
+    exponent = np.frexp(high / 2 - low / 2)[1]
+    is_extreme = np.abs(exponent) > _PLAIN_EXPONENTS
+    return np.where(is_extreme, exponent, 0) if is_extreme.any() else None
+
+
+def _times_two_to(values, exponent):
+    return values if exponent is None else np.ldexp(values, exponent)

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._data.statistics import Summary, summarize
+from sksoftmax._data.summary import Summary, summarize
 
 
 @pytest.fixture
