@@ -48,8 +48,10 @@ def test_parts_add_up_to_all_rows(data, survey):
     assert_allclose(tally.mass, s @ Y, rtol=1e-14)
     assert_array_equal(found.counts, (s > 0) @ Y.astype(int))
     assert layout.n_rows == (s > 0).sum()
-    assert_allclose(layout.centre, np.average(X, axis=0, weights=s), rtol=1e-14)
-    assert layout.centre[2] == 0.1
+    assert_allclose(
+        layout.statistics.centre, np.average(X, axis=0, weights=s), rtol=1e-14
+    )
+    assert layout.statistics.centre[2] == 0.1
     assert (layout.stored_per_row, layout.row_bytes, layout.is_dense) == (3, 24, True)
 
 
@@ -58,7 +60,7 @@ def test_sparse_parts_are_not_centred(data, survey):
     X = csr_array(np.where(X > 0.05, X, 0.0))
     layout = survey(X, y, s).layout()
     assert not layout.is_dense
-    assert_array_equal(layout.centre, 0.0)
+    assert_array_equal(layout.statistics.centre, 0.0)
     assert_allclose(layout.stored_per_row, X.nnz / 90)
 
 

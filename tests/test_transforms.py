@@ -1,5 +1,7 @@
 """Transforms change the coordinates of a fit and no prediction."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -9,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data.dataset import check_rows
-from sksoftmax._data.scaling import moments_of
+from sksoftmax._data.statistics import statistics_of
 from sksoftmax._fit.transforms import (
     ClassSubset,
     Composition,
@@ -27,7 +29,7 @@ N = 50
 
 
 def inputs_for(X, s, **options):
-    return standardization(moments_of(X, s), X.dtype, **options)
+    return standardization(statistics_of(X, s), X.dtype, **options)
 
 
 @pytest.fixture
@@ -132,6 +134,21 @@ def test_ones_come_last(X, store):
     U = FeatureScaling.identity(4).apply(store(X), np.float64, ones=True)
     U = csr_array(U).toarray()
     assert_array_equal(U, np.hstack([X, np.ones((N, 1))]))
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("store", [np.asarray, csr_array])
+def test_scaling_by_statistics_of_parts_is_that_of_all_rows(rng, X, s, store, centred):
+    X[rng.random(X.shape) < 0.4] = 0.0
+    X[:, 3] = 0.1
+    parts = [
+        statistics_of(store(X[a:b]), s[a:b]) for a, b in pairwise([0, 0, 7, 30, N])
+    ]
+    total = parts[0] + parts[1] + parts[2] + parts[3]
+    inputs = standardization(total, X.dtype, centred=centred)
+    expected = inputs_for(store(X), s, centred=centred)
+    assert_allclose(inputs.centre, expected.centre, rtol=1e-9, atol=1e-9)
+    assert_allclose(inputs.factor, expected.factor, rtol=1e-9)
 
 
 # The space of the rows

@@ -209,7 +209,8 @@ def stored_by_column(X):
     each.
     """
     columns = X.tocsc()
-    columns.eliminate_zeros()
+    if not columns.data.all():
+        columns.eliminate_zeros()
     values = columns.data.astype(np.float64, copy=False)
     return np.diff(columns.indptr), columns.indices, values
 
@@ -257,47 +258,57 @@ def largest_entry(X):
     return int(sizes.argmax()), float(sizes.max())
 
 
+# NumPy's loops go along rows, which costs two to four times as much where rows are
+# short. So rows of larger arrays are laid side by side, up to this many entries.
+_LONG_ROW, _WORTH_LONG_ROWS = 512, 2**13
+
+
+def _side_by_side(X):
+    """Whole groups of rows of an array, a row per group, and the rows that are left."""
+    n_rows, n_columns = X.shape
+    n_together = max(_LONG_ROW // max(n_columns, 1), 1)
+    is_worth_it = X.flags.c_contiguous and X.size >= _WORTH_LONG_ROWS
+    n_groups = n_rows // n_together if is_worth_it else 0
+    n_first = n_groups * n_together
+    long = X[:n_first].reshape(n_groups, n_together * n_columns)
+    return long, X[n_first:]
+
+
+def extremes(X):
+    """Least and largest entry of each column of an array with rows."""
+    long, left = _side_by_side(X)
+    if not long.size:
+        return X.min(axis=0), X.max(axis=0)
+    low, high = (
+        reduce(reduce(long).reshape(-1, X.shape[1]))
+        for reduce in (np.minimum.reduce, np.maximum.reduce)
+    )
+    for row in (left.min(axis=0), left.max(axis=0)) if left.size else ():
+        low, high = np.minimum(low, row), np.maximum(high, row)
+    return low, high
+
+
+def subtract_row(X, row, out):
+    """X - row, written into an array of the shape and order of X."""
+    long, left = _side_by_side(X)
+    if long.size:
+        long_out, left_out = _side_by_side(out)
+        np.subtract(long, np.tile(row, long.shape[1] // row.size), out=long_out)
+        np.subtract(left, row, out=left_out)
+    else:
+        np.subtract(X, row, out=out)
+    return out
+
+
 def middles(X):
     """Middle of the range of each column of an array, and half the range's length."""
-    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    low, high = (limits.astype(np.float64) for limits in extremes(X))
     half = high / 2 - low / 2
     return np.where(half > 0, low / 2 + high / 2, low), half
 
 
 # Rows that are converted at a time: the temporary double-precision copies stay small.
 _ROWS_AT_ONCE = 2048
-
-
-def column_moments(X, s):
-    """Weighted mean and standard deviation of each column of an array.
-
-    Formed from differences to the middle of a column's range in units of it: nothing
-    overflows, and a constant column has exactly its value as mean and zero deviation.
-    """
-    middle, half = middles(X)
-    unit = np.where(half > 0, half, 1.0)
-    first, second = np.zeros_like(half), np.zeros_like(half)
-    for start in range(0, s.size, _ROWS_AT_ONCE):
-        part = slice(start, start + _ROWS_AT_ONCE)
-        U = (X[part] - middle) / unit
-        first += s[part] @ U
-        second += s[part] @ np.square(U, out=U)
-    first /= s.sum()
-    variance = np.maximum(second / s.sum() - first * first, 0.0)
-    return middle + half * first, half * np.sqrt(variance)
-
-
-def scale_of_stored(X, s):
-    """Root mean square of each column's entries that are not zero, and their weight.
-
-    Of a CSR matrix, rows weighted by s.
-    """
-    largest = abs(X).max(axis=0).toarray().ravel().astype(np.float64)
-    unit = np.where(largest > 0, largest, 1.0)
-    U = csr_matrix((X.data / unit[X.indices], X.indices, X.indptr), shape=X.shape)
-    squares = U.multiply(U).T @ s
-    weights = (U != 0).astype(np.float64).T @ s
-    return unit * np.sqrt(squares / np.where(weights > 0, weights, 1.0)), weights
 
 
 def rescaled(X, centre, factor, dtype, *, ones):

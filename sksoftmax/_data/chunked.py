@@ -23,9 +23,8 @@ from sksoftmax._data.arrays import (
     take_rows,
     without_file,
 )
+from sksoftmax._data.chunks import chunk_statistics
 from sksoftmax._data.minibatches import WindowedRows
-from sksoftmax._data.scaling import moments_of
-from sksoftmax._data.statistics import statistics_of
 from sksoftmax._data.streamed_chunks import Layout, StreamedChunks
 from sksoftmax._data.summary import Summary, summarize
 from sksoftmax._data.targets import (
@@ -163,7 +162,7 @@ class RemoteDataset:
     @property
     def n_features(self):
         """Number of columns of X."""
-        return self.layout.n_features
+        return self.layout.statistics.mean.size
 
     @property
     def targets(self):
@@ -199,7 +198,9 @@ class RemoteDataset:
 
     def statistics(self):
         """The `ColumnStatistics` of the features, from one pass."""
-        return self.chunks(Threads()).sum(_chunk_statistics)
+        return self.chunks(Threads()).sum(chunk_statistics)
+
+    moments = statistics
 
     def hold_out(self, fraction, rng):
         """Refused: a part of the rows cannot be told from the others in each pass."""
@@ -236,10 +237,6 @@ class ChunkedDataset(RemoteDataset):
     def chunks(self, threads):
         """The rows, to be read in each pass."""
         return StreamedChunks(self._batches, self.kept_layout, threads)
-
-    def moments(self):
-        """The `Moments` of the features, from one pass."""
-        return self.chunks(Threads()).sum(_chunk_moments)
 
     def minibatches(self, scaling, dtype, *, ones):
         """The rows for mini-batches, with scaled features and a mean weight of one."""
@@ -394,14 +391,6 @@ def check_stream(estimator, source, *, classes=None, like=None):
         source=source,
         batch_sizes=tuple(summary.n_rows),
     )
-
-
-def _chunk_moments(chunk):
-    return moments_of(chunk.X, chunk.s)
-
-
-def _chunk_statistics(chunk):
-    return statistics_of(chunk.X, chunk.s)
 
 
 def _chunk_n_rows(chunk):

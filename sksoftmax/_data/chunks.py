@@ -15,11 +15,13 @@ from sksoftmax._data.arrays import (
     in_double,
     is_dense,
     slice_rows,
+    squares,
     stack_rows,
     stored_per_row,
     take_columns,
     weighted_sums,
 )
+from sksoftmax._data.statistics import statistics_of
 from sksoftmax._utils.threads import Threads
 
 
@@ -93,6 +95,7 @@ class Chunks:
     def __init__(self, X, Y, s, threads, first=0):
         self.X, self._Y, self._s, self._first = X, Y, s, first
         self.rows_read = 0
+        self._statistics = None
         self._parts = []  # samples of rows, choices of columns
         self.threads = threads_worth(threads, X, Y.shape[1])
         self._chunks = [
@@ -115,17 +118,29 @@ class Chunks:
         """Number of columns of the targets."""
         return self._Y.shape[1]
 
+    def statistics(self):
+        """The `ColumnStatistics` of the rows, from a pass in the first call."""
+        if self._statistics is None:
+            self._statistics = self.sum(chunk_statistics)
+        return self._statistics
+
     def centre(self):
         """Weighted mean of each feature, exact for a constant one; zero where sparse.
 
-        Formed from differences to the first row, so that X minus the centre of a
-        constant column is zero and not rounding.
+        Of sparse rows it takes no pass.
         """
-        if not is_dense(self.X):
+        if not self.is_dense:
             return np.zeros(self.X.shape[1])
-        origin = self.X[0].astype(np.float64)
-        sums, weight = self.sum(_chunk_differences, origin)
-        return origin + sums / weight
+        return self.statistics().mean
+
+    def second_moment(self, centre):
+        """Weighted mean of (x - centre)^2 of each feature; sparse rows have no centre.
+
+        Of sparse rows only this is formed, in 2 ns an entry; all statistics take 12.
+        """
+        if self.is_dense:
+            return self.statistics().second_moment(centre)
+        return self.sum(_chunk_squares, centre) / self._s.sum()
 
     @property
     def is_dense(self):
@@ -258,8 +273,13 @@ def stacked_parts(parts):
     return stack_rows(X), np.concatenate(Y), np.concatenate(s)
 
 
-def _chunk_differences(chunk, origin):
-    return weighted_sums(chunk.X - origin, chunk.s), chunk.s.sum()
+def chunk_statistics(chunk):
+    """The `ColumnStatistics` of the rows of a chunk."""
+    return statistics_of(chunk.X, chunk.s)
+
+
+def _chunk_squares(chunk, centre):
+    return weighted_sums(squares(chunk.X, centre), chunk.s)
 
 
 def count_classes(chunk):

@@ -9,7 +9,6 @@ from sklearn.utils.validation import check_consistent_length
 from sksoftmax._data.arrays import check_X, sum_of_squares, take_rows
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.minibatches import batch_rows
-from sksoftmax._data.scaling import moments_of
 from sksoftmax._data.statistics import statistics_of
 from sksoftmax._data.targets import (
     Targets,
@@ -52,13 +51,11 @@ class InMemoryDataset(NamedTuple):
         """Sum of the squares of all entries, infinite where that overflows."""
         return sum_of_squares(self.X)
 
-    def moments(self):
-        """The `Moments` of the features."""
-        return moments_of(self.X, self.targets.s)
-
     def statistics(self):
         """The `ColumnStatistics` of the features."""
         return statistics_of(self.X, self.targets.s)
+
+    moments = statistics
 
     def minibatches(self, scaling, dtype, *, ones):
         """The rows for mini-batches, with scaled features and a mean weight of one."""

@@ -12,11 +12,13 @@ from operator import add
 import numpy as np
 
 from sksoftmax._data.arrays import (
+    extremes,
     in_double,
     is_dense,
     slice_rows,
     stored_by_column,
     stored_per_row,
+    subtract_row,
     take_rows,
     weighted_sums,
 )
@@ -41,9 +43,13 @@ class ColumnStatistics:
         Number of rows.
     weight : float or ndarray of shape (n_features,)
         Sum of their weights s.
-    mean : ndarray of shape (n_features,)
+    origin, shift : ndarray of shape (n_features,)
+        An entry, and the mean less that entry: it has digits that the mean of a column
+        far from zero lacks.
     squares : ndarray of shape (n_features,)
-        Sum of s (x - mean)^2, in units that are one unless the range is extreme.
+        Sum of s (x - mean)^2, in units of 4^e: it neither overflows nor underflows.
+    exponent : int or ndarray of shape (n_features,)
+        This e: zero where the range of a column is within 2^-64 to 2^64.
     low, high : ndarray of shape (n_features,)
         Extremes; infinite and in the wrong order where there are no rows.
     stored : ColumnStatistics or None
@@ -52,8 +58,10 @@ class ColumnStatistics:
 
     count: int | np.ndarray
     weight: float | np.ndarray
-    mean: np.ndarray
+    origin: np.ndarray
+    shift: np.ndarray
     squares: np.ndarray
+    exponent: int | np.ndarray
     low: np.ndarray
     high: np.ndarray
     stored: "ColumnStatistics | None" = None
@@ -64,26 +72,35 @@ class ColumnStatistics:
         ours, theirs = self.weight / positive, other.weight / positive
         low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
         exponent = _exponents(low, high)
-        means, squares = (self.mean, other.mean), (self.squares, other.squares)
-        if exponent is not None:
-            means = [np.ldexp(mean, -exponent) for mean in means]
-            squares = [
-                np.ldexp(one.squares, 2 * (one._exponent - exponent))
-                for one in (self, other)
-            ]
-        gap = means[1] - means[0]
-        # From the heavier mean, so that equal means and those without weight are exact.
+
+        def in_units(name):
+            pair = getattr(self, name), getattr(other, name)
+            return (_times_two_to(values, -exponent) for values in pair)
+
+        gap = -np.subtract(*in_units("origin")) - np.subtract(*in_units("shift"))
+        gap[(ours == 0) | (theirs == 0)] = 0.0
+        # From the heavier one, so that equal means and those without weight are exact.
         is_lighter = ours < theirs
         step = _times_two_to(np.where(is_lighter, -ours, theirs) * gap, exponent)
+        squares = self.weight * theirs * gap**2
+        for one in (self, other):
+            squares += _times_two_to(one.squares, 2 * (one.exponent - exponent))
         return ColumnStatistics(
             self.count + other.count,
             weight,
-            np.where(is_lighter, other.mean, self.mean) + step,
-            squares[0] + squares[1] + self.weight * theirs * gap**2,
+            np.where(is_lighter, other.origin, self.origin),
+            np.where(is_lighter, other.shift, self.shift) + step,
+            squares,
+            exponent,
             low,
             high,
             self.stored and self.stored + other.stored,
         )
+
+    @property
+    def mean(self):
+        """Weighted mean."""
+        return self.origin + self.shift
 
     @property
     def centre(self):
@@ -91,16 +108,24 @@ class ColumnStatistics:
         return self.mean if self.stored is None else np.zeros_like(self.mean)
 
     @property
+    def scale(self):
+        """Deviation of a dense column; root mean square of the entries of a sparse one.
+
+        Only the entries that are not zero count, so a rare feature is not small.
+        """
+        return self.deviation if self.stored is None else self.stored.root_mean_square
+
+    @property
     def deviation(self):
         """Weighted standard deviation: it does not overflow."""
         positive = np.where(self.weight > 0, self.weight, 1.0)
-        return np.ldexp(np.sqrt(self.squares / positive), self._exponent)
+        return _times_two_to(np.sqrt(self.squares / positive), self.exponent)
 
     @property
     def variance(self):
         """Weighted mean of (x - mean)^2."""
         positive = np.where(self.weight > 0, self.weight, 1.0)
-        return np.ldexp(self.squares / positive, 2 * self._exponent)
+        return _times_two_to(self.squares / positive, 2 * self.exponent)
 
     @property
     def root_mean_square(self):
@@ -110,11 +135,6 @@ class ColumnStatistics:
     def second_moment(self, centre=0.0):
         """Weighted mean of (x - centre)^2."""
         return self.variance + (self.mean - centre) ** 2
-
-    @property
-    def _exponent(self):
-        exponent = _exponents(self.low, self.high)
-        return np.zeros(self.low.size, dtype=int) if exponent is None else exponent
 
 
 def statistics_of(X, s):
@@ -134,21 +154,21 @@ def statistics_of(X, s):
 
 def _of_array(X, s):
     if not s.size:
-        nothing = np.zeros(X.shape[1])
-        return ColumnStatistics(
-            0, 0.0, nothing, nothing, nothing + np.inf, -np.inf + nothing
-        )
+        return replace(_of_zeros(np.zeros(X.shape[1]), 0.0), count=0)
     X = in_double(X)
-    low, high, weight = X.min(axis=0), X.max(axis=0), s.sum()
-    mean, squares = _accumulate(
-        X,
-        X[0],
+    weight, (low, high) = s.sum(), extremes(X)
+    exponent = _exponents(low, high)
+    shift, squares = _shift_and_squares(
+        _times_two_to(X, -exponent),
+        _times_two_to(X[0], -exponent),
         weight,
-        _exponents(low, high),
-        along=lambda columns: columns,
-        total=lambda values: weighted_sums(values, s),
+        subtract_row,
+        lambda values: weighted_sums(values, s),
     )
-    return ColumnStatistics(s.size, weight, mean, squares, low, high)
+    shift = _times_two_to(shift, exponent)
+    return ColumnStatistics(
+        s.size, weight, X[0].copy(), shift, squares, exponent, low, high
+    )
 
 
 def _of_sparse(X, s):
@@ -163,50 +183,66 @@ def _of_sparse(X, s):
             result[filled] = function.reduceat(values, starts)
         return result
 
+    def subtract(values, columns, out):
+        return np.subtract(values, np.repeat(columns, counts), out=out)
+
     low = by_column(np.minimum, values, np.inf)
     high = by_column(np.maximum, values, -np.inf)
-    weight = by_column(np.add, weights)
-    first = np.zeros(counts.size)
-    first[filled] = values[starts]
-    mean, squares = _accumulate(
+    weight, origin = by_column(np.add, weights), np.zeros(counts.size)
+    origin[filled] = values[starts]
+    exponent = _exponents(low, high)
+    if np.ndim(exponent):
+        values = np.ldexp(values, -np.repeat(exponent, counts))
+    shift, squares = _shift_and_squares(
         values,
-        first,
+        _times_two_to(origin, -exponent),
         np.where(filled, weight, 1.0),
-        _exponents(low, high),
-        along=lambda columns: np.repeat(columns, counts),
-        total=lambda values: by_column(np.add, weights * values),
+        subtract,
+        lambda values: by_column(np.add, weights * values),
     )
-    stored = ColumnStatistics(counts, weight, mean, squares, low, high)
-    n_zeros, nothing = s.size - counts, np.zeros(counts.size)
-    far = np.where(n_zeros > 0, 0.0, np.inf)
-    rest = np.where(n_zeros > 0, np.maximum(s.sum() - weight, 0.0), 0.0)
-    zeros = ColumnStatistics(n_zeros, rest, nothing, nothing, far, -far)
-    return replace(stored + zeros, count=s.size, weight=s.sum(), stored=stored)
+    shift = _times_two_to(shift, exponent)
+    stored = ColumnStatistics(
+        counts, weight, origin, shift, squares, exponent, low, high
+    )
+    zeros = np.where(counts < s.size, np.maximum(s.sum() - weight, 0.0), 0.0)
+    full = stored + _of_zeros(s.size - counts, zeros)
+    return replace(full, count=s.size, weight=s.sum(), stored=stored)
 
 
-def _accumulate(values, first, weight, exponent, *, along, total):
-    """Mean of each column, and sum of squares in units of 4^exponent.
+def _of_zeros(count, weight):
+    """Of columns that are zero in so many rows, or that have none."""
+    nothing, far = np.zeros(count.size), np.where(count > 0, 0.0, np.inf)
+    return ColumnStatistics(count, weight, nothing, nothing, nothing, 0, far, -far)
 
-    The mean is found from differences to the `first` entries of columns. `along` gives
-    each entry what is known of its column, `total` sums weighted entries by column.
+
+def _shift_and_squares(values, origin, weight, subtract, total):
+    """Mean of each column less its origin, and the sum of squares about the mean.
+
+    The mean is rounded where it is far from zero, for which the squares are corrected.
+
+    Parameters
+    ----------
+    values : ndarray
+    origin : ndarray of shape (n_features,)
+    weight : float or ndarray of shape (n_features,)
+    subtract : callable
+        (values, columns, out) -> values less what belongs to their column.
+    total : callable
+        values -> their weighted sum in each column.
     """
-    if exponent is not None:
-        values = np.ldexp(values, -along(exponent))
-        first = np.ldexp(first, -exponent)
-    differences = values - along(first)
-    mean = first + total(differences) / weight
-    np.subtract(values, along(mean), out=differences)
-    drift = total(differences)  # the mean is rounded where it is far from zero
+    differences = subtract(values, origin, np.empty_like(values))
+    shift = total(differences) / weight
+    drift = total(subtract(values, origin + shift, differences))
     squares = total(np.square(differences, out=differences)) - drift * (drift / weight)
-    return _times_two_to(mean, exponent), np.maximum(squares, 0.0, out=squares)
+    return shift, np.maximum(squares, 0.0, out=squares)
 
 
 def _exponents(low, high):
-    """Exponents of the units of columns with these extremes; None if all are zero."""
+    """Exponents of the units of columns with these extremes; 0 if all are zero."""
     exponent = np.frexp(high / 2 - low / 2)[1]
     is_extreme = np.abs(exponent) > _PLAIN_EXPONENTS
-    return np.where(is_extreme, exponent, 0) if is_extreme.any() else None
+    return np.where(is_extreme, exponent, 0) if is_extreme.any() else 0
 
 
 def _times_two_to(values, exponent):
-    return values if exponent is None else np.ldexp(values, exponent)
+    return np.ldexp(values, exponent) if np.ndim(exponent) else values

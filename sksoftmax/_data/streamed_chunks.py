@@ -27,6 +27,7 @@ from sksoftmax._data.chunks import (
     stacked_parts,
     threads_worth,
 )
+from sksoftmax._data.statistics import ColumnStatistics
 
 # Bytes that each result of `map` may take, and the sample of the rows. Of such results
 # four live at a time at most: probabilities at two points of a line search, distances
@@ -38,13 +39,12 @@ class Layout(NamedTuple):
     """What a first pass has found out about the batches."""
 
     n_rows: int  # with positive weight
-    n_features: int
     counts: np.ndarray  # (n_classes,), rows of each class
     stored_per_row: float
     row_bytes: float  # of X
     squares: float  # of its entries, their sum
     is_dense: bool
-    centre: np.ndarray  # (n_features,), weighted mean of each; zero where sparse
+    statistics: ColumnStatistics  # of the features, before class weights
     is_lazy: bool  # whether passing through batches reads X only where it is used
 
 
@@ -128,11 +128,15 @@ class RemoteChunks:
         return self._n_reads + drawn / self.n_rows
 
     def centre(self):
-        """Weighted mean of each feature, exact for a constant one; zero where sparse.
+        """Mean of each feature, exact for a constant one; zero where sparse.
 
         It was found in the first pass, in which class weights are not known.
         """
-        return self._layout.centre.copy()
+        return self._layout.statistics.centre
+
+    def second_moment(self, centre):
+        """Weighted mean of (x - centre)^2 of each feature, before class weights."""
+        return self._layout.statistics.second_moment(centre)
 
     def subsample(self, n_rows, largest):
         """Blocks of about n_rows random rows, in memory, weighted to stand for all.

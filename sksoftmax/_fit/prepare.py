@@ -103,7 +103,7 @@ def scaling_for(settings, dataset, state, *, is_part=False):
             centre = np.zeros_like(centre)
         return FeatureScaling(centre, factor)
     return standardization(
-        dataset.moments(),
+        dataset.statistics(),
         dataset.dtype,
         centred=settings.fit_intercept,
         constant=1.0 if is_part else 0.0,

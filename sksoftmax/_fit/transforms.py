@@ -170,7 +170,7 @@ def standardization(statistics, dtype, *, centred, constant=0.0):
         all there is: what does not vary teaches nothing, and its weights should not act
         on new data. Where more data come the factor is 1 over the feature's size.
     """
-    centre, scale = statistics.mean, statistics.deviation
+    centre, scale = statistics.centre, statistics.scale
     rounding = 4.0 * np.finfo(dtype).eps * np.abs(centre)
     if not centred:
         scale = np.hypot(centre, scale)

@@ -8,7 +8,7 @@ by the total weight, and the penalty is left out.
 
 import numpy as np
 
-from sksoftmax._data.arrays import squares, weighted_sums
+from sksoftmax._data.arrays import squares
 from sksoftmax._objective.dense_hessian import (
     CentredRows,
     chunk_dense_hessian,
@@ -34,7 +34,6 @@ class Curvature:
 
     def __init__(self, objective, earlier=None):
         self._chunks = objective.chunks
-        self._total_weight = objective.total_weight
         self._ones = objective.network.fit_intercept
         n_features, self._n_classes = objective.network.n_units
         if earlier is not None:
@@ -136,8 +135,7 @@ class Curvature:
         """Variances of the features and distances of rows from the centre, once."""
         if self._distances is not None:
             return
-        squared = self._chunks.sum(_chunk_square_sums, self.centre)
-        self._variances = squared / self._total_weight
+        self._variances = self._chunks.second_moment(self.centre)
         varies = self._variances > 0.0
         scale = np.where(varies, self._variances, 1.0) * max(
             np.count_nonzero(varies), 1
@@ -145,10 +143,6 @@ class Curvature:
         self._distances = self._chunks.map(
             _chunk_distances, self.centre, varies / scale
         )
-
-
-def _chunk_square_sums(chunk, centre):
-    return weighted_sums(squares(chunk.X, centre), chunk.s)
 
 
 def _chunk_distances(chunk, centre, inverse_variance):

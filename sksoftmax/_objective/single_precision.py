@@ -12,10 +12,8 @@ import numpy as np
 
 from sksoftmax._data.arrays import (
     product,
-    squares,
     standardised,
     transposed_product,
-    weighted_sums,
 )
 from sksoftmax._model.loss import loss_hessp
 
@@ -32,12 +30,11 @@ class SingleCopy:
 
     def __init__(self, objective):
         self._chunks, self._network = objective.chunks, objective.network
-        weight = objective.total_weight
         n_features = self._network.n_units[0]
         self._centre = np.zeros(n_features)
         if self._network.fit_intercept:
             self._centre = self._chunks.centre()
-        size = np.sqrt(self._chunks.sum(_chunk_square_sums, self._centre) / weight)
+        size = np.sqrt(self._chunks.second_moment(self._centre))
         scale = np.divide(1.0, size, out=np.zeros(n_features), where=size > 0.0)
         self._size = size
         self._X = self._chunks.map(_chunk_copy, self._centre, scale)
@@ -74,10 +71,6 @@ def is_worth_copying(objective):
         and entries * network.n_units[-1] >= _WORTH_COPYING
         and 4.0 * entries <= min(_LARGEST_COPY, chunks.largest_kept)
     )
-
-
-def _chunk_square_sums(chunk, centre):
-    return weighted_sums(squares(chunk.X, centre), chunk.s)
 
 
 def _chunk_copy(chunk, centre, scale):

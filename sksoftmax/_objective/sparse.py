@@ -10,7 +10,6 @@ from functools import cached_property, partial
 import numpy as np
 from scipy.special import entr
 
-from sksoftmax._data.arrays import squares
 from sksoftmax._objective.hessian import Curvature
 from sksoftmax._objective.objective import Objective
 from sksoftmax._objective.quadratic import DenseModel, FreeModel
@@ -65,7 +64,7 @@ class SparseObjective(Objective):
     def scale(self):
         """Root mean square of each feature, shape (n_features,)."""
         origin = np.zeros(self.network.n_units[0])
-        return np.sqrt(self.chunks.sum(_chunk_squares, origin) / self.total_weight)
+        return np.sqrt(self.chunks.second_moment(origin))
 
     @cached_property
     def curvature(self):
@@ -134,10 +133,6 @@ class SparseObjective(Objective):
         """
         make = DenseModel if entries.size <= _LARGEST_MATRIX else FreeModel
         return make(self, hessian, entries)
-
-
-def _chunk_squares(chunk, origin):
-    return chunk.s @ squares(chunk.X, origin)
 
 
 def _chunk_shifted(chunk, state, shift):

@@ -63,8 +63,9 @@ class Design:
 def scaled_design(chunks, ones):
     """Columns centred and scaled only: for penalised fits, where any X will do."""
     centre = chunks.centre() if ones else np.zeros(chunks.X.shape[1])
-    squared, weight = chunks.sum(_chunk_squares, centre, ones)
-    scale = np.sqrt(squared / weight)
+    scale = np.sqrt(chunks.second_moment(centre))
+    if ones:
+        scale = np.append(scale, 1.0)
     scale[scale == 0.0] = 1.0
     return Design(centre, np.diag(1.0 / scale), ones)
 
@@ -116,11 +117,6 @@ def _dependencies(R, terms):
 def _listed(names):
     shown = ", ".join(repr(name) for name in names[:5])
     return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
-
-
-def _chunk_squares(chunk, centre, ones):
-    rows = dense_with_ones(chunk.X, centre, ones)
-    return chunk.s @ np.square(rows), chunk.s.sum()
 
 
 def _chunk_R(chunk, design):
