@@ -22,6 +22,7 @@ from sksoftmax._data.arrays import (
     weighted_sums,
 )
 from sksoftmax._data.statistics import statistics_of
+from sksoftmax._data.subsampling import class_counts, class_rates, draw_by_class
 from sksoftmax._utils.threads import Threads
 
 
@@ -211,8 +212,8 @@ class Chunks:
         Every class keeps its share of the rows, and rare classes more than that: up to
         a tenth of an equal share, at weights that make up for it.
         """
-        rates = sampling_rates(self.sum(count_classes, reads_X=False), n_rows)
-        parts = self.collect(draw_rows, rates, reads_X=False)
+        rates = class_rates(self.sum(class_counts, reads_X=False), n_rows)
+        parts = self.collect(draw_by_class, rates, reads_X=False)
         sample = Chunks(*stacked_parts(parts), self.threads)
         self._parts.append(sample)
         return sample
@@ -258,17 +259,8 @@ def groups_of(numbers):
     return [numbers[a:b] for a, b in pairwise(edges)]
 
 
-def sampling_rates(counts, n_rows):
-    """Probability for a row of each class to be in a sample of about n_rows.
-
-    counts holds the rows of each class.
-    """
-    rates = np.maximum(n_rows / counts.sum(), 0.1 * n_rows / counts.size / counts)
-    return np.minimum(rates, 1.0)
-
-
 def stacked_parts(parts):
-    """X, Y and s of what `draw_rows` returns for several blocks."""
+    """X, Y and s of what `draw_by_class` returns for several blocks."""
     X, Y, s = zip(*parts, strict=True)
     return stack_rows(X), np.concatenate(Y), np.concatenate(s)
 
@@ -280,19 +272,6 @@ def chunk_statistics(chunk):
 
 def _chunk_squares(chunk, centre):
     return weighted_sums(squares(chunk.X, centre), chunk.s)
-
-
-def count_classes(chunk):
-    """Rows of each class; a soft row counts for several, in parts."""
-    return (chunk.sY / chunk.s[:, None]).sum(axis=0)
-
-
-def draw_rows(chunk, rates):
-    """Rows of a block, each kept with the mean rate of its classes."""
-    Y = chunk.sY / chunk.s[:, None]
-    rate = Y @ rates
-    rows = np.flatnonzero(np.random.default_rng(chunk.number).random(rate.size) < rate)
-    return chunk.X[rows], Y[rows], chunk.s[rows] / rate[rows]
 
 
 def chunk_edges(X, n_classes):

@@ -20,14 +20,13 @@ from sksoftmax._data.chunks import (
     PerChunk,
     add_up,
     chunk_edges,
-    draw_rows,
     groups_of,
     make_chunk,
-    sampling_rates,
     stacked_parts,
     threads_worth,
 )
 from sksoftmax._data.statistics import ColumnStatistics
+from sksoftmax._data.subsampling import class_rates, draw_by_class
 
 # Bytes that each result of `map` may take, and the sample of the rows. Of such results
 # four live at a time at most: probabilities at two points of a line search, distances
@@ -145,8 +144,8 @@ class RemoteChunks:
         at first and smaller ones from that.
         """
         if self._sample is None:
-            rates = sampling_rates(self._layout.counts, largest)
-            parts = self.collect(draw_rows, rates)
+            rates = class_rates(self._layout.counts, largest)
+            parts = self.collect(draw_by_class, rates)
             self._sample = Chunks(*stacked_parts(parts), self.threads)
         if 2 * n_rows > self._sample.n_rows:
             return self._sample

@@ -14,6 +14,7 @@ from sksoftmax._objective.dense_hessian import (
     chunk_dense_hessian,
     hessian_weights,
 )
+from sksoftmax._data.subsampling import start_of, systematic_sample
 
 
 class Curvature:
@@ -177,17 +178,10 @@ def _chunk_all(chunk, state, rows_of):
     return rows_of(chunk.X), state[1], chunk.s
 
 
-def _chunk_draw(chunk, state, scores, factor, n_draws, rows_of):
-    """Row i with probability min(1, factor * score), by systematic sampling.
-
-    Along the cumulated probabilities every whole number takes the row that it falls on,
-    which needs no random numbers but a start, another in each draw and block: multiples
-    of the golden ratio.
-    """
+def _chunk_draw(chunk, state, scores, factor, draw, rows_of):
+    """Row i with probability min(1, factor * score), weighted to stand for all."""
     _, sP = state
-    probability = np.minimum(factor * scores, 1.0)
-    reached = np.cumsum(probability)
-    reached += (n_draws * 0.6180339887 + chunk.number * 0.7548776662) % 1.0
-    rows = np.flatnonzero(np.diff(np.floor(reached), prepend=0.0))
-    weight = 1.0 / probability[rows]
+    probabilities = np.minimum(factor * scores, 1.0)
+    rows = systematic_sample(probabilities, start_of(chunk, draw))
+    weight = 1.0 / probabilities[rows]
     return rows_of(chunk.X[rows]), sP[rows] * weight[:, None], chunk.s[rows] * weight

@@ -1,0 +1,68 @@
+"""Rows that stand for all rows: drawn systematically, with probabilities of their own.
+
+Sums over the rows that were drawn, each divided by its probability, are unbiased
+(Horvitz and Thompson 1952, J. Am. Stat. Assoc. 47:663). What is drawn in a chunk
+depends on its number and on nothing that happens elsewhere.
+"""
+
+import numpy as np
+
+
+def systematic_sample(probabilities, start, order=None):
+    """Numbers of the rows that are drawn, ascending; row i with its probability.
+
+    Along the cumulated probabilities every whole number takes the row that it falls on
+    (Madow 1949, Ann. Math. Stat. 20:333). So any run of rows gives as many as its
+    probabilities sum to, to within one.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_rows,)
+        Each at most 1.
+    start : float
+        In [0, 1): where the sum of the probabilities begins.
+    order : ndarray of shape (n_rows,), optional
+        Numbers of the rows in the order of the sum; without it, as they are.
+    """
+    if order is not None:
+        probabilities = probabilities[order]
+    reached = np.cumsum(probabilities) + start
+    drawn = np.flatnonzero(np.diff(np.floor(reached), prepend=0.0))
+    return drawn if order is None else np.sort(order[drawn])
+
+
+def start_of(chunk, draw=0):
+    """The start in a chunk: evenly spread over chunks and over draws.
+
+    Multiples of the golden ratio are, and of its counterpart for two dimensions.
+    """
+    return (draw * 0.6180339887 + chunk.number * 0.7548776662) % 1.0
+
+
+def class_rates(counts, n_rows):
+    """Probability of a row of each class to be among about n_rows.
+
+    Every class keeps its share of the rows, and a rare class more than that: up to a
+    tenth of an equal share. counts holds the rows of each class.
+    """
+    rates = np.maximum(n_rows / counts.sum(), 0.1 * n_rows / counts.size / counts)
+    return np.minimum(rates, 1.0)
+
+
+def class_counts(chunk):
+    """Rows of each class; a soft row counts for several, in parts."""
+    return (chunk.sY / chunk.s[:, None]).sum(axis=0)
+
+
+def draw_by_class(chunk, rates):
+    """X, Y and s of some rows of a chunk, drawn with the mean rate of their classes.
+
+    Rows are ordered by their class and at random within it: where they come in a
+    regular order, equal distances could miss a class.
+    """
+    Y = chunk.sY / chunk.s[:, None]
+    probabilities = Y @ rates
+    order = np.random.default_rng(chunk.number).permutation(probabilities.size)
+    order = order[np.argsort(Y.argmax(axis=1)[order], kind="stable")]
+    rows = systematic_sample(probabilities, start_of(chunk), order)
+    return chunk.X[rows], Y[rows], chunk.s[rows] / probabilities[rows]
