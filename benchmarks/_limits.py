@@ -7,7 +7,7 @@ from _datasets import problem
 from _measure import pass_against_limit, pinned
 from _race import ours
 
-from sksoftmax._data.dataset import check_training
+from sksoftmax._data.in_memory import check_training
 from sksoftmax._fit.prepare import with_weight
 from sksoftmax._utils.threads import fit_threads
 

@@ -13,7 +13,7 @@ import torch
 from _measure import environment, n_cores
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._data.dataset import check_training
+from sksoftmax._data.in_memory import check_training
 from sksoftmax._fit.prepare import with_weight
 from sksoftmax._utils.threads import fit_threads
 

@@ -7,9 +7,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.metaestimators import available_if
 
-from sksoftmax._data.dataset import check_training
 from sksoftmax._data.targets import check_classes
-from sksoftmax._data.validation import check_training_source, check_validation_source
+from sksoftmax._data.validation import (
+    check_rows,
+    check_training_source,
+    check_validation_source,
+)
 from sksoftmax._fit.callbacks import CallbackSupportMixin, Monitor, with_callbacks
 from sksoftmax._fit.convergence import warn_unless_converged
 from sksoftmax._fit.fit import fit_epoch, fit_network
@@ -370,9 +373,9 @@ default="cosine"
         first = not hasattr(self, "coefs_")
         checked = with_plain_numbers(self)
         classes = announced_classes(self, classes, y)
-        training = check_training(
-            checked, X, y, sample_weight, classes=classes, reset=first
-        )
+        data = X, y, sample_weight
+        training = check_rows(checked, data, classes=classes, reset=first)
+        training = training.weigh_classes(checked.class_weight)
         classes = training.targets.classes
         start = initial_point(self, checked, classes, by="partial_fit")
         fitted = fit_epoch(checked, training, start)

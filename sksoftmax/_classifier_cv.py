@@ -23,9 +23,9 @@ from sklearn.utils.validation import (
 )
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
-from sksoftmax._data.dask import in_memory
-from sksoftmax._data.dataset import check_rows
+from sksoftmax._data.arrays import in_memory
 from sksoftmax._data.targets import check_weights, encode, hard_labels, is_soft
+from sksoftmax._data.validation import check_rows
 from sksoftmax._fit.alpha_grid import alphas_of
 from sksoftmax._fit.convergence import warn_unless_all_converged
 from sksoftmax._fit.cross_validation import check_folds, score_paths
@@ -280,7 +280,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
                 f" over rows; got scoring={self.scoring!r}."
             )
         checked = copy.copy(self)
-        dataset = check_rows(checked, X, y, sample_weight)
+        dataset = check_rows(checked, (X, y, sample_weight))
         grid = self._grid(dataset)
         folds = None
         if not leaves_one_out(self):

@@ -1,14 +1,16 @@
 """What a fitted network answers: predictions, and coefficients where it is linear."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sksoftmax import _solvers
-from sksoftmax._data.arrays import check_X, float_dtype, is_dask
-from sksoftmax._data.dask import in_memory, map_rows
+from sksoftmax._data.arrays import check_X, in_memory
 from sksoftmax._data.targets import check_weights, hard_labels
+from sksoftmax._data.validation import map_rows
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.loss import log_softmax, softmax
 from sksoftmax._model.network import Network, project_onto_gauge
@@ -132,13 +134,8 @@ class FittedNetworkMixin:
 
     def _answer(self, X, of_logits):
         """A function of the logits of X; of dask data, lazily and block by block."""
-        if not is_dask(X):
-            return of_logits(self._logits(X))
-        check_is_fitted(self)
-        W = self.coefs_[-1]
-        dtype = np.result_type(float_dtype(X), W)
-        empty = of_logits(np.zeros((0, W.shape[1]), dtype))
-        return map_rows(_answer_chunk, X, empty, self, of_logits)
+        empty = partial(_answer_nothing, model=self, of_logits=of_logits)
+        return map_rows(_answer_rows, X, empty, self, of_logits)
 
     def _likeliest(self, Z):
         return self.classes_[Z.argmax(axis=1)]
@@ -233,5 +230,11 @@ def _margins(Z):
     return Z[:, 1] - Z[:, 0] if Z.shape[1] == 2 else Z
 
 
-def _answer_chunk(X, model, of_logits):
+def _answer_rows(X, model, of_logits):
     return of_logits(model._logits(X))
+
+
+def _answer_nothing(dtype, *, model, of_logits):
+    check_is_fitted(model)
+    W = model.coefs_[-1]
+    return of_logits(np.zeros((0, W.shape[1]), np.result_type(dtype, W)))

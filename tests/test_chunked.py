@@ -9,8 +9,8 @@ from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._data import chunked as _stream
 from sksoftmax._data import chunks as _chunks
+from sksoftmax._data import sources as _sources
 from sksoftmax._data import streamed_chunks as _stream_chunks
 from sksoftmax._data.arrays import is_memory_mapped
 
@@ -71,7 +71,7 @@ def assert_same_model(model, oracle, rtol=1e-8):
 def test_a_memory_mapped_table_has_the_optimum_of_the_table_in_memory(
     data, mapped, exact, monkeypatch, order, dtype
 ):
-    monkeypatch.setattr(_stream, "_BATCH_BYTES", 10_000)
+    monkeypatch.setattr(_sources, "_BATCH_BYTES", 10_000)
     X, y, s = data
     X = (4 * X).astype(dtype)
     rtol = 1e-6 if dtype == np.float32 else 1e-8  # of coefficients kept in float32
@@ -81,7 +81,7 @@ def test_a_memory_mapped_table_has_the_optimum_of_the_table_in_memory(
 
 @pytest.mark.parametrize("form", [csr_array, csr_matrix])
 def test_a_memory_mapped_sparse_matrix_too(data, mapped, exact, monkeypatch, form):
-    monkeypatch.setattr(_stream, "_BATCH_BYTES", 10_000)
+    monkeypatch.setattr(_sources, "_BATCH_BYTES", 10_000)
     X, y, s = data
     X = form(X)
     parts = (X.data, X.indices, X.indptr)
@@ -240,14 +240,14 @@ def test_what_is_too_large_to_keep_is_computed_again(
     X, y, s = data
     y = np.where(X[:, 0] > 1.0, 0, y)  # nearly separable: steps have to be shortened
     monkeypatch.setattr(_stream_chunks, "_LARGEST_KEPT", 0)
-    monkeypatch.setattr(_stream, "_BATCH_BYTES", 10_000)
+    monkeypatch.setattr(_sources, "_BATCH_BYTES", 10_000)
     given = (batches_of(500, X, y, s),) if as_batches else (mapped(X), y, s)
     model = exact(alpha=alpha).fit(*given)
     assert_same_model(model, exact(alpha=alpha).fit(X, y, s), 1e-7)
 
 
 def test_memory_does_not_grow_with_the_data(mapped, rng, monkeypatch):
-    monkeypatch.setattr(_stream, "_BATCH_BYTES", 2**20)
+    monkeypatch.setattr(_sources, "_BATCH_BYTES", 2**20)
     monkeypatch.setattr(_stream_chunks, "_LARGEST_KEPT", 2**18)
     X = rng.normal(size=(200_000, 20)).astype(np.float32)
     y = (X[:, :3] + rng.gumbel(size=(200_000, 3))).argmax(axis=1).astype(np.int8)

@@ -6,9 +6,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._data import chunked as _stream
+from sksoftmax._data import chunked as _chunked
 from sksoftmax._data import minibatches as _batches
-from sksoftmax._data import validation as _sources
+from sksoftmax._data import sources as _sources
 
 # Epochs are counted here, not convergence.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -74,8 +74,8 @@ def test_a_large_table_in_a_file_is_read_in_pieces_in_random_order(
     data, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(_batches, "LARGEST_WINDOW", 4000)
-    monkeypatch.setattr(_sources, "LARGEST_WINDOW", 4000)
-    monkeypatch.setattr(_stream, "_SHUFFLED_BYTES", 400)
+    monkeypatch.setattr(_chunked, "LARGEST_WINDOW", 4000)
+    monkeypatch.setattr(_sources, "_SHUFFLED_BYTES", 400)
     X, y, _ = data
     # The worst order there is: one class after the other.
     order = np.argsort(y, kind="stable")

@@ -220,20 +220,20 @@ def test_validation_data_may_be_dask_arrays(data, exact, scheduler):
 
 def test_many_parts_are_added_up_in_a_tree(data, exact, threaded_client, monkeypatch):
     monkeypatch.setattr(_dask_chunks, "_FAN_IN", 2)
-    monkeypatch.setattr(_dask_chunks, "_SHARDS_PER_THREAD", 100)
+    monkeypatch.setattr(_dask_chunks, "_GROUPS_PER_THREAD", 100)
     with threaded_client.as_current():
         model = exact().fit(*chunked(*data, rows=300))
     assert_same_model(model, exact().fit(*data))
 
 
-@pytest.mark.parametrize("shards_per_thread", [1, 2, 100])
+@pytest.mark.parametrize("groups_per_thread", [1, 2, 100])
 def test_the_bits_do_not_depend_on_the_cluster(
-    data, threaded_client, monkeypatch, shards_per_thread
+    data, threaded_client, monkeypatch, groups_per_thread
 ):
     arrays = chunked(*data, rows=300)
     with threaded_client.as_current():
         expected = SoftmaxRegressionClassifier().fit(*arrays)
-        monkeypatch.setattr(_dask_chunks, "_SHARDS_PER_THREAD", shards_per_thread)
+        monkeypatch.setattr(_dask_chunks, "_GROUPS_PER_THREAD", groups_per_thread)
         model = SoftmaxRegressionClassifier().fit(*arrays)
     assert_array_equal(model.coef_, expected.coef_)
 

@@ -16,7 +16,7 @@ from sparse_oracle import distance_to_subdifferential, objective_of, penalty_of
 from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._data.dataset import check_training
+from sksoftmax._data.in_memory import check_training
 from sksoftmax._fit.alpha_grid import largest_alpha
 
 

@@ -10,7 +10,7 @@ from scipy.special import softmax
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._data.dataset import check_rows
+from sksoftmax._data.validation import check_rows
 from sksoftmax._data.statistics import statistics_of
 from sksoftmax._fit.transforms import (
     ClassSubset,
@@ -175,7 +175,9 @@ def reduced(space, W):
 
 def reduced_rows(space, X):
     """Rows in the space of the rows of the training data."""
-    dataset = check_rows(SoftmaxRegressionClassifier(), X, np.arange(len(X)), None)
+    dataset = check_rows(
+        SoftmaxRegressionClassifier(), (X, np.arange(len(X)), None)
+    )
     return space.dataset(dataset).X
 
 
@@ -249,7 +251,7 @@ def test_repeated_rows_and_rows_of_zeros_do_no_harm(rng, wide, dtype):
 
 
 def dataset_of(X, y):
-    return check_rows(SoftmaxRegressionClassifier(), X, y, None)
+    return check_rows(SoftmaxRegressionClassifier(), (X, y, None))
 
 
 TRANSFORMS = {

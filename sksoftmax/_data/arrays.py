@@ -70,6 +70,11 @@ def is_dask(X):
     return type(X).__module__.split(".")[0] in ("dask", "dask_expr")
 
 
+def in_memory(values):
+    """Values of a dask collection as an array; anything else as it is."""
+    return values.compute() if is_dask(values) else values
+
+
 def is_dask_frame(X):
     """Whether a dask collection has columns with names, or is one of them."""
     return not hasattr(X, "chunks")

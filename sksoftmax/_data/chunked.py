@@ -1,49 +1,46 @@
-"""Training data that are read again in each pass: checked once, encoded as they come.
+"""Data that are read again in each pass: checked once, encoded as they come.
 
-Whatever the source is, a memory-mapped table, a sequence of batches or a function that
-makes an iterator of them, it becomes a function that opens a pass: an iterator of
-(X, y, sample_weight), the same each time. The first pass checks everything and counts
-classes and weights; later ones make targets of y again, block by block.
+The first pass over a `Source` checks everything and counts classes and weights; later
+ones make targets of y again, chunk by chunk.
 """
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sksoftmax._data.arrays import (
+    are_batches,
     convert_X,
-    is_exhaustible,
+    in_memory,
+    is_memory_mapped,
+    n_bytes,
     no_rows,
     slice_rows,
-    stored_per_row,
     take_rows,
-    without_file,
 )
 from sksoftmax._data.chunks import chunk_statistics
-from sksoftmax._data.minibatches import WindowedRows
-from sksoftmax._data.streamed_chunks import Layout, StreamedChunks
-from sksoftmax._data.summary import Summary, summarize
+from sksoftmax._data.dataset import Home, refuse_whole
+from sksoftmax._data.minibatches import LARGEST_WINDOW, WindowedRows
+from sksoftmax._data.sources import (
+    REPEAT,
+    Source,
+    source_of_batches,
+    source_of_slices,
+)
+from sksoftmax._data.streamed_chunks import StreamedChunks
+from sksoftmax._data.summary import Summary, check_complete, joined, summarize
 from sksoftmax._data.targets import (
     ClassTotals,
     check_weights,
     encode_again,
-    is_soft,
     label_array,
     smooth,
     weigh,
 )
 from sksoftmax._utils.threads import Threads
-
-# A batch of a memory-mapped table: enough blocks for a few threads, and little memory.
-_BATCH_BYTES = 2**25
-
-# A batch of it for an epoch in random order: as many as can be of a window's rows from
-# different places of the table, in pieces that a disk reads at its full rate.
-_SHUFFLED_BYTES = 2**20
 
 
 class TargetEncoder(NamedTuple):
@@ -110,7 +107,7 @@ class Batch(NamedTuple):
         targets are made together, which takes half the time that it takes in pieces.
         """
         rows = slice(edges[0][0], edges[-1][1])
-        with part_context(self.number, self.kind):
+        with batch_context(self.number, self.kind):
             targets = self.encoder.targets(self.y[rows], self.s[rows])
         kept = targets.s > 0
         X = take_rows(slice_rows(self.X, rows.start, rows.stop), kept)
@@ -127,80 +124,71 @@ class Batch(NamedTuple):
         return next(self.pieces([(0, self.X.shape[0])]))
 
 
-class Source(NamedTuple):
-    """Where batches come from."""
-
-    open: object  # () -> iterator of (X, y, sample_weight), the same each time
-    kind: str = "batch"  # what error messages call a batch
-    is_lazy: bool = False  # whether passing through reads X only where it is used
-    shuffled: object = None  # rng -> the same rows in another order, if there is one
-
-
 @dataclass(frozen=True)
 class RemoteDataset:
-    """Data that are elsewhere; offers to a fit what a `InMemoryDataset` does.
+    """What data that are not in memory have in common as a `Dataset`.
 
     Attributes
     ----------
-    recipe : TargetEncoder
-    counts, mass : ndarray of shape (n_classes,)
-        Rows and weight of each class, before the recipe.
-    layout : Layout
-        Before the recipe.
-    dtype : dtype
-        Of X.
+    encoder : TargetEncoder
+    summary : Summary
+        Of the rows before the encoder.
     """
 
     encoder: TargetEncoder
-    counts: np.ndarray
-    mass: np.ndarray
-    layout: Layout
-    dtype: np.dtype
+    summary: Summary
 
     is_in_memory = False
 
     @property
     def n_features(self):
-        """Number of columns of X."""
-        return self.layout.statistics.mean.size
+        return self.summary.n_features
+
+    @property
+    def dtype(self):
+        return self.summary.dtype
+
+    @property
+    def squares(self):
+        return self.summary.squares
+
+    @property
+    def factors(self):
+        return self.encoder.factors
 
     @property
     def targets(self):
         """Classes and their weights, all that is known without a pass."""
-        return ClassTotals(self.encoder.kept_classes, self.encoder.totals(self.mass))
+        mass = self.encoder.totals(self.summary.mass)
+        return ClassTotals(self.encoder.kept_classes, mass)
+
+    @cached_property
+    def n_rows(self):
+        """Number of rows with weight; takes a pass where a class has none."""
+        if self.factors is None or self.factors.all():
+            return self.summary.n_weighted
+        return self.chunks(Threads()).sum(_chunk_n_rows, reads_X=False)
 
     @property
-    def squares(self):
-        """Sum of the squares of all entries, infinite where that overflows."""
-        return self.layout.squares
-
-    @property
-    def factors(self):
-        """Factors of the classes, or None."""
-        return self.encoder.factors
-
-    @property
-    def kept_layout(self):
-        """The layout of what the objective sees."""
-        return self.layout._replace(counts=self.encoder.counts(self.counts))
-
-    def with_weight(self):
-        """The rows with weight; others are left out where they are read."""
-        return self
-
-    def smooth(self, label_smoothing):
-        """With smoothed targets."""
-        return self._with(label_smoothing=label_smoothing)
-
-    def restrict(self, present):
-        """In the columns of a mask of classes."""
-        return self if present.all() else self._with(present=present)
+    def encoded_summary(self):
+        """The summary with the rows of each class as the objective sees them."""
+        return replace(self.summary, counts=self.encoder.counts(self.summary.counts))
 
     def statistics(self):
         """The `ColumnStatistics` of the features, from one pass."""
         return self.chunks(Threads()).sum(chunk_statistics)
 
     moments = statistics
+
+    def with_weight(self):
+        """The rows with weight; others are left out where they are read."""
+        return self
+
+    def smooth(self, label_smoothing):
+        return self._with(label_smoothing=label_smoothing)
+
+    def restrict(self, present):
+        return self if present.all() else self._with(present=present)
 
     def hold_out(self, fraction, rng):
         """Refused: a part of the rows cannot be told from the others in each pass."""
@@ -215,7 +203,7 @@ class RemoteDataset:
 
 @dataclass(frozen=True)
 class ChunkedDataset(RemoteDataset):
-    """Data that are read again in each pass.
+    """A `Dataset` that is read again in each pass.
 
     Attributes
     ----------
@@ -227,19 +215,12 @@ class ChunkedDataset(RemoteDataset):
     source: Source
     batch_sizes: tuple
 
-    @cached_property
-    def n_rows(self):
-        """Number of rows with weight; takes a pass where a class has none."""
-        if self.factors is None or self.factors.all():
-            return self.layout.n_rows
-        return self.chunks(Threads()).sum(_chunk_n_rows, reads_X=False)
-
     def chunks(self, threads):
-        """The rows, to be read in each pass."""
-        return StreamedChunks(self._batches, self.kept_layout, threads)
+        return StreamedChunks(
+            self._batches, self.encoded_summary, threads, is_lazy=self.source.is_lazy
+        )
 
     def minibatches(self, scaling, dtype, *, ones):
-        """The rows for mini-batches, with scaled features and a mean weight of one."""
         mean_weight = self.targets.total_weight / self.n_rows
 
         def ready(X, Y, s):
@@ -249,7 +230,7 @@ class ChunkedDataset(RemoteDataset):
             for batch in self._batches() if rng is None else self._shuffled(rng):
                 yield ready(*batch.rows())
 
-        nothing = no_rows(self.n_features, self.dtype, is_dense=self.layout.is_dense)
+        nothing = no_rows(self.n_features, self.dtype, is_dense=self.summary.is_dense)
         n_classes = self.encoder.kept_classes.size
         empty = ready(nothing, np.zeros((0, n_classes)), np.zeros(0))
         return WindowedRows(parts, self.n_rows, empty)
@@ -260,21 +241,21 @@ class ChunkedDataset(RemoteDataset):
         """One more pass, which has to be like the first."""
         number, n_batches, kind = -1, len(self.batch_sizes), self.source.kind
         for number, data in enumerate(self.source.open()):
-            with part_context(number, kind):
+            with batch_context(number, kind):
                 expected = 0, self.n_features
                 if number < n_batches:
                     expected = self.batch_sizes[number], self.n_features
                 if data[0].shape != expected:
                     raise ValueError(
                         f"X has the shape {data[0].shape}, and had {expected} in the"
-                        f" first pass. {_REPEAT}"
+                        f" first pass. {REPEAT}"
                     )
                 batch = Batch.made(number, data, self.encoder, kind)
             yield batch
         if number + 1 < n_batches:
             raise ValueError(
                 f"There were {number + 1} batches, and {n_batches} in the first"
-                f" pass. {_REPEAT}"
+                f" pass. {REPEAT}"
             )
 
     def _shuffled(self, rng):
@@ -286,112 +267,96 @@ class ChunkedDataset(RemoteDataset):
             yield Batch.made(number, data, self.encoder, self.source.kind)
 
 
-_REPEAT = (
-    "Every pass must give the same batches again: pass a list, or a function that"
-    " returns a new iterator each time it is called."
-)
-
-
 @contextmanager
-def part_context(number, part="batch"):
-    """Let errors say in which part they happened; the first is number 0."""
+def batch_context(number, kind="batch"):
+    """Let errors say in which batch they happened; the first is number 0."""
     try:
         yield
     except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{part} {number}: {error}") from error
+        error_type = TypeError if isinstance(error, TypeError) else ValueError
+        raise error_type(f"{kind} {number}: {error}") from error
 
 
-def source_of_batches(batches):
-    """The source that a user passed as batches."""
-    if is_exhaustible(batches):
-        raise ValueError(
-            f"The batches come from {type(batches).__name__!r}, which is exhausted"
-            f" after one pass; a fit needs several. {_REPEAT}"
-        )
-    return Source(partial(_open, batches))
-
-
-def _open(batches):
-    iterator = batches() if callable(batches) else iter(batches)
-    for number, batch in enumerate(iterator):
-        if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-            raise TypeError(
-                f"batch {number}: a batch must be (X, y) or (X, y, sample_weight), got"
-                f" {type(batch).__name__!r}."
-            )
-        if not hasattr(batch[0], "shape"):
-            raise TypeError(
-                f"batch {number}: X must be an array, a sparse matrix or a data frame,"
-                f" got {type(batch[0]).__name__!r}."
-            )
-        yield (*batch, None)[:3]
-
-
-def source_of_slices(X, y, sample_weight):
-    """The source of a memory-mapped table, in slices of rows."""
-    y = y if is_soft(y) else column_or_1d(y, warn=True)
-    if not np.isscalar(sample_weight) and sample_weight is not None:
-        sample_weight = np.asarray(sample_weight)
-    check_consistent_length(X, y)
-    if np.ndim(sample_weight):
-        check_consistent_length(X, sample_weight)
-    X = without_file(X)
-    row = max(stored_per_row(X), 1) * X.dtype.itemsize
-    step = max(int(_BATCH_BYTES / row), 1)
-    shuffled_step = max(int(_SHUFFLED_BYTES / row), 1)
-    return Source(
-        partial(_slices, X, y, sample_weight, step),
-        is_lazy=True,
-        shuffled=partial(_slices, X, y, sample_weight, shuffled_step),
-    )
-
-
-def _slices(X, y, sample_weight, step, rng=None):
-    rows_of_y = getattr(y, "iloc", y)
-    starts = np.arange(0, X.shape[0], step)
-    for start in starts if rng is None else rng.permutation(starts):
-        rows = slice(start, start + step)
-        s = sample_weight[rows] if np.ndim(sample_weight) else sample_weight
-        yield slice_rows(X, start, start + step), rows_of_y[rows], s
-
-
-def check_stream(estimator, source, *, classes=None, like=None):
-    """The first pass: a `ChunkedDataset`, with the features recorded on `estimator`.
+def check_source(estimator, source, *, classes=None, like=None):
+    """The first pass over a source: a `ChunkedDataset`.
 
     Parameters
     ----------
     estimator : SoftmaxRegressionClassifier
+        Number and names of the features are recorded on it.
     source : Source
     classes : ndarray of shape (n_classes,), optional
         All labels; without them, those that are found.
-    like : InMemoryDataset or Stream, optional
+    like : Dataset, optional
         The training data, where these are for validation.
-
-    Returns
-    -------
-    Stream
     """
     if like is not None:
         classes = like.targets.classes
-    summary = Summary(classes)
+    summary, batch_sizes = None, []
     for number, batch in enumerate(source.open()):
-        with part_context(number, source.kind):
-            reset = like is None and summary.is_empty
-            summary.add(summarize(estimator, *batch, classes, reset=reset))
-    tally = summary.tally()
-    layout = summary.layout(source.is_lazy)
-    factors = summary.factors(estimator.class_weight) if like is None else like.factors
-    return ChunkedDataset(
-        encoder=TargetEncoder(tally.classes, factors),
-        counts=summary.counts,
-        mass=tally.mass,
-        layout=layout,
-        dtype=summary.dtype,
-        source=source,
-        batch_sizes=tuple(summary.n_rows),
-    )
+        with batch_context(number, source.kind):
+            reset = like is None and summary is None
+            part = summarize(estimator, *batch, classes, reset=reset)
+            summary = joined(summary, part)
+        batch_sizes.append(0 if part is None else part.n_rows)
+    encoder = encoder_of(summary, estimator, like)
+    return ChunkedDataset(encoder, summary, source, tuple(batch_sizes))
+
+
+def encoder_of(summary, estimator, like):
+    """The `TargetEncoder` of data with this summary, like that of the training data."""
+    check_complete(summary)
+    if like is not None:
+        return TargetEncoder(summary.classes, like.factors)
+    return TargetEncoder(summary.classes, summary.factors(estimator.class_weight))
 
 
 def _chunk_n_rows(chunk):
     return chunk.s.size
+
+
+def _are_batches(data, access, like):
+    """Whether X hands out batches of everything."""
+    X, *others = data
+    if not (callable(X) or (others[0] is None and are_batches(X))):
+        return False
+    if any(other is not None for other in others):
+        X_name, y_name = ("X", "y") if like is None else ("X_val", "y_val")
+        raise ValueError(
+            f"Where {X_name} has batches, {y_name} and sample weights are in them: (X,"
+            f" y, sample_weight). {y_name} must be None."
+        )
+    return True
+
+
+def _check_batches(estimator, data, access, *, classes, like):
+    if like is None:
+        refuse_whole(access)
+    elif access != "passes":
+        raise ValueError(
+            "X_val has batches, which an exact solver without hidden layers can use;"
+            " for others the validation data must be in one piece."
+        )
+    source = source_of_batches(data[0])
+    return check_source(estimator, source, classes=classes, like=like)
+
+
+def _are_in_file(data, access, like):
+    """Whether X is in a file that is not better read into memory.
+
+    That is better where the solver reads X whole, and for mini-batches of small data.
+    """
+    X, y, _ = data
+    if y is None or not is_memory_mapped(X):
+        return False
+    is_large = like is None and n_bytes(X) > LARGEST_WINDOW
+    return access == "passes" or (access == "mini-batches" and is_large)
+
+
+def _check_file(estimator, data, access, *, classes, like):
+    source = source_of_slices(*map(in_memory, data))
+    return check_source(estimator, source, classes=classes, like=like)
+
+
+HOME_OF_BATCHES = Home(_are_batches, _check_batches)
+HOME_OF_FILES = Home(_are_in_file, _check_file)

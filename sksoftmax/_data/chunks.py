@@ -1,6 +1,6 @@
-"""Blocks of rows and the ways to use them: apply to each, and add up.
+"""Chunks of rows and the ways to use them: apply to each, and add up.
 
-An objective never sees the data set, only verbs: `map`, whose results stay where the
+An objective never sees the dataset, only verbs: `map`, whose results stay where the
 rows are, `collect`, whose results are wanted here, `sum`, both at once in `map_sum`,
 and `subsample`. Another home for the data (a file, a cluster) is another class with
 these verbs.
@@ -14,6 +14,7 @@ import numpy as np
 from sksoftmax._data.arrays import (
     in_double,
     is_dense,
+    n_bytes,
     slice_rows,
     squares,
     stack_rows,
@@ -49,17 +50,145 @@ def make_chunk(number, X, Y, s):
 
 
 class PerChunk(list):
-    """One value per block: what `map` returns and what `map` and `sum` take apart."""
+    """One value per chunk: what `map` returns and what `map` and `sum` take apart."""
 
 
-# Sums are formed inside at most this many groups of consecutive blocks and then over
+class Deferred:
+    """What `map` would have returned, computed again wherever it is used."""
+
+    def __init__(self, fn, args):
+        self._fn, self._args = fn, args
+
+    def of(self, chunk):
+        """The value for one chunk."""
+        return self._fn(chunk, *_own(chunk, self._args))
+
+
+class _Second(NamedTuple):
+    """The function x -> fn(x)[1]."""
+
+    fn: object
+
+    def __call__(self, *args):
+        return self.fn(*args)[1]
+
+
+class _Kept:
+    """Values of consecutive chunks, given up as soon as they are too many to keep."""
+
+    def __init__(self, largest):
+        self.result = PerChunk()
+        self._left = largest  # bytes
+
+    def take(self, values):
+        """Keep values, unless all so far are too many; whether they were kept."""
+        if self.result is None:
+            return False
+        self.result.extend(values)
+        if self._left < np.inf:
+            self._left -= sum(map(n_bytes, values))
+            if self._left < 0:
+                self.result = None
+        return self.result is not None
+
+
+def _own(chunk, args, first=0):
+    """Arguments as one chunk gets them: of what `map` returned, its own."""
+    for arg in args:
+        if isinstance(arg, PerChunk):
+            yield arg[chunk.number - first]
+        elif isinstance(arg, Deferred):
+            yield arg.of(chunk)
+        else:
+            yield arg
+
+
+class ChunkVerbs:
+    """The verbs, for chunks that this process works on.
+
+    A class with them has `_sweep(run, args, reads_X)`: it counts what is read, and
+    gives run(chunks) for groups of consecutive chunks, in order.
+
+    Attributes
+    ----------
+    largest_kept : float
+        Bytes of results that `map` keeps; more are computed again where they are used.
+    """
+
+    largest_kept = np.inf
+    _first = 0  # number of the first chunk
+
+    def map(self, fn, *args, reads_X=True):
+        """fn(chunk, *args) for every chunk, as a `PerChunk`, or `Deferred`.
+
+        An argument that `map` has returned gives each call its chunk's value.
+        """
+        values = _Kept(self.largest_kept)
+        for some in self._lists(fn, args, reads_X):
+            if not values.take(some):
+                return Deferred(fn, args)
+        return values.result
+
+    def collect(self, fn, *args, reads_X=True):
+        """fn(chunk, *args) for every chunk, as a list in this process: small things."""
+        return list(chain.from_iterable(self._lists(fn, args, reads_X)))
+
+    def sum(self, fn, *args, reads_X=True):
+        """Sum of fn(chunk, *args) over the chunks, in their order.
+
+        fn returns a number, an array or a tuple of them, added element by element.
+        """
+
+        def run(chunks):
+            return add_up(
+                fn(chunk, *_own(chunk, args, self._first)) for chunk in chunks
+            )
+
+        return add_up(self._sweep(run, args, reads_X))
+
+    def map_sum(self, fn, *args, reads_X=True):
+        """Both in one sweep, for an fn that returns (term, value)."""
+        values = _Kept(self.largest_kept)
+
+        def run(chunks):
+            kept = []
+
+            def terms():
+                for chunk in chunks:
+                    term, value = fn(chunk, *_own(chunk, args, self._first))
+                    if values.result is not None:
+                        kept.append(value)
+                    yield term
+
+            return add_up(terms()), kept
+
+        def totals():
+            for total, kept in self._sweep(run, args, reads_X):
+                values.take(kept)
+                yield total
+
+        total = add_up(totals())
+        if values.result is None:
+            return total, Deferred(_Second(fn), args)
+        return total, values.result
+
+    def _lists(self, fn, args, reads_X):
+        """Values of groups of consecutive chunks."""
+
+        def run(chunks):
+            return [fn(chunk, *_own(chunk, args, self._first)) for chunk in chunks]
+
+        return self._sweep(run, args, reads_X)
+
+
+# Sums are formed inside at most this many groups of consecutive chunks and then over
 # the groups, always in this order. So the bits of a sum do not depend on the number of
-# threads, and memory is 16 partial sums, not one per block. 16 splits evenly over 2, 4
+# threads, and memory is 16 partial sums, not one per chunk. 16 splits evenly over 2, 4
 # and 8 threads and wastes a ninth on 3.
 _N_GROUPS = 16
 
 
-# A block's X, logits and their copies should stay in the L2 cache (1 MB per core on
+# A chunk's X, logits and their copies should stay in the L2 cache (1 MB per core on
 # recent servers) between the two products of a pass.
 _CHUNK_BYTES = 2**20
 
@@ -70,8 +199,8 @@ _CHUNK_BYTES = 2**20
 _WORTH_THREADS = 5e6
 
 
-class Chunks:
-    """Blocks of rows held in memory.
+class Chunks(ChunkVerbs):
+    """Chunks of rows held in memory.
 
     Parameters
     ----------
@@ -79,9 +208,9 @@ class Chunks:
     Y : ndarray of shape (n_rows, n_classes)
     s : ndarray of shape (n_rows,)
     threads : Threads
-        Runs groups of blocks side by side.
+        Runs groups of chunks side by side.
     first : int
-        Number of the first block, where these are part of more.
+        Number of the first chunk, where these are part of more.
 
     Attributes
     ----------
@@ -89,9 +218,6 @@ class Chunks:
         Rows of X that `map`, `sum` and `map_sum` have read, those of samples included;
         a call whose function has no use for X says so by reads_X=False.
     """
-
-    # Bytes of results that `map` keeps before it would rather compute them again.
-    largest_kept = np.inf
 
     def __init__(self, X, Y, s, threads, first=0):
         self.X, self._Y, self._s, self._first = X, Y, s, first
@@ -106,12 +232,12 @@ class Chunks:
         self._groups = groups_of(range(len(self._chunks)))
 
     def __reduce__(self):
-        # Blocks are views of X, which a pickle of their own would repeat.
+        # Chunks are views of X, which a pickle of their own would repeat.
         return Chunks, (self.X, self._Y, self._s, Threads(), self._first)
 
     @property
     def n_rows(self):
-        """Number of rows of all blocks together."""
+        """Number of rows of all chunks together."""
         return self._s.size
 
     @property
@@ -158,53 +284,8 @@ class Chunks:
         """Rows of the largest sample that `subsample` is worth being asked for."""
         return self.n_rows // 4
 
-    def map(self, fn, *args, reads_X=True):
-        """fn(block, *args) for every block, as a `PerChunk`.
-
-        An argument that is itself a `PerChunk` gives each call its block's value.
-        """
-        self._count(reads_X)
-
-        def run(group):
-            return list(self._each(group, fn, args, reads_X))
-
-        return PerChunk(chain.from_iterable(self.threads.map(run, self._groups)))
-
-    def collect(self, fn, *args, reads_X=True):
-        """fn(block, *args) for every block, as a list in this process: small things."""
-        return list(self.map(fn, *args, reads_X=reads_X))
-
-    def sum(self, fn, *args, reads_X=True):
-        """Sum of fn(block, *args) over the blocks, in block order.
-
-        fn returns a number, an array or a tuple of them, added element by element.
-        """
-        self._count(reads_X)
-
-        def run(group):
-            return add_up(self._each(group, fn, args, reads_X))
-
-        return add_up(self.threads.map(run, self._groups))
-
-    def map_sum(self, fn, *args, reads_X=True):
-        """Both in one sweep, for an fn that returns (term, value)."""
-        self._count(reads_X)
-
-        def run(group):
-            values = []
-
-            def terms():
-                for term, value in self._each(group, fn, args, reads_X):
-                    values.append(value)
-                    yield term
-
-            return add_up(terms()), values
-
-        totals, values = zip(*self.threads.map(run, self._groups), strict=True)
-        return add_up(totals), PerChunk(chain.from_iterable(values))
-
     def subsample(self, n_rows, largest=None):
-        """Blocks of about n_rows random rows, weighted to stand for all.
+        """Chunks of about n_rows random rows, weighted to stand for all.
 
         largest is the size of the largest sample that will be asked for; in memory,
         where a draw costs little, it does not matter.
@@ -219,7 +300,7 @@ class Chunks:
         return sample
 
     def restricted(self, features):
-        """Blocks with some columns of X, copied."""
+        """Chunks with some columns of X, copied."""
         part = Chunks(take_columns(self.X, features), self._Y, self._s, self.threads)
         self._parts.append(part)
         return part
@@ -237,14 +318,14 @@ class Chunks:
         """Number of stored entries of X."""
         return max(self.stored_per_row * self.n_rows, 1)
 
-    def _count(self, reads_X):
+    def _sweep(self, run, args, reads_X):
         self.rows_read += self.n_rows * reads_X
 
-    def _each(self, group, fn, args, reads_X):
-        for i in group:
-            own = (arg[i] if isinstance(arg, PerChunk) else arg for arg in args)
-            chunk = self._chunks[i]
-            yield fn(chunk.in_double() if reads_X else chunk, *own)
+        def run_group(group):
+            chunks = (self._chunks[i] for i in group)
+            return run(chunk.in_double() if reads_X else chunk for chunk in chunks)
+
+        return self.threads.map(run_group, self._groups)
 
 
 def threads_worth(threads, X, n_classes):
@@ -254,13 +335,13 @@ def threads_worth(threads, X, n_classes):
 
 
 def groups_of(numbers):
-    """A range of block numbers as at most 16 ranges of about the same length."""
+    """A range of chunk numbers as at most 16 ranges of about the same length."""
     edges = np.linspace(0, len(numbers), min(_N_GROUPS, len(numbers)) + 1).astype(int)
     return [numbers[a:b] for a, b in pairwise(edges)]
 
 
 def stacked_parts(parts):
-    """X, Y and s of what `draw_by_class` returns for several blocks."""
+    """X, Y and s of what `draw_by_class` returns for several chunks."""
     X, Y, s = zip(*parts, strict=True)
     return stack_rows(X), np.concatenate(Y), np.concatenate(s)
 
@@ -275,11 +356,11 @@ def _chunk_squares(chunk, centre):
 
 
 def chunk_edges(X, n_classes):
-    """First and last row of each block, from the shape of the data alone."""
+    """First and last row of each chunk, from the shape of the data alone."""
     n_rows = X.shape[0]
     row_bytes = 8.0 * (stored_per_row(X) + 3 * n_classes)
-    # The gradient of a block is as large as w: where w is larger than a block, larger
-    # blocks keep adding gradients up a small part of the work.
+    # The gradient of a chunk is as large as w: where w is larger than a chunk, larger
+    # chunks keep adding gradients up a small part of the work.
     chunk_bytes = max(_CHUNK_BYTES, 32 * X.shape[1] * n_classes)
     rows = max(64, int(chunk_bytes / row_bytes))
     starts = range(0, max(n_rows, 1), rows)

@@ -1,14 +1,14 @@
-"""Blocks of rows on the workers of a dask cluster.
+"""Chunks of rows on the workers of a dask cluster.
 
-The data are shards, each of which stays on a worker as the `Chunks` of some consecutive
-parts of the user's collection. A verb sends its function and plain arguments, has each
-worker use the same verb on its shards, and adds up what comes back in a tree. Only w
-and vectors of its size travel; what `map` returns stays beside its shard. All of it is
-tasks that dask can run again, so a worker that dies costs time and nothing else.
+A worker keeps groups of consecutive partitions of the user's collection, each partition
+as its `Chunks`. A verb sends its function and plain arguments, has each worker use the
+same verb on its groups, and adds up what comes back in a tree. Only w and vectors of
+its size travel; what `map` returns stays beside its group. All of it is tasks that dask
+can run again, so a worker that dies costs time and nothing else.
 
 Sums have the same bits whatever the cluster is. Terms are added in pairs of neighbours,
-pairs of pairs and so on, and a shard has a power of two of parts, so all that a cluster
-decides is where the lower levels of one and the same tree end.
+pairs of pairs and so on, and a group has a power of two of partitions. So a cluster
+decides only where the lower levels of one and the same tree end.
 """
 
 from asyncio import CancelledError
@@ -27,20 +27,20 @@ from sksoftmax._utils.threads import fit_threads
 # the tree demands.
 _FAN_IN = 8
 
-# Shards for each thread of the cluster: with two, a thread that is late has half a
-# shard less to do. A task costs about a millisecond of the scheduler's time.
-_SHARDS_PER_THREAD = 2
+# Groups for each thread of the cluster: with two, a thread that is late has half a
+# group less to do. A task costs about a millisecond of the scheduler's time.
+_GROUPS_PER_THREAD = 2
 
 # Bytes of arguments that are sent with each task; more are sent once, and fetched.
 _SMALL = 2**20
 
 
-class PerShard(list):
-    """One future per shard, of what `map` returned for its parts."""
+class PerGroup(list):
+    """One future per group, of what `map` returned for its partitions."""
 
 
 class Call(NamedTuple):
-    """A verb, its function and arguments, and which of those come per shard."""
+    """A verb, its function and arguments, and which of those come per group."""
 
     verb: str
     fn: object
@@ -48,76 +48,76 @@ class Call(NamedTuple):
     places: list
 
 
-def shard_size(n_parts, n_threads):
-    """Parts of a shard: a power of two that leaves enough shards for the threads."""
+def group_size(n_partitions, n_threads):
+    """Partitions of a group: a power of two that leaves groups for all threads."""
     size = 1
-    while -(-n_parts // size) > _SHARDS_PER_THREAD * max(n_threads, 1):
+    while -(-n_partitions // size) > _GROUPS_PER_THREAD * max(n_threads, 1):
         size *= 2
     return size
 
 
 class DaskChunks(RemoteChunks):
-    """Blocks of rows that workers hold, with the verbs of `Chunks`.
+    """Chunks of rows that workers hold, with the verbs of `Chunks`.
 
     Parameters
     ----------
     client : distributed.Client
-    shards : list of Future
-        Of a list of (number of a part, its `Chunks`) each.
-    layout : Layout
+    groups : list of Future
+        Of a list of (number of a partition, its `Chunks`) each.
+    summary : Summary
     threads : Threads
         For what is done with samples, here.
     """
 
-    def __init__(self, client, shards, layout, threads):
-        super().__init__(layout, threads)
-        self._client, self._shards = client, shards
+    def __init__(self, client, groups, summary, threads):
+        super().__init__(summary, threads)
+        self._client, self._groups = client, groups
 
     def map(self, fn, *args, reads_X=True):
-        """fn(block, *args) for every block; what it returns stays on the workers."""
-        return PerShard(self._on_shards("map", fn, args, reads_X))
+        """fn(chunk, *args) for every chunk; what it returns stays on the workers."""
+        return PerGroup(self._on_groups("map", fn, args, reads_X))
 
     def collect(self, fn, *args, reads_X=True):
-        """fn(block, *args) for every block, as a list in this process."""
+        """fn(chunk, *args) for every chunk, as a list in this process."""
         with client_context(self._client):
-            shards = self._on_shards("collect", fn, args, reads_X)
-            parts = chain.from_iterable(self._client.gather(shards))
-            return list(chain.from_iterable(parts))
+            groups = self._on_groups("collect", fn, args, reads_X)
+            partitions = chain.from_iterable(self._client.gather(groups))
+            return list(chain.from_iterable(partitions))
 
     def sum(self, fn, *args, reads_X=True):
-        """Sum of fn(block, *args) over the blocks, in block order."""
-        return self._total(self._on_shards("sum", fn, args, reads_X))
+        """Sum of fn(chunk, *args) over the chunks, in their order."""
+        return self._total(self._on_groups("sum", fn, args, reads_X))
 
     def map_sum(self, fn, *args, reads_X=True):
         """Both in one sweep, for an fn that returns (term, value)."""
-        pairs = self._on_shards("map_sum", fn, args, reads_X)
+        pairs = self._on_groups("map_sum", fn, args, reads_X)
         with client_context(self._client):
             totals = self._client.map(itemgetter(0), pairs, pure=False)
             values = self._client.map(itemgetter(1), pairs, pure=False)
-        return self._total(totals), PerShard(values)
+        return self._total(totals), PerGroup(values)
 
-    def _on_shards(self, verb, fn, args, reads_X):
-        """Futures of the verb on each shard."""
+    def _on_groups(self, verb, fn, args, reads_X):
+        """Futures of the verb on each group."""
         self._n_reads += reads_X
-        own = [arg for arg in args if isinstance(arg, PerShard)]
-        plain = [None if isinstance(arg, PerShard) else arg for arg in args]
-        places = [i for i, arg in enumerate(args) if isinstance(arg, PerShard)]
+        own = [arg for arg in args if isinstance(arg, PerGroup)]
+        plain = [None if isinstance(arg, PerGroup) else arg for arg in args]
+        places = [i for i, arg in enumerate(args) if isinstance(arg, PerGroup)]
         call = Call(verb, fn, plain, places)
         with client_context(self._client):
-            if n_bytes(plain) * len(self._shards) > _SMALL:
+            if n_bytes(plain) * len(self._groups) > _SMALL:
                 # One task has them, not scattered data, which a dying worker would take
                 # along.
                 call = self._client.submit(Call, *call, pure=False)
-            return self._client.map(_run, self._shards, *own, call=call, pure=False)
+            return self._client.map(_run, self._groups, *own, call=call, pure=False)
 
     def _total(self, terms):
         with client_context(self._client):
             while len(terms) > _FAN_IN:
-                groups = [
+                lists = [
                     terms[start : start + _FAN_IN]
                     for start in range(0, len(terms), _FAN_IN)
                 ]
-                terms = self._client.map(add_pairs, groups, pure=False)
+                terms = self._client.map(add_pairs, lists, pure=False)
             return add_pairs(self._client.gather(terms))
 
 
@@ -132,11 +132,11 @@ def add_pairs(terms):
     return terms[0]
 
 
-def _run(shard, *own, call):
-    """The verb on every part of a shard; own holds what those parts have each."""
+def _run(group, *own, call):
+    """The verb on every partition of a group; own holds what each of those has."""
     results = []
     with fit_threads():
-        for i, (number, chunks) in enumerate(shard):
+        for i, (number, chunks) in enumerate(group):
             args = list(call.args)
             for place, values in zip(call.places, own, strict=True):
                 args[place] = PerChunk(values[i])  # dask may have sent it as a list

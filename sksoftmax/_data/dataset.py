@@ -1,147 +1,113 @@
-"""Checked samples: X, y and weights as they come from users, made ready for a fit."""
+"""What a fit asks of training data, wherever they are: the protocol `Dataset`.
 
-from dataclasses import replace
-from typing import NamedTuple
+Data have a home: memory (`in_memory`), files and batches that are read again in each
+pass (`chunked`), or a dask cluster (`dask`). Fits, estimators and predictions know the
+protocol and no home. A new home is one file with
 
-import numpy as np
-from sklearn.utils.validation import check_consistent_length
+- a class that has the attributes and methods of `Dataset`; `chunks` gives an object
+  with the verbs of `chunks.Chunks`, which is all that an objective sees of the data,
+- a `Home`, which says what X belongs there and makes the dataset of it,
 
-from sksoftmax._data.arrays import check_X, sum_of_squares, take_rows
-from sksoftmax._data.chunks import Chunks
-from sksoftmax._data.minibatches import batch_rows
-from sksoftmax._data.statistics import statistics_of
-from sksoftmax._data.targets import (
-    Targets,
-    check_weights,
-    class_factors,
-    encode,
-    hold_out,
-    smooth,
-    weigh,
-)
-from sksoftmax._utils.errors import error_context
+and one line in `validation.HOMES`, where `fit` and the predictions look for it.
+"""
+
+from typing import NamedTuple, Protocol
 
 
-class InMemoryDataset(NamedTuple):
-    """Rows of data, their targets, and the class weights that are in those."""
+class Dataset(Protocol):
+    """Checked data: rows of features, their targets and weights.
 
-    X: object  # (n_samples, n_features), dense or CSR
-    targets: Targets
-    factors: np.ndarray | None  # (n_classes,)
+    Methods return new datasets and leave this one as it is.
 
-    is_in_memory = True
+    Attributes
+    ----------
+    targets : Targets or ClassTotals
+        `classes`, the weight `mass` of each, `total_weight`, `present`, `shares` and
+        `null_value`. Class weights and label smoothing are in it.
+    factors : ndarray of shape (n_classes,) or None
+        Of `class_weight`; validation data are weighted by those of the training data.
+    n_rows, n_features : int
+        Rows without weight count until `with_weight` leaves them out.
+    dtype : dtype
+        Of X, float32 or float64.
+    is_in_memory : bool
+        Whether there is an array `X`, of which other datasets can be made.
+    squares : float
+        Sum of the squares of all entries, infinite where that overflows.
+    """
 
-    @property
-    def n_features(self):
-        """Number of columns of X."""
-        return self.X.shape[1]
-
-    @property
-    def dtype(self):
-        """Of X."""
-        return self.X.dtype
-
-    @property
-    def n_rows(self):
-        """Number of rows."""
-        return self.targets.s.size
-
-    @property
-    def squares(self):
-        """Sum of the squares of all entries, infinite where that overflows."""
-        return sum_of_squares(self.X)
-
-    def statistics(self):
-        """The `ColumnStatistics` of the features."""
-        return statistics_of(self.X, self.targets.s)
-
-    moments = statistics
-
-    def minibatches(self, scaling, dtype, *, ones):
-        """The rows for mini-batches, with scaled features and a mean weight of one."""
-        X, targets = scaling.apply(self.X, dtype, ones=ones), self.targets
-        s = targets.s / (targets.total_weight / self.n_rows)
-        return batch_rows(X, targets.Y, s, dtype)
-
-    batch_rows = minibatches
-
-    def hold_out(self, fraction, rng):
-        """Two datasets, for training and for validation, of all classes in both."""
-        held = hold_out(self.targets, fraction, rng)
-        return self.take(~held), self.take(held)
-
-    def with_weight(self):
-        """The rows that have weight."""
-        return self.take(self.targets.s > 0)
+    targets: object
+    factors: object
+    n_rows: int
+    n_features: int
+    dtype: object
+    is_in_memory: bool
+    squares: float
 
     def chunks(self, threads):
-        """The rows in blocks."""
-        return Chunks(self.X, self.targets.Y, self.targets.s, threads)
+        """The rows with weight in chunks, with the verbs of `Chunks`."""
 
-    def with_X(self, X):
-        """The same rows with other features."""
-        return self._replace(X=X)
+    def minibatches(self, scaling, dtype, *, ones):
+        """The rows that mini-batches are drawn from, in this precision.
 
-    def take(self, rows):
-        """The rows of a mask."""
-        return self._replace(X=take_rows(self.X, rows), targets=self.targets.take(rows))
+        `scaling.apply` is applied to X, which gets a last column of ones if asked for.
+        The weights have a mean of one.
+        """
 
-    def select(self, numbers):
-        """Rows chosen by their numbers, in that order, repeated ones repeated."""
-        targets = self.targets
-        return self._replace(
-            X=take_rows(self.X, numbers),
-            targets=replace(targets, Y=targets.Y[numbers], s=targets.s[numbers]),
-        )
+    def statistics(self):
+        """The `ColumnStatistics` of the features, weighted as the rows are."""
 
-    def weigh_classes(self, class_weight):
-        """With the factors of class_weight, which "balanced" finds from these rows."""
-        factors = class_factors(self.targets, class_weight)
-        return self._replace(targets=weigh(self.targets, factors), factors=factors)
+    def with_weight(self):
+        """The rows with weight."""
 
     def smooth(self, label_smoothing):
-        """With smoothed targets."""
-        return self._replace(targets=smooth(self.targets, label_smoothing))
+        """With targets moved towards the uniform distribution."""
 
     def restrict(self, present):
-        """In the columns of a mask of classes."""
-        return self._replace(targets=self.targets.restrict(present))
+        """With targets of the classes in a mask."""
+
+    def hold_out(self, fraction, rng):
+        """Two datasets, for training and for validation.
+
+        Raises
+        ------
+        ValueError
+            If rows cannot be held out.
+        """
 
 
-def check_training(estimator, X, y, sample_weight, *, classes=None, reset=True):
-    """The training data as a Sample.
+class Home(NamedTuple):
+    """Where some data live.
 
-    Number and names of the features are recorded on `estimator` if reset, else compared
-    with those there; y is encoded against classes where they are given.
+    Attributes
+    ----------
+    recognises : callable
+        (data, access, like) -> bool, whether X, y and sample_weight in `data` belong
+        here. `access` is how the solver reads X: in "passes" over all rows, in
+        "mini-batches", or "whole". `like` is the training dataset where the data are
+        for validation, and None where they are for training.
+    check : callable
+        (estimator, data, access, *, classes, like) -> `Dataset`. Errors name the
+        culprit. Number and names of the features are recorded on `estimator` where
+        `like` is None, else compared. `classes` are all labels, where they are known.
+    holds : callable or None
+        X -> bool, whether predictions of X are made here.
+    map_rows : callable or None
+        (fn, X, empty, *args) -> fn(X, *args), rows by rows. `empty(dtype)` is what fn
+        returns of no rows.
     """
-    sample = check_rows(estimator, X, y, sample_weight, classes=classes, reset=reset)
-    return sample.weigh_classes(estimator.class_weight)
+
+    recognises: object
+    check: object
+    holds: object = None
+    map_rows: object = None
 
 
-def check_rows(estimator, X, y, sample_weight, *, classes=None, reset=True):
-    """The same without class weights."""
-    X = check_X(estimator, X, reset=reset)
-    targets = encode(y, classes)
-    with error_context("X and y"):
-        check_consistent_length(X, targets.Y)
-    targets = replace(targets, s=check_weights(sample_weight, X.shape[0]))
-    return InMemoryDataset(X, targets, None)
-
-
-def check_validation(estimator, training, X_val, y_val, sample_weight_val):
-    """The validation data as a Sample weighted as the training data is, or None."""
-    if X_val is None:
-        for name, given in (("y_val", y_val), ("sample_weight_val", sample_weight_val)):
-            if given is not None:
-                raise ValueError(f"{name} is provided, but X_val was not provided.")
-        return None
-    if y_val is None:
-        raise ValueError("X_val is provided, but y_val was not provided.")
-    with error_context("X_val"):
-        X_val = check_X(estimator, X_val, reset=False)
-    targets = encode(y_val, training.targets.classes, name="y_val")
-    with error_context("X_val and y_val"):
-        check_consistent_length(X_val, targets.Y)
-    s = check_weights(sample_weight_val, X_val.shape[0], name="sample_weight_val")
-    targets = weigh(replace(targets, s=s), training.factors)
-    return InMemoryDataset(X_val, targets, training.factors)
+def refuse_whole(access):
+    """Refuse data that are not in memory where the solver reads X whole."""
+    if access == "whole":
+        raise ValueError(
+            "Batches and dask collections are for solvers that read them in passes:"
+            ' "newton" and "lbfgs" without hidden layers and without l1_ratio, "adam"'
+            ' and "sgd" with any. Others need X in memory.'
+        )

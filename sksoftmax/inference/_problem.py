@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._data.chunks import Chunks
-from sksoftmax._data.dataset import check_training
 from sksoftmax._data.targets import Targets, check_weights, is_soft
+from sksoftmax._data.validation import check_rows
 from sksoftmax._utils.errors import check_choice
 from sksoftmax.inference._design import orthonormal_design, scaled_design
 from sksoftmax.inference._likelihood import Factor, Likelihood
@@ -166,9 +166,9 @@ def _check_size(n_free):
 
 def _observations(model, X, y, sample_weight, weights):
     """The rows with weight, weights scaled to sum to n; counts; and which rows."""
-    sample = check_training(
-        copy.copy(model), X, y, sample_weight, classes=model.classes_, reset=False
-    )
+    data = X, y, sample_weight
+    sample = check_rows(copy.copy(model), data, classes=model.classes_, reset=False)
+    sample = sample.weigh_classes(model.class_weight)
     _check_classes(sample.targets)
     kept = sample.targets.s > 0
     sample = sample.take(kept)

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sksoftmax._data.dataset import check_training, check_validation
+from sksoftmax._data.in_memory import check_training, check_validation
 
 
 class Estimator(BaseEstimator):

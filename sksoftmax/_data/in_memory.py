@@ -1,0 +1,152 @@
+"""Data in memory: the dataset, and how it is made of what users pass."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length
+
+from sksoftmax._data.arrays import check_X, in_memory, sum_of_squares, take_rows
+from sksoftmax._data.chunks import Chunks
+from sksoftmax._data.dataset import Home
+from sksoftmax._data.minibatches import batch_rows
+from sksoftmax._data.statistics import statistics_of
+from sksoftmax._data.targets import (
+    Targets,
+    check_weights,
+    class_factors,
+    encode,
+    hold_out,
+    smooth,
+    weigh,
+)
+from sksoftmax._utils.errors import error_context
+
+
+class InMemoryDataset(NamedTuple):
+    """A `Dataset` in memory: X, targets, and the class weights that are in those."""
+
+    X: object  # (n_rows, n_features), dense or CSR
+    targets: Targets
+    factors: np.ndarray | None  # (n_classes,)
+
+    is_in_memory = True
+
+    @property
+    def n_features(self):
+        return self.X.shape[1]
+
+    @property
+    def dtype(self):
+        return self.X.dtype
+
+    @property
+    def n_rows(self):
+        return self.targets.s.size
+
+    @property
+    def squares(self):
+        return sum_of_squares(self.X)
+
+    def statistics(self):
+        return statistics_of(self.X, self.targets.s)
+
+    moments = statistics
+
+    def minibatches(self, scaling, dtype, *, ones):
+        X, targets = scaling.apply(self.X, dtype, ones=ones), self.targets
+        s = targets.s / (targets.total_weight / self.n_rows)
+        return batch_rows(X, targets.Y, s, dtype)
+
+    batch_rows = minibatches
+
+    def chunks(self, threads):
+        return Chunks(self.X, self.targets.Y, self.targets.s, threads)
+
+    def with_weight(self):
+        return self.take(self.targets.s > 0)
+
+    def smooth(self, label_smoothing):
+        return self._replace(targets=smooth(self.targets, label_smoothing))
+
+    def restrict(self, present):
+        return self._replace(targets=self.targets.restrict(present))
+
+    def hold_out(self, fraction, rng):
+        held = hold_out(self.targets, fraction, rng)
+        return self.take(~held), self.take(held)
+
+    def with_X(self, X):
+        """The same rows with other features."""
+        return self._replace(X=X)
+
+    def take(self, rows):
+        """The rows of a mask."""
+        return self._replace(X=take_rows(self.X, rows), targets=self.targets.take(rows))
+
+    def select(self, numbers):
+        """Rows chosen by their numbers, in that order, repeated ones repeated."""
+        targets = self.targets
+        return self._replace(
+            X=take_rows(self.X, numbers),
+            targets=replace(targets, Y=targets.Y[numbers], s=targets.s[numbers]),
+        )
+
+    def weigh_classes(self, class_weight):
+        """With the factors of class_weight, which "balanced" finds from these rows."""
+        factors = class_factors(self.targets, class_weight)
+        return self._replace(targets=weigh(self.targets, factors), factors=factors)
+
+
+def check_training(estimator, X, y, sample_weight, *, classes=None, reset=True):
+    """The training data, with the class weights of `estimator`.
+
+    Number and names of the features are recorded on `estimator` if reset, else compared
+    with those there; y is encoded against classes where they are given.
+    """
+    rows = check_rows(estimator, X, y, sample_weight, classes=classes, reset=reset)
+    return rows.weigh_classes(estimator.class_weight)
+
+
+def check_rows(estimator, X, y, sample_weight, *, classes=None, reset=True):
+    """The same without class weights."""
+    X = check_X(estimator, X, reset=reset)
+    targets = encode(y, classes)
+    with error_context("X and y"):
+        check_consistent_length(X, targets.Y)
+    targets = replace(targets, s=check_weights(sample_weight, X.shape[0]))
+    return InMemoryDataset(X, targets, None)
+
+
+def check_validation(estimator, training, X_val, y_val, sample_weight_val):
+    """The validation data, weighted as the training data are, or None."""
+    if X_val is None:
+        for name, given in (("y_val", y_val), ("sample_weight_val", sample_weight_val)):
+            if given is not None:
+                raise ValueError(f"{name} is provided, but X_val was not provided.")
+        return None
+    if y_val is None:
+        raise ValueError("X_val is provided, but y_val was not provided.")
+    with error_context("X_val"):
+        X_val = check_X(estimator, X_val, reset=False)
+    targets = encode(y_val, training.targets.classes, name="y_val")
+    with error_context("X_val and y_val"):
+        check_consistent_length(X_val, targets.Y)
+    s = check_weights(sample_weight_val, X_val.shape[0], name="sample_weight_val")
+    targets = weigh(replace(targets, s=s), training.factors)
+    return InMemoryDataset(X_val, targets, training.factors)
+
+
+def _check(estimator, data, access, *, classes, like):
+    data = tuple(map(in_memory, data))
+    if like is not None:
+        return check_validation(estimator, like, *data)
+    return check_training(estimator, *data, classes=classes)
+
+
+HOME = Home(
+    recognises=lambda data, access, like: True,
+    check=_check,
+    holds=lambda X: True,
+    map_rows=lambda fn, X, empty, *args: fn(X, *args),
+)

@@ -1,0 +1,94 @@
+"""Where data come from that are read again in each pass: batches, and tables in files.
+
+A source opens a pass: an iterator of (X, y, sample_weight), the same each time.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+from sksoftmax._data.arrays import (
+    is_exhaustible,
+    slice_rows,
+    stored_per_row,
+    without_file,
+)
+from sksoftmax._data.targets import is_soft
+
+# A batch of a memory-mapped table: enough chunks for a few threads, and little memory.
+_BATCH_BYTES = 2**25
+
+# A batch of it for an epoch in random order: as many as can be of a window's rows from
+# different places of the table, in pieces that a disk reads at its full rate.
+_SHUFFLED_BYTES = 2**20
+
+
+REPEAT = (
+    "Every pass must give the same batches again: pass a list, or a function that"
+    " returns a new iterator each time it is called."
+)
+
+
+class Source(NamedTuple):
+    """Where batches come from."""
+
+    open: object  # () -> iterator of (X, y, sample_weight), the same each time
+    kind: str = "batch"  # what error messages call a batch
+    is_lazy: bool = False  # whether passing through reads X only where it is used
+    shuffled: object = None  # rng -> the same rows in another order, if there is one
+
+
+def source_of_batches(batches):
+    """The source that a user passed as batches."""
+    if is_exhaustible(batches):
+        raise ValueError(
+            f"The batches come from {type(batches).__name__!r}, which is exhausted"
+            f" after one pass; a fit needs several. {REPEAT}"
+        )
+    return Source(partial(_open, batches))
+
+
+def _open(batches):
+    iterator = batches() if callable(batches) else iter(batches)
+    for number, batch in enumerate(iterator):
+        if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+            raise TypeError(
+                f"batch {number}: a batch must be (X, y) or (X, y, sample_weight), got"
+                f" {type(batch).__name__!r}."
+            )
+        if not hasattr(batch[0], "shape"):
+            raise TypeError(
+                f"batch {number}: X must be an array, a sparse matrix or a data frame,"
+                f" got {type(batch[0]).__name__!r}."
+            )
+        yield (*batch, None)[:3]
+
+
+def source_of_slices(X, y, sample_weight):
+    """The source of a memory-mapped table, in slices of rows."""
+    y = y if is_soft(y) else column_or_1d(y, warn=True)
+    if not np.isscalar(sample_weight) and sample_weight is not None:
+        sample_weight = np.asarray(sample_weight)
+    check_consistent_length(X, y)
+    if np.ndim(sample_weight):
+        check_consistent_length(X, sample_weight)
+    X = without_file(X)
+    row = max(stored_per_row(X), 1) * X.dtype.itemsize
+    step = max(int(_BATCH_BYTES / row), 1)
+    shuffled_step = max(int(_SHUFFLED_BYTES / row), 1)
+    return Source(
+        partial(_slices, X, y, sample_weight, step),
+        is_lazy=True,
+        shuffled=partial(_slices, X, y, sample_weight, shuffled_step),
+    )
+
+
+def _slices(X, y, sample_weight, step, rng=None):
+    rows_of_y = getattr(y, "iloc", y)
+    starts = np.arange(0, X.shape[0], step)
+    for start in starts if rng is None else rng.permutation(starts):
+        rows = slice(start, start + step)
+        s = sample_weight[rows] if np.ndim(sample_weight) else sample_weight
+        yield slice_rows(X, start, start + step), rows_of_y[rows], s
