@@ -8,11 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.metaestimators import available_if
 
 from sksoftmax._data.targets import check_classes
-from sksoftmax._data.validation import (
-    check_rows,
-    check_training_source,
-    check_validation_source,
-)
+from sksoftmax._data.validation import check_rows, check_training, check_validation
 from sksoftmax._fit.callbacks import CallbackSupportMixin, Monitor, with_callbacks
 from sksoftmax._fit.convergence import warn_unless_converged
 from sksoftmax._fit.fit import fit_epoch, fit_network
@@ -309,11 +305,11 @@ default="cosine"
         checked = with_plain_numbers(self)
         classes = None if classes is None else check_classes(classes)
         access = access_of(checked)
-        training = check_training_source(
+        training = check_training(
             checked, (X, y, sample_weight), classes=classes, access=access
         )
         classes = training.targets.classes
-        validation = check_validation_source(
+        validation = check_validation(
             checked, training, (X_val, y_val, sample_weight_val), access=access
         )
         start = initial_point(self, checked, classes, by="warm_start")

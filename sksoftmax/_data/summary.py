@@ -1,6 +1,6 @@
 """What the first pass over data finds out, part by part, and how it adds up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
@@ -23,6 +23,8 @@ from sksoftmax._data.targets import (
     encode,
     is_soft,
 )
+
+_SUMS = ("n_rows", "n_stored", "n_bytes", "squares", "statistics")
 
 
 @dataclass(frozen=True)
@@ -52,18 +54,13 @@ class Summary:
             columns = np.searchsorted(classes, part.classes)
             counts[columns] += part.counts
             mass[columns] += part.mass
-        return Summary(
-            n_rows=self.n_rows + other.n_rows,
+        return replace(
+            self,
             dtype=np.result_type(self.dtype, other.dtype),
-            is_dense=self.is_dense,
-            n_stored=self.n_stored + other.n_stored,
-            n_bytes=self.n_bytes + other.n_bytes,
-            squares=self.squares + other.squares,
-            is_soft=self.is_soft,
             classes=classes,
             counts=counts,
             mass=mass,
-            statistics=self.statistics + other.statistics,
+            **{name: getattr(self, name) + getattr(other, name) for name in _SUMS},
         )
 
     def _check_fits(self, part):

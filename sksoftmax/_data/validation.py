@@ -6,7 +6,7 @@ from sksoftmax._data import chunked, dask, in_memory
 HOMES = (dask.HOME, chunked.HOME_OF_BATCHES, chunked.HOME_OF_FILES, in_memory.HOME)
 
 
-def check_training_source(estimator, data, *, classes, access):
+def check_training(estimator, data, *, classes, access):
     """The training data as a `Dataset`.
 
     Parameters
@@ -24,7 +24,7 @@ def check_training_source(estimator, data, *, classes, access):
     return home.check(estimator, data, access, classes=classes, like=None)
 
 
-def check_validation_source(estimator, training, data, *, access):
+def check_validation(estimator, training, data, *, access):
     """The validation data, likewise, weighted as the training data; None without X."""
     home = _home_of(data, access, training)
     return home.check(estimator, data, access, classes=None, like=training)
