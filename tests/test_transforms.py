@@ -10,8 +10,8 @@ from scipy.special import softmax
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._data.validation import check_rows
 from sksoftmax._data.statistics import statistics_of
+from sksoftmax._data.validation import check_rows
 from sksoftmax._fit.transforms import (
     ClassSubset,
     Composition,
@@ -175,9 +175,7 @@ def reduced(space, W):
 
 def reduced_rows(space, X):
     """Rows in the space of the rows of the training data."""
-    dataset = check_rows(
-        SoftmaxRegressionClassifier(), (X, np.arange(len(X)), None)
-    )
+    dataset = check_rows(SoftmaxRegressionClassifier(), (X, np.arange(len(X)), None))
     return space.dataset(dataset).X
 
 

@@ -178,8 +178,6 @@ class RemoteDataset:
         """The `ColumnStatistics` of the features, from one pass."""
         return self.chunks(Threads()).sum(chunk_statistics)
 
-    moments = statistics
-
     def with_weight(self):
         """The rows with weight; others are left out where they are read."""
         return self
@@ -234,8 +232,6 @@ class ChunkedDataset(RemoteDataset):
         n_classes = self.encoder.kept_classes.size
         empty = ready(nothing, np.zeros((0, n_classes)), np.zeros(0))
         return WindowedRows(parts, self.n_rows, empty)
-
-    batch_rows = minibatches
 
     def _batches(self):
         """One more pass, which has to be like the first."""

@@ -51,14 +51,10 @@ class InMemoryDataset(NamedTuple):
     def statistics(self):
         return statistics_of(self.X, self.targets.s)
 
-    moments = statistics
-
     def minibatches(self, scaling, dtype, *, ones):
         X, targets = scaling.apply(self.X, dtype, ones=ones), self.targets
         s = targets.s / (targets.total_weight / self.n_rows)
         return batch_rows(X, targets.Y, s, dtype)
-
-    batch_rows = minibatches
 
     def chunks(self, threads):
         return Chunks(self.X, self.targets.Y, self.targets.s, threads)

@@ -4,7 +4,6 @@ from numbers import Integral
 
 import numpy as np
 
-from sksoftmax._data.arrays import is_dense, squares, weighted_sums
 from sksoftmax._fit.prepare import with_near_columns, with_weight
 from sksoftmax._fit.settings import with_alpha
 from sksoftmax._fit.transforms import PenaltyGauge
@@ -17,7 +16,7 @@ from sksoftmax._utils.threads import fit_threads
 # to 1e-5 of the largest).
 _SPAN_SPARSE, _SPAN_SPARSE_WIDE, _SPAN_RIDGE = 1e-4, 1e-2, 1e-6
 
-# Of moments and gradients, relative: smaller ones are those of constant features.
+# Variances and gradients that are smaller than this, relatively, are rounding.
 _CONSTANT_COLUMN = 1e-14
 
 
@@ -67,7 +66,8 @@ def alpha_grid(settings, training, n_alphas):
         largest = _largest_sparse(settings, prepared)
         span = _SPAN_SPARSE if n_rows >= n_features else _SPAN_SPARSE_WIDE
         smallest = largest * span
-        if largest <= _CONSTANT_COLUMN * np.sqrt(_square_means(dataset).max()):
+        size = dataset.statistics().root_mean_square.max()
+        if largest <= _CONSTANT_COLUMN * size:
             largest = 0.0
     else:
         traces = _null_traces(settings, dataset)
@@ -97,22 +97,12 @@ def _largest_sparse(settings, prepared):
 def _null_traces(settings, dataset):
     """Trace of each feature's part of the Hessian of J at the null model.
 
-    With the intercepts eliminated, so that variances take the place of squares.
+    Intercepts are eliminated, so that variances take the place of squares.
     """
-    X, targets = dataset.X, dataset.targets
-    s = targets.s / targets.total_weight
-    square_means = _square_means(dataset)
+    statistics, targets = dataset.statistics(), dataset.targets
+    square_means = statistics.second_moment()
     if not settings.fit_intercept:
         return square_means * (1.0 - 1.0 / targets.classes.size)
-    mean = weighted_sums(X, s)
-    # Of sparse data the mean is subtracted after the fact.
-    centre = mean if is_dense(X) else np.zeros(X.shape[1])
-    moments = weighted_sums(squares(X, centre), s) - (mean - centre) ** 2
-    moments[moments <= _CONSTANT_COLUMN * square_means] = 0.0
-    return moments * (1.0 - targets.shares @ targets.shares)
-
-
-def _square_means(dataset):
-    """Weighted mean square of each feature, shape (n_features,)."""
-    X, s = dataset.X, dataset.targets.s
-    return weighted_sums(squares(X, np.zeros(X.shape[1])), s) / s.sum()
+    variance = statistics.variance
+    variance[variance <= _CONSTANT_COLUMN * square_means] = 0.0
+    return variance * (1.0 - targets.shares @ targets.shares)

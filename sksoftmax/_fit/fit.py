@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from sksoftmax import _solvers
-from sksoftmax._data.targets import hold_out
 from sksoftmax._fit.convergence import warn_unless_converged
 from sksoftmax._fit.full_batch import fit_full_batch
 from sksoftmax._fit.history import History
@@ -91,16 +90,9 @@ def _hold_out(settings, training, start):
 
     A training that goes on holds out the same rows of the same data.
     """
-    training = training.with_weight()
-    if not training.is_in_memory:
-        raise ValueError(
-            "early_stopping=True needs X_val and y_val where the training data are"
-            " not in memory: no rows can be held out from them."
-        )
     seed = (start.state or {}).get("seed", start.seed)
     rng = np.random.default_rng(seed)
-    held = hold_out(training.targets, settings.validation_fraction, rng)
-    return training.take(~held), training.take(held)
+    return training.with_weight().hold_out(settings.validation_fraction, rng)
 
 
 def _fit_constant(settings, prepared, validation, start, monitor):

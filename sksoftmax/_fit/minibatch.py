@@ -47,7 +47,7 @@ def fit_minibatch(
             layers=problem.layers,
             watches_validation=settings.early_stopping,
         )
-        rows = training.batch_rows(scaling, dtype, ones=settings.fit_intercept)
+        rows = training.minibatches(scaling, dtype, ones=settings.fit_intercept)
         strength = settings.alpha * problem.network.weight_mask()
         result = _solvers.minibatch(
             BatchObjective(

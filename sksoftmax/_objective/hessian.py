@@ -9,12 +9,12 @@ by the total weight, and the penalty is left out.
 import numpy as np
 
 from sksoftmax._data.arrays import squares
+from sksoftmax._data.subsampling import start_of, systematic_sample
 from sksoftmax._objective.dense_hessian import (
     CentredRows,
     chunk_dense_hessian,
     hessian_weights,
 )
-from sksoftmax._data.subsampling import start_of, systematic_sample
 
 
 class Curvature:
