@@ -484,3 +484,14 @@ def test_rows_too_large_for_finite_logits_are_named(rng, sizes, method):
     X[7] = 1e308 * np.sign(X[7])
     with pytest.raises(ValueError, match="X is too large in row 7"):
         getattr(model, method)(X)
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs", "adam"])
+@pytest.mark.filterwarnings("ignore:.*did not converge")
+def test_the_last_validation_score_of_two_classes_is_the_score(rng, solver):
+    X = rng.normal(size=(300, 4))
+    y = (X[:, 0] + rng.normal(size=300) > 0).astype(int)
+    model = SoftmaxRegressionClassifier(solver=solver, max_iter=20, random_state=0)
+    model.fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+    last = model.validation_score_curve_[-1]
+    assert_allclose(model.score(X[200:], y[200:]), last)

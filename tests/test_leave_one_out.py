@@ -258,3 +258,19 @@ def test_a_hessian_too_large_to_invert_is_refused(monkeypatch):
     monkeypatch.setattr(_alo, "LARGEST", 9)
     with pytest.raises(ValueError, match=r"cv='alo' inverts .* 10 parameters"):
         SoftmaxRegressionClassifierCV(cv="alo").fit(X, y)
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "accuracy"])
+@pytest.mark.parametrize("penalty", [{}, {"l1_ratios": 0.5}], ids=["L2", "elastic net"])
+def test_scores_count_targets_of_a_class_whose_factor_is_zero(rng, scoring, penalty):
+    X, Y = rng.normal(size=(60, 2)), rng.dirichlet([1, 1, 1], size=60)
+    settings = {
+        "alphas": [0.1],
+        "class_weight": {0: 0.0, 1: 1.0, 2: 2.0},
+        "scoring": scoring,
+        **penalty,
+    }
+    refits = [(np.delete(np.arange(60), i), [i]) for i in range(60)]
+    ours = SoftmaxRegressionClassifierCV(cv="alo", **settings).fit(X, Y)
+    exact = SoftmaxRegressionClassifierCV(cv=refits, **settings).fit(X, Y)
+    assert_allclose(ours.mean_scores_, exact.mean_scores_, rtol=0.02)

@@ -118,11 +118,14 @@ def _whole(settings, alphas, dataset, scoring, leave_one_out):
     path = fit_path(settings, training, alphas, LeaveOneOut())
     kept = training.targets.s > 0
     Y, weights = dataset.targets.Y[kept], scoring.weights(kept.size)[kept]
-    Y = Y[:, training.targets.present]
+    present = training.targets.present
     if not weights.any():
         raise ValueError("sample_weight is zero for all rows that are to be scored.")
     means, errors = np.transpose(
-        [left.mean(scoring.of_rows, Y, weights) for left in path.observed]
+        [
+            left.with_all_classes(present).mean(scoring.of_rows, Y, weights)
+            for left in path.observed
+        ]
     )
     return path._replace(observed=[]), Scores(means[:, None], means, errors)
 

@@ -34,6 +34,7 @@ import numpy as np
 from sksoftmax._data.arrays import take_rows
 from sksoftmax._data.chunks import PerChunk
 from sksoftmax._model.loss import all_logits, targets_beside
+from sksoftmax._model.network import insert_absent_logits
 from sksoftmax._objective.dense_hessian import CentredRows, dense_hessian, row_slices
 from sksoftmax._objective.hessian import Curvature
 from sksoftmax._objective.inverses import add_centred_penalty, scaled_inverse
@@ -56,6 +57,15 @@ class LeftOut(NamedTuple):
     rows: np.ndarray  # (n_some,), their numbers
     chances: np.ndarray  # (n_some,), probabilities that they were drawn with
     Z_without: np.ndarray  # (n_some, n_classes)
+
+    def with_all_classes(self, present):
+        """The same with logits of classes that have no weight, too."""
+        if present.all():
+            return self
+        Z, Z_without = (
+            insert_absent_logits(logits, present) for logits in (self.Z, self.Z_without)
+        )
+        return self._replace(Z=Z, Z_without=Z_without)
 
     def mean(self, score, Y, weights):
         """Mean over rows of score(Z, Y) without each row, and its standard error.

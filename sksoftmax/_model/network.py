@@ -211,3 +211,13 @@ def insert_absent_classes(W, b, present, *, centred=True):
         full_W[:] = given.mean(axis=1, keepdims=True)
         full_W[:, present] = given
     return full_W, full_b
+
+
+def insert_absent_logits(Z, present):
+    """Logits of all classes, shape (n_rows, n_classes), of those with weight.
+
+    They are those of the layer that `insert_absent_classes` makes.
+    """
+    full = np.full((len(Z), present.size), np.log(np.finfo(np.float64).eps))
+    full[:, present] = Z - Z.mean(axis=1, keepdims=True)
+    return full
