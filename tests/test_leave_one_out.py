@@ -27,6 +27,15 @@ def approximate_losses(settings, X, y, s=None):
     return -np.sum(Y * log_softmax(left.Z_without, axis=1), axis=1)
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_without_weights_and_intercepts_no_row_changes_anything(grouped):
+    X, y = standardised(load_wine)
+    settings = SoftmaxRegressionClassifier(
+        alpha=10.0, l1_ratio=1.0, grouped=grouped, fit_intercept=False
+    )
+    assert_allclose(approximate_losses(settings, X, y), np.log(3), rtol=1e-14)
+
+
 def true_losses(settings, X, y, s=None, groups=None):
     """The same by as many fits."""
     groups = np.arange(len(X)) if groups is None else groups

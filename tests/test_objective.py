@@ -229,6 +229,20 @@ def test_accuracy_is_the_weighted_share_of_rows_that_are_right(data, sizes):
     assert_allclose(value, objective.value(w), rtol=1e-14)
 
 
+def test_one_logit_for_two_classes_is_as_accurate_as_two(rng):
+    X, s = rng.standard_normal((40, 2)), rng.uniform(0.2, 3.0, size=40)
+    own = rng.integers(0, 2, size=40)
+    chunks, found = Chunks(X, np.eye(2)[own], s, Threads()), []
+    for n_logits, W in ((1, [[1.0], [-2.0]]), (2, [[0.0, 1.0], [0.0, -2.0]])):
+        network = Network((2, n_logits), ACTIVATIONS["identity"], False)
+        no_penalty = L2Penalty(np.zeros(network.n_params))
+        objective = Objective(network, chunks, no_penalty, s.sum())
+        found.append(objective.value_and_accuracy(np.ravel(W)))
+    assert_allclose(*found, rtol=1e-14)
+    right = (X @ [1.0, -2.0] > 0) == (own == 1)
+    assert_allclose(found[0][1], np.average(right, weights=s), rtol=1e-13)
+
+
 def test_centred_weights_sum_to_zero_over_classes_and_mean_the_same(rng):
     X = rng.standard_normal((5, 2))
     network = Network((2, 3), ACTIVATIONS["tanh"], True)

@@ -294,8 +294,8 @@ def _leverage(X, inverse):
     n_classes, q = inverse.shape[:2]
     A = np.empty((X.shape[0], n_classes, n_classes))
     for k in range(n_classes):
-        T = X @ inverse[k, :, : k + 1].reshape(q, -1)
-        T = T.reshape(-1, k + 1, q)
+        T = X @ inverse[k, :, : k + 1].reshape(q, (k + 1) * q)
+        T = T.reshape(X.shape[0], k + 1, q)
         A[:, k, : k + 1] = np.matmul(T, X[:, :, None])[:, :, 0]
         A[:, : k + 1, k] = A[:, k, : k + 1]
     return A

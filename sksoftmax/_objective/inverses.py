@@ -247,6 +247,8 @@ def scaled_inverse(H, ridge=_RIDGE):
 
     Rows of zeros get zeros; without a ridge H gets as little as it takes to be regular.
     """
+    if not H.size:  # LAPACK refuses it
+        return H.copy()
     scale = unit_scale(H.diagonal(), dead=0.0)
     outer = np.outer(scale, scale)
     scaled = H * outer

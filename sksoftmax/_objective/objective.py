@@ -200,8 +200,8 @@ def _chunk_value(chunk, network, w):
 
 def _chunk_value_and_hits(chunk, network, w):
     Z = network.logits(chunk.X, network.unpack(w))
-    Z = all_logits(Z, chunk.sY.shape[1])
-    right = Z.argmax(axis=1) == chunk.sY.argmax(axis=1)
+    likeliest = all_logits(Z, chunk.sY.shape[1]).argmax(axis=1)
+    right = likeliest == chunk.sY.argmax(axis=1)
     return loss(Z, chunk.sY, chunk.s), chunk.s @ right
 
 
