@@ -33,6 +33,7 @@ import numpy as np
 
 from sksoftmax._data.arrays import take_rows
 from sksoftmax._data.chunks import PerChunk
+from sksoftmax._data.subsampling import start_of, systematic_sample
 from sksoftmax._model.loss import all_logits, targets_beside
 from sksoftmax._model.network import insert_absent_logits
 from sksoftmax._objective.dense_hessian import CentredRows, dense_hessian, row_slices
@@ -256,13 +257,15 @@ def _chunk_sizes(chunk, state, distances):
 def _chunk_draw(chunk, sizes, factor, n_rows):
     """Probabilities min(1, factor * size) of the rows drawn by them, zero of others.
 
-    Systematic sampling, as in `Curvature.draw`, of the same rows at all alphas if their
-    sizes stay the same. A tenth of the rows are drawn whatever their size.
+    The same rows at all alphas if their sizes stay the same. A tenth of the rows are
+    drawn whatever their size.
     """
     even = 0.1 * _ROWS_LEFT_OUT / n_rows
     chances = np.minimum(0.9 * factor * sizes + even, 1.0)
-    reached = np.cumsum(chances) + (chunk.number * 0.7548776662) % 1.0
-    return np.where(np.diff(np.floor(reached), prepend=0.0) > 0.0, chances, 0.0)
+    rows = systematic_sample(chances, start_of(chunk))
+    drawn = np.zeros_like(chances)
+    drawn[rows] = chances[rows]
+    return drawn
 
 
 def _chunk_without(chunk, state, Z, rows, frame):

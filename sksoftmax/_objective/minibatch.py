@@ -29,7 +29,7 @@ class BatchObjective:
     Parameters
     ----------
     network : Network
-    rows : rows of `batch_rows`
+    rows : what `Dataset.minibatches` returns
         Their weights should have mean one, w_i = s_i n / S.
     penalty : Penalty
     threads : Threads, optional
