@@ -29,6 +29,17 @@ def error_context(name):
         raise kind(f"{name}: {error}") from error
 
 
+@contextmanager
+def optional_package(package, extra, *, caller):
+    """Let the error of a missing package name the extra that installs it."""
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} needs {package}: pip install 'sksoftmax[{extra}]'."
+        ) from error
+
+
 def refuse_masked(name, values):
     """Refuse masked entries: NumPy would use the numbers behind them."""
     if np.ma.is_masked(values):

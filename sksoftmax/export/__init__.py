@@ -1,9 +1,9 @@
-"""Fitted classifiers in formats that others read: ONNX, skl2onnx and skops.
+"""Fitted classifiers in the formats of ONNX, skl2onnx and skops.
 
-All that is exported follows from `coefs_`, `intercepts_`, `classes_`, and activation.
+An export needs `coefs_`, `intercepts_`, `classes_` and the activation only.
 
-A file of skops holds nothing but arrays, plain values and the names of classes, so it
-can be read without running code from it. `SKOPS_TRUSTED_TYPES` are those to trust:
+A skops file holds arrays, plain values and the names of Python classes, and reading it
+runs no code of the file. `SKOPS_TRUSTED_TYPES` lists the classes to trust:
 
 >>> import skops.io
 >>> from sklearn.datasets import load_iris
@@ -15,8 +15,8 @@ can be read without running code from it. `SKOPS_TRUSTED_TYPES` are those to tru
 >>> model.predict(X[:3])
 array([0, 0, 0])
 
-For joblib nothing is needed from here: after ``joblib.load(path, mmap_mode="r")``
-predictions read the weights where they are, and processes share them.
+joblib needs nothing from here: after ``joblib.load(path, mmap_mode="r")`` predictions
+read the weights from the file, and processes share them.
 """
 
 from sksoftmax.export._skl2onnx import register_skl2onnx

@@ -1,8 +1,8 @@
-"""The network as an ONNX graph: which operators, with which constants.
+"""The network as an ONNX graph: its operators and constants.
 
-Functions add to a graph in its verbs: constant, node and cast. The graph of this file
-stands on its own; skl2onnx has another. A new activation needs an entry of
-`ONNX_ACTIVATIONS` too.
+The functions add to any graph that has `constant`, `node` and `cast`: the `OnnxGraph`
+of this file, or that of skl2onnx. A new activation needs an entry in
+`ONNX_ACTIVATIONS`.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ SOFTMAXES = {"probabilities": "Softmax", "log_probabilities": "LogSoftmax"}
 
 
 def add_logits(graph, model, x, precision):
-    """Add the layers; returns the name of the logits."""
+    """Add the layers, and return the name of the logits."""
     add_activation = ONNX_ACTIVATIONS[model._activation]
     layers = list(zip(model.coefs_, model.intercepts_, strict=True))
     for number, layer in enumerate(layers, start=1):
@@ -27,14 +27,14 @@ def add_logits(graph, model, x, precision):
 
 
 def add_output(graph, name, Z, labels=None):
-    """Add what leads from the logits to an output; returns its name."""
+    """Add the operators from the logits to an output, and return its name."""
     if name == "label":
         number = graph.node("ArgMax", [Z], "class_number", axis=1, keepdims=0)
         classes = graph.constant("classes", labels)
         return graph.node("Gather", [classes, number], "label", axis=0)
     if name == "logits":
         return Z
-    # Both are specified along an axis and computed through the row's maximum.
+    # Both work along an axis, and runtimes subtract the maximum of a row first.
     return graph.node(SOFTMAXES[name], [Z], name, axis=1)
 
 
@@ -55,10 +55,10 @@ def _add_relu(graph, Z, H, precision):
 
 
 def _add_silu(graph, Z, H, precision):
-    """As Z / (1 + exp(-Z)), of which the overflow to Z / inf is right.
+    """Z / (1 + exp(-Z)), which is right where exp overflows: Z / inf is zero.
 
-    Z * sigmoid(Z) is what ONNX Runtime 1.20 replaces by an operator that it has in
-    float32 only.
+    ONNX Runtime 1.20 replaces Z * sigmoid(Z) by an operator that it has in float32
+    only.
     """
     one = graph.constant(f"{H}_one", np.array(1.0, precision))
     power = graph.node("Exp", [graph.node("Neg", [Z], f"{H}_negative")], f"{H}_exp")
@@ -66,7 +66,7 @@ def _add_silu(graph, Z, H, precision):
 
 
 def _add_selu(graph, Z, H, precision):
-    """In pieces: the operator Selu has constants and kernels in float32 only."""
+    """Elementary steps: the operator Selu has its constants in float32 only."""
 
     def number(name, value):
         return graph.constant(f"{H}_{name}", np.array(value, precision))
@@ -93,19 +93,19 @@ ONNX_ACTIVATIONS = {
 
 
 class OnnxGraph:
-    """A graph on its own: nodes and constants for `onnx.helper.make_graph`."""
+    """The nodes and constants of a whole model, for `onnx.helper.make_graph`."""
 
     def __init__(self, onnx):
         self._onnx = onnx
         self.nodes, self.constants = [], []
 
     def constant(self, name, array):
-        """Add an array; returns its name."""
+        """Add an array, and return its name."""
         self.constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 
     def node(self, operator, inputs, output, **attributes):
-        """Add an operator; returns the name of its output."""
+        """Add an operator, and return the name of its output."""
         self.nodes.append(
             self._onnx.helper.make_node(
                 operator, inputs, [output], name=output, **attributes
@@ -114,22 +114,19 @@ class OnnxGraph:
         return output
 
     def cast(self, x, dtype, output):
-        """Add a conversion; returns the name of its output."""
+        """Add a conversion, and return the name of its output."""
         return self.node("Cast", [x], output, to=self._type(dtype))
 
     def value(self, name, dtype, shape):
-        """Declare an input or output."""
+        """The declaration of an input or output."""
         return self._onnx.helper.make_tensor_value_info(name, self._type(dtype), shape)
 
     def _type(self, dtype):
         return self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
 
-# What can be exported, and in which numbers.
-
-
 def labels_of(classes):
-    """Classes in one of the two types that labels have in ONNX."""
+    """The classes as strings or int64, the two types that labels have in ONNX."""
     if classes.dtype.kind in "OU" and all(isinstance(name, str) for name in classes):
         return classes.astype(object)
     if classes.dtype.kind in "biuf":
@@ -137,7 +134,7 @@ def labels_of(classes):
         if (numbers == classes).all():
             return numbers
     raise ValueError(
-        f"Labels in ONNX are strings or whole numbers, got the classes {classes!r}."
+        f"Labels in ONNX are strings or whole numbers; got the classes {classes!r}."
     )
 
 
@@ -150,19 +147,3 @@ def _in_precision(array, precision):
         f"Weights of up to {np.abs(array).max():.2g} overflow in {precision}: scale the"
         " features, or export with dtype=np.float64."
     )
-
-
-def precision_of(model, given):
-    """Precision in which the model predicts from X of the given type."""
-    return np.result_type(given, model.coefs_[0])
-
-
-def import_onnx():
-    """Return the module onnx, or an ImportError that says where to get it."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError(
-            "to_onnx needs onnx: pip install 'sksoftmax[onnx]'."
-        ) from error
-    return onnx

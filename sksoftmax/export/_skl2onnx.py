@@ -1,15 +1,9 @@
-"""Conversion of pipelines: the converter that skl2onnx is given."""
+"""Conversion of pipelines: the converter for skl2onnx."""
 
 import numpy as np
 
-from sksoftmax.export._graph import (
-    OnnxGraph,
-    add_logits,
-    add_output,
-    import_onnx,
-    labels_of,
-    precision_of,
-)
+from sksoftmax._utils.errors import optional_package
+from sksoftmax.export._graph import OnnxGraph, add_logits, add_output, labels_of
 from sksoftmax.export._to_onnx import CLASSIFIERS
 
 
@@ -17,9 +11,9 @@ def register_skl2onnx() -> None:
     """Teach skl2onnx to convert both classifiers, alone and within a pipeline.
 
     Call it once before a conversion. The options "zipmap", "nocl" and
-    "output_class_labels" are those of skl2onnx's own classifiers. Inputs in float32 are
-    taken to float64 where `predict_proba` does so, and probabilities come out in the
-    precision of the input.
+    "output_class_labels" are those of skl2onnx's own classifiers. Inputs in float32
+    become float64 where `predict_proba` does so, and probabilities have the precision
+    of the input.
 
     Raises
     ------
@@ -28,7 +22,7 @@ def register_skl2onnx() -> None:
 
     See Also
     --------
-    to_onnx : Export of a classifier alone, without skl2onnx.
+    to_onnx : Exports a classifier alone, without skl2onnx.
 
     Examples
     --------
@@ -45,15 +39,11 @@ def register_skl2onnx() -> None:
     >>> [output.name for output in onnx_model.graph.output]
     ['label', 'probabilities']
     """
-    try:
+    with optional_package("skl2onnx", "skl2onnx", caller="register_skl2onnx"):
         from skl2onnx import update_registered_converter
         from skl2onnx.common.shape_calculator import (
             calculate_linear_classifier_output_shapes,
         )
-    except ImportError as error:
-        raise ImportError(
-            "register_skl2onnx needs skl2onnx: pip install 'sksoftmax[skl2onnx]'."
-        ) from error
     for classifier in CLASSIFIERS:
         update_registered_converter(
             classifier,
@@ -69,7 +59,8 @@ def register_skl2onnx() -> None:
 
 
 def _convert(scope, operator, container):
-    """What skl2onnx calls for a classifier: adds its nodes to the container."""
+    """Add the nodes of a classifier to a container; skl2onnx calls this."""
+    import onnx
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
     from skl2onnx.common.utils_classifier import get_label_classes
 
@@ -80,10 +71,10 @@ def _convert(scope, operator, container):
         "label": label.full_name,
         "P": probabilities.full_name,
     }
-    graph = Skl2onnxGraph(import_onnx(), scope, container, names)
+    graph = Skl2onnxGraph(onnx, scope, container, names)
     given = np.float32 if isinstance(source.type, FloatTensorType) else np.float64
-    precision = precision_of(model, given)
-    # Where the types agree a Cast is nothing that a runtime does; integers need it.
+    precision = np.result_type(given, model.coefs_[0])
+    # Integers need the Cast. Runtimes drop it where the types agree.
     Z = add_logits(graph, model, graph.cast("X", precision, "X_cast"), precision)
     add_output(graph, "label", Z, labels_of(get_label_classes(scope, model)))
     P = add_output(graph, "probabilities", Z)
@@ -92,7 +83,7 @@ def _convert(scope, operator, container):
 
 
 class Skl2onnxGraph(OnnxGraph):
-    """A part of a graph that skl2onnx collects, under names that it hands out."""
+    """A part of a graph that skl2onnx collects, under names that it assigns."""
 
     def __init__(self, onnx, scope, container, names):
         super().__init__(onnx)

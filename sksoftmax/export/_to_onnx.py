@@ -9,14 +9,13 @@ from sklearn.utils.validation import check_is_fitted
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._data.arrays import check_X
+from sksoftmax._utils.errors import optional_package
 from sksoftmax.export._graph import (
     SOFTMAXES,
     OnnxGraph,
     add_logits,
     add_output,
-    import_onnx,
     labels_of,
-    precision_of,
 )
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
 CLASSIFIERS = (SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV)
 
-# The first opset whose Softmax and LogSoftmax are along one axis, and the file format
-# of its time, so that old runtimes read it too.
+# The first opset whose Softmax and LogSoftmax work along one axis, and the file format
+# of its time, so that old runtimes can read it.
 _OPSET, _IR_VERSION = 13, 7
 
 
@@ -40,51 +39,46 @@ def to_onnx(
 
     The model has one input, "X" of shape (n_samples, n_features), and the `outputs`:
 
-    - "label", shape (n_samples,): int64 or string, as `predict` has it.
-    - "probabilities", shape (n_samples, n_classes), as `predict_proba` has it.
+    - "label", shape (n_samples,): int64 or string, as `predict` returns it.
+    - "probabilities", shape (n_samples, n_classes), as `predict_proba` returns it.
     - "log_probabilities" and "logits", shape (n_samples, n_classes); the logits of two
       classes are two columns.
 
-    It consists of standard operators of opset 13 alone. A runtime that knows no strings
-    may still read a model of which "label" is no output.
+    All operators are standard ones of opset 13. A runtime without strings can read a
+    model that does not output "label".
 
     Parameters
     ----------
     model : SoftmaxRegressionClassifier or SoftmaxRegressionClassifierCV
-        A fitted classifier. Pipelines are for skl2onnx, see `register_skl2onnx`.
+        A fitted classifier. For a pipeline see `register_skl2onnx`.
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-        Samples like those to come, of which one row is enough. Their precision, float32
-        or float64, is that of the input; without them it is that of `coefs_`.
+        Samples like those to predict; one row is enough. The input has their precision,
+        float32 or float64, or without them that of `coefs_`.
     outputs : sequence of str, default=("label", "probabilities")
         What the model returns, in this order.
     dtype : {np.float32, np.float64}, default=None
-        Precision of the model's arithmetic and of the outputs. None stands for that of
-        `predict_proba`: float64, unless both X and `coefs_` are float32. With
-        `dtype=np.float32` and X of the same type float64 has no part in the model,
-        which is what accelerators and runtimes for images want. Probabilities are then
-        off by about 1e-7 times the size of the terms that are added up in a logit,
+        Precision of the arithmetic and of the outputs. None stands for that of
+        `predict_proba`: float64, unless both X and `coefs_` are float32. If `dtype` and
+        X are float32, the model contains no float64, as many accelerators require.
+        Probabilities are then off by about 1e-7 times the size of the terms of a logit,
         which is large for features far from zero.
 
     Returns
     -------
     onnx_model : onnx.ModelProto
-        For ``onnx.save``, or as bytes by ``SerializeToString()``.
+        For ``onnx.save``; ``SerializeToString()`` makes bytes of it.
 
     Raises
     ------
-    ImportError
-        If onnx is not installed.
-    sklearn.exceptions.NotFittedError
-        If the model is not fitted.
-    TypeError
-        If the model is not one of the two classifiers.
+    ImportError, NotFittedError, TypeError
+        If onnx is missing, or the model is not fitted or no classifier of this package.
     ValueError
         If `outputs` or `dtype` is not as above, X does not suit the model, the classes
         are neither strings nor whole numbers, or weights overflow in float32.
 
     See Also
     --------
-    register_skl2onnx : Conversion of whole pipelines.
+    register_skl2onnx : Lets skl2onnx convert whole pipelines.
 
     Examples
     --------
@@ -97,7 +91,7 @@ def to_onnx(
     >>> [node.op_type for node in onnx_model.graph.node]
     ['Gemm', 'Relu', 'Gemm', 'ArgMax', 'Gather', 'Softmax']
 
-    Any ONNX runtime takes it from there:
+    Any ONNX runtime computes the predictions:
 
     >>> from onnxruntime import InferenceSession
     >>> session = InferenceSession(onnx_model.SerializeToString())
@@ -106,10 +100,11 @@ def to_onnx(
     ([0, 0, 0], True)
     """
     _check_model(model)
-    onnx = import_onnx()
+    with optional_package("onnx", "onnx", caller="to_onnx"):
+        import onnx
     names = _checked_outputs(outputs)
     given = (model.coefs_[0] if X is None else check_X(model, X, reset=False)).dtype
-    precision = precision_of(model, given) if dtype is None else _checked_dtype(dtype)
+    precision = _precision(model, given, dtype)
     graph = OnnxGraph(onnx)
     x = "X" if given == precision else graph.cast("X", precision, "X_cast")
     labels = labels_of(model.classes_)
@@ -144,12 +139,15 @@ def _check_model(model):
     raise TypeError(
         "to_onnx exports a SoftmaxRegressionClassifier or"
         f" SoftmaxRegressionClassifierCV, got {type(model).__name__}. A search has one"
-        " in best_estimator_; pipelines are converted by skl2onnx, after"
+        " in best_estimator_. skl2onnx converts pipelines, after"
         " sksoftmax.export.register_skl2onnx()."
     )
 
 
-def _checked_dtype(dtype):
+def _precision(model, given, dtype):
+    """The precision to compute in: `dtype`, or that of `predict_proba`."""
+    if dtype is None:
+        return np.result_type(given, model.coefs_[0])
     if (precision := np.dtype(dtype)) in (np.float32, np.float64):
         return precision
     raise ValueError(f"dtype must be np.float32 or np.float64, got {dtype!r}.")

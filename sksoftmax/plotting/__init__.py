@@ -1,8 +1,8 @@
-"""Pictures of fits, in the manner of scikit-learn's displays; the extra is `plot`.
+"""Plots of fitted models, as scikit-learn's displays; needs the extra `plot`.
 
-A display holds the numbers of a picture. Its `from_estimator` finds them and draws,
-`plot` draws again, into `ax` if that is given, and `ax_` and `figure_` are what was
-drawn into.
+A display holds the numbers of a plot. `from_estimator` computes them and draws. `plot`
+draws them again, into `ax` if it is given, else into a new figure. `ax_` and `figure_`
+are the axes and the figure of the last drawing.
 """
 
 from sksoftmax.plotting._boundaries import plot_decision_boundaries

@@ -1,49 +1,49 @@
-"""What the pictures share: matplotlib, axes, styles, and which estimator is meant."""
+"""What the plots share: axes, line styles, and which classifier and class are drawn."""
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sksoftmax._utils.errors import optional_package
 
 
 def import_pyplot(caller):
-    """Return matplotlib.pyplot, or an ImportError that says where to get it."""
-    try:
+    """Return matplotlib.pyplot, or an ImportError that says how to install it."""
+    with optional_package("matplotlib", "plot", caller=caller):
         import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f"{caller} needs matplotlib: pip install 'sksoftmax[plot]'."
-        ) from error
     return plt
 
 
 def axes_for(display, ax):
-    """Given axes or those of a new figure, kept as `ax_` and `figure_`."""
+    """The given axes or new ones, kept by the display as `ax_` and `figure_`."""
     plt = import_pyplot(f"{type(display).__name__}.plot")
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")
-    display.ax_, display.figure_ = ax, ax.figure
-    return ax
+    display.ax_ = plt.subplots(layout="constrained")[1] if ax is None else ax
+    display.figure_ = display.ax_.figure
+    return display.ax_
 
 
 def line_style(defaults, given):
-    """Defaults of a line, overruled by what was given under any of its names."""
+    """The default style of a line, overruled by what is given under any alias."""
     from matplotlib.cbook import normalize_kwargs
     from matplotlib.lines import Line2D
 
     return {**normalize_kwargs(defaults, Line2D), **normalize_kwargs(given, Line2D)}
 
 
-def last_step(estimator):
-    """The classifier inside searches and pipelines."""
+def fitted_classifier(display, estimator):
+    """The fitted classifier inside searches and pipelines, for `from_estimator`."""
+    import_pyplot(f"{display.__name__}.from_estimator")
     while True:
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif hasattr(estimator, "steps"):
             estimator = estimator.steps[-1][1]
         else:
+            check_is_fitted(estimator)
             return estimator
 
 
-def check_class(class_of_interest, classes):
-    """Column of a class; where none is given, that of the second of two, else None."""
+def column_of(class_of_interest, classes):
+    """The column of a class; for None that of the second of two classes, else None."""
     if class_of_interest is None:
         return 1 if len(classes) == 2 else None
     names = np.asarray(classes).tolist()

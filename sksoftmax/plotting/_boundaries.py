@@ -1,4 +1,4 @@
-"""Where a classifier of two features draws its boundaries."""
+"""Regions and boundaries of a classifier of two features."""
 
 from collections.abc import Sequence
 
@@ -18,25 +18,25 @@ def plot_decision_boundaries(
     ax=None,
     **kwargs,
 ):
-    """Draw the probabilities of classes over a plane, their boundaries and samples.
+    """Draw a classifier's probabilities over a plane, its boundaries and samples.
 
-    Each region has the colour of its likeliest class, the paler the less certain, and
-    black lines where two classes are equally likely. It is drawn by scikit-learn's
-    `DecisionBoundaryDisplay`, in the same way for two classes as for more, and in the
-    colours of the samples.
+    Each region has the colour of its likeliest class, paler where it is less certain.
+    Black lines show where two classes are equally likely. scikit-learn's
+    `DecisionBoundaryDisplay` draws the regions; two classes look as more do here, and
+    samples have the colours of their regions.
 
     Parameters
     ----------
     estimator : estimator instance
         A fitted classifier with `predict_proba` and two features, of any package.
     X : array-like of shape (n_samples, 2)
-        Samples, which say how far the picture reaches.
+        Samples; their range is that of the plot.
     y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-        Labels or soft labels of the samples; without them the samples are not drawn.
+        Labels or soft labels of the samples. None draws no samples.
     colors : sequence of matplotlib colors of length n_classes, default=None
-        Colours of the classes; None stands for those that lines would have.
+        Colours of the classes; None stands for matplotlib's colours of lines.
     ax : matplotlib.axes.Axes, default=None
-        Where to draw; None makes a figure.
+        Axes to draw into; None makes a figure.
     **kwargs : dict
         Parameters of `DecisionBoundaryDisplay.from_estimator`, such as
         `grid_resolution` (200 here), `eps` (a tenth of the narrower range), `xlabel`
@@ -49,14 +49,12 @@ def plot_decision_boundaries(
 
     Raises
     ------
-    ImportError
-        If matplotlib is not installed.
-    ValueError
-        If X has not two features, or there is not a colour for each class.
+    ImportError, ValueError
+        If matplotlib is missing, X has not two features, or there are too few colors.
 
     See Also
     --------
-    sklearn.inspection.DecisionBoundaryDisplay : What draws the regions.
+    sklearn.inspection.DecisionBoundaryDisplay : It draws the regions.
 
     Examples
     --------
@@ -111,7 +109,7 @@ def plot_decision_boundaries(
 
 
 def _default_colors(plt, n_classes):
-    """The colours of lines as long as there are enough."""
+    """The colours of lines, or of a colour map if there are too few."""
     cycle = plt.rcParams["axes.prop_cycle"].by_key().get("color", [])
     if n_classes <= len(cycle):
         return cycle[:n_classes]
@@ -119,31 +117,24 @@ def _default_colors(plt, n_classes):
 
 
 def _margin(X):
-    """A tenth of the narrower range."""
+    """A tenth of the narrower range, or 1 if that has no width."""
     margin = 0.1 * np.ptp(np.asarray(X), axis=0).min()
     return margin if margin > 0.0 else 1.0
 
 
 def _draw_boundaries(display):
-    """Lines where the lead of a class over all others is zero."""
+    """Draw lines where the lead of a class over all others is zero."""
     P = display.response
     P = np.stack([1.0 - P, P], axis=-1) if P.ndim == 2 else P
     for k in range(1 if P.shape[-1] == 2 else P.shape[-1]):
         lead = P[..., k] - np.delete(P, k, axis=-1).max(axis=-1)
         if lead.min() < 0.0 < lead.max():
-            display.ax_.contour(
-                display.xx0,
-                display.xx1,
-                lead,
-                levels=[0.0],
-                colors="black",
-                linewidths=0.8,
-                zorder=0,
-            )
+            style = {"colors": "black", "linewidths": 0.8, "zorder": 0}
+            display.ax_.contour(display.xx0, display.xx1, lead, levels=[0.0], **style)
 
 
 def _draw_samples(ax, X, labels, classes, colors):
-    """Dots in the colours of their classes, whole also at the edge of the picture."""
+    """Draw dots in the colours of their classes, whole also at the plot's edge."""
     style = {"s": 16, "edgecolor": "white", "linewidth": 0.5, "clip_on": False}
     for name, color in zip(classes, colors, strict=True):
         ax.scatter(*X[labels == name].T, color=color, label=name, **style)

@@ -1,35 +1,30 @@
 """Coefficients by the strength of the penalty."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
-from sksoftmax.plotting._axes import (
-    axes_for,
-    check_class,
-    import_pyplot,
-    last_step,
-    line_style,
-)
+from sksoftmax.plotting._axes import axes_for, column_of, fitted_classifier, line_style
 
 
+@dataclass(eq=False, repr=False)
 class CoefficientPathDisplay:
-    """Coefficients as the penalty falls, a line for each feature.
+    """Coefficients as the penalty falls, with one line per feature.
 
-    Make one with `from_estimator`. Drawn are the coefficients of one class, or for
-    more than two classes and no `class_of_interest` the norm of each feature's
-    coefficients over the classes. They can be compared between features that have the
-    same scale.
+    Make one with `from_estimator`. The lines are the coefficients of one class. With
+    more than two classes and no `class_of_interest` they are the norms of each
+    feature's coefficients over the classes. Only features on the same scale can be
+    compared.
 
     Parameters
     ----------
     alphas : array-like of shape (n_alphas,)
         Strengths of the penalty.
     coefs : array-like of shape (n_alphas, n_classes, n_features)
-        Coefficients at each.
+        Coefficients at each alpha.
     classes : sequence of length n_classes
         Names of the classes.
     feature_names : sequence of str of length n_features, default=None
@@ -43,10 +38,8 @@ class CoefficientPathDisplay:
     ----------
     lines_ : list of matplotlib.lines.Line2D
         The lines of the features, in their order.
-    ax_ : matplotlib.axes.Axes
-        What was drawn into.
-    figure_ : matplotlib.figure.Figure
-        The figure of these axes.
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
+        The axes of the plot and their figure.
 
     See Also
     --------
@@ -69,22 +62,13 @@ class CoefficientPathDisplay:
     13
     """
 
-    def __init__(
-        self,
-        alphas: ArrayLike,
-        coefs: ArrayLike,
-        *,
-        classes: Sequence,
-        feature_names: Sequence | None = None,
-        alpha: float | None = None,
-        alpha_1se: float | None = None,
-    ):
-        self.alphas = alphas
-        self.coefs = coefs
-        self.classes = classes
-        self.feature_names = feature_names
-        self.alpha = alpha
-        self.alpha_1se = alpha_1se
+    alphas: ArrayLike
+    coefs: ArrayLike
+    _: KW_ONLY
+    classes: Sequence
+    feature_names: Sequence | None = None
+    alpha: float | None = None
+    alpha_1se: float | None = None
 
     @classmethod
     def from_estimator(
@@ -105,39 +89,33 @@ class CoefficientPathDisplay:
         estimator : estimator instance
             A fitted `SoftmaxRegressionClassifierCV`, or a pipeline or search with one.
         l1_ratio : float, default=None
-            Which path; None stands for that of the chosen `l1_ratio_`.
+            Which path to draw; None stands for that of the chosen `l1_ratio_`.
         class_of_interest : int, float, bool or str, default=None
-            Whose coefficients are drawn. None stands for the second of two classes, and
+            Class of the coefficients. None stands for the second of two classes, and
             for the norms over more than two.
         feature_names : sequence of str of length n_features, default=None
             Names of the features; None stands for those that the classifier has seen.
         n_labels : int, default=10
-            Number of features with names and colours: those whose coefficients are the
-            largest at some alpha.
+            Number of features with names and colours: those with the largest
+            coefficients at any alpha.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into; None makes a figure.
         **kwargs : dict
             Properties of all lines.
 
         Returns
         -------
         display : CoefficientPathDisplay
-            The numbers and what was drawn.
+            The path and what was drawn.
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
-        sklearn.exceptions.NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If the estimator has no path.
+        ImportError, NotFittedError, TypeError
+            If matplotlib is missing, or the estimator is not fitted or has no path.
         ValueError
-            If there is no such l1_ratio or class, or not a name for each feature.
+            If l1_ratio or class_of_interest is unknown, or the number of names wrong.
         """
-        import_pyplot(f"{cls.__name__}.from_estimator")
-        classifier = last_step(estimator)
-        check_is_fitted(classifier)
+        classifier = fitted_classifier(cls, estimator)
         if not hasattr(classifier, "coefs_path_"):
             raise TypeError(
                 f"{cls.__name__} draws coefs_path_, which {type(classifier).__name__}"
@@ -167,15 +145,8 @@ class CoefficientPathDisplay:
 
         Parameters
         ----------
-        class_of_interest : int, float, bool or str, default=None
-            Whose coefficients are drawn. None stands for the second of two classes, and
-            for the norms over more than two.
-        n_labels : int, default=10
-            Number of features with names and colours.
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
-        **kwargs : dict
-            Properties of all lines.
+        class_of_interest, n_labels, ax, **kwargs : optional
+            As in `from_estimator`.
 
         Returns
         -------
@@ -184,12 +155,10 @@ class CoefficientPathDisplay:
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
-        ValueError
-            If there is no such class, or not a name for each feature.
+        ImportError, ValueError
+            As in `from_estimator`.
         """
-        column = check_class(class_of_interest, self.classes)
+        column = column_of(class_of_interest, self.classes)
         values, label = self._values(column)
         names = self._names(values.shape[1])
         ax = axes_for(self, ax)
@@ -207,13 +176,13 @@ class CoefficientPathDisplay:
         marks = self._mark_alphas(ax)
         self._scale_alphas(ax)
         ax.set(xlabel="alpha", ylabel=label)
-        # On the left coefficients are near zero and leave room.
+        # On the left coefficients are near zero, so there is space for the legend.
         handles = [self.lines_[feature] for feature in named] + marks
         ax.legend(handles=handles, loc="upper left", fontsize="small")
         return self
 
     def _values(self, column):
-        """What is drawn, shape (n_alphas, n_features), and what to call it."""
+        """What is drawn, shape (n_alphas, n_features), and the label of its axis."""
         coefs = np.asarray(self.coefs)
         if column is None:
             return np.linalg.norm(coefs, axis=1), "Norm of the coefficients"
@@ -241,7 +210,7 @@ class CoefficientPathDisplay:
         ]
 
     def _scale_alphas(self, ax):
-        """Logarithmic, with zero at the end where there is one; weak to the right."""
+        """A logarithmic axis that falls to the right, to zero if that is an alpha."""
         alphas = np.asarray(self.alphas)
         positive = alphas[alphas > 0]
         if positive.size == alphas.size:

@@ -1,45 +1,44 @@
 """How the loss fell during a fit."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax import _solvers
-from sksoftmax.plotting._axes import axes_for, import_pyplot, last_step, line_style
+from sksoftmax.plotting._axes import axes_for, fitted_classifier, line_style
 
 
+@dataclass(eq=False, repr=False)
 class LossCurveDisplay:
     """Loss after each iteration or epoch, in training and on validation data.
 
-    Make one with `from_estimator`. The two curves are not the same function: that of
-    the training is the objective, penalty included, that of the validation is the mean
+    Make one with `from_estimator`. The two curves show different functions: the
+    training curve is the objective with its penalty, the validation curve is the mean
     cross-entropy alone.
 
     Parameters
     ----------
     loss_curve : array-like of shape (n_iter,)
-        The objective after each iteration, in nats.
+        Objective after each iteration, in nats, the unit of natural logarithms.
     validation_loss_curve : array-like of shape (n_iter,), default=None
         Mean cross-entropy on validation data after each iteration, in nats.
     best_iter : int, default=None
-        Number of the iteration to mark, 1 being the first.
-    unit : str, default="iteration"
-        What the axis counts, "iteration" or "epoch".
+        Number of the iteration to mark, counted from 1.
+    unit : {"iteration", "epoch"}, default="iteration"
+        What the horizontal axis counts.
     estimator_name : str, default=None
         Name in the legend.
 
     Attributes
     ----------
     lines_ : list of matplotlib.lines.Line2D
-        The curve of the training and, if there is one, that of the validation.
+        The training curve and, if there is one, the validation curve.
     best_ : matplotlib.lines.Line2D or None
         The mark at `best_iter`, on the last of the curves.
-    ax_ : matplotlib.axes.Axes
-        What was drawn into.
-    figure_ : matplotlib.figure.Figure
-        The figure of these axes.
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
+        The axes of the plot and their figure.
 
     See Also
     --------
@@ -57,20 +56,12 @@ class LossCurveDisplay:
     ('Epoch', 2)
     """
 
-    def __init__(
-        self,
-        loss_curve: ArrayLike,
-        *,
-        validation_loss_curve: ArrayLike | None = None,
-        best_iter: int | None = None,
-        unit: str = "iteration",
-        estimator_name: str | None = None,
-    ):
-        self.loss_curve = loss_curve
-        self.validation_loss_curve = validation_loss_curve
-        self.best_iter = best_iter
-        self.unit = unit
-        self.estimator_name = estimator_name
+    loss_curve: ArrayLike
+    _: KW_ONLY
+    validation_loss_curve: ArrayLike | None = None
+    best_iter: int | None = None
+    unit: str = "iteration"
+    estimator_name: str | None = None
 
     @classmethod
     def from_estimator(
@@ -85,27 +76,21 @@ class LossCurveDisplay:
         name : str, default=None
             Name in the legend, for several displays on the same axes.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into; None makes a figure.
         **kwargs : dict
             Properties of both lines.
 
         Returns
         -------
         display : LossCurveDisplay
-            The numbers and what was drawn.
+            The curves and what was drawn.
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
-        sklearn.exceptions.NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If the estimator records no curve.
+        ImportError, NotFittedError, TypeError
+            If matplotlib is missing, or the estimator is not fitted or has no curve.
         """
-        import_pyplot(f"{cls.__name__}.from_estimator")
-        classifier = last_step(estimator)
-        check_is_fitted(classifier)
+        classifier = fitted_classifier(cls, estimator)
         if not hasattr(classifier, "optimality_"):
             raise TypeError(
                 f"{cls.__name__} draws loss_curve_ in nats as"
@@ -125,17 +110,13 @@ class LossCurveDisplay:
     def plot(self, *, ax=None, name: str | None = None, **kwargs) -> Self:
         """Draw the curves.
 
-        With validation data the line of the training is dashed; all lines of one
-        display have one colour, so that several can share axes.
+        With validation data the training curve is dashed. All lines of one display
+        have one colour, so that several displays can share axes.
 
         Parameters
         ----------
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
-        name : str, default=None
-            Name in the legend; None stands for `estimator_name`.
-        **kwargs : dict
-            Properties of both lines.
+        ax, name, **kwargs : optional
+            As in `from_estimator`; without a name `estimator_name` is used.
 
         Returns
         -------
@@ -144,10 +125,8 @@ class LossCurveDisplay:
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
-        ValueError
-            If there is no curve to draw.
+        ImportError, ValueError
+            If matplotlib is missing, or there is no curve to draw.
         """
         curves = self._curves()
         ax = axes_for(self, ax)
@@ -172,25 +151,23 @@ class LossCurveDisplay:
 
     def _curves(self):
         """Pairs of label and curve."""
-        curves = [
-            ("training", self.loss_curve),
-            ("validation", self.validation_loss_curve),
-        ]
-        curves = [
+        curves = {"training": self.loss_curve, "validation": self.validation_loss_curve}
+        found = [
             (label, np.asarray(curve, dtype=float))
-            for label, curve in curves
+            for label, curve in curves.items()
             if curve is not None and len(curve)
         ]
-        if curves:
-            return curves
+        if found:
+            return found
         raise ValueError(
-            "There is no loss curve to draw: loss_curve is"
-            f" {self.loss_curve!r}. A fitted SoftmaxRegressionClassifier has one in"
-            " loss_curve_, and with X_val and y_val passed to fit, or with"
-            " early_stopping=True, also validation_loss_curve_."
+            f"There is no loss curve to draw: loss_curve is {self.loss_curve!r}. A"
+            " fitted SoftmaxRegressionClassifier has one in loss_curve_, and with X_val"
+            " and y_val passed to fit, or with early_stopping=True, also"
+            " validation_loss_curve_."
         )
 
     def _mark_best(self, ax, curve, color, prefix):
+        """The mark at `best_iter`, or None."""
         if not self.best_iter or self.best_iter > len(curve):
             return None
         (mark,) = ax.plot(

@@ -1,5 +1,6 @@
-"""Whether what was predicted with probability p happens at the rate p."""
+"""How often predictions of probability p come true."""
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 from typing import Self
 
@@ -8,26 +9,27 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from sksoftmax._data.targets import check_weights, encode
-from sksoftmax._utils.errors import error_context
-from sksoftmax.plotting._axes import axes_for, check_class, import_pyplot, line_style
+from sksoftmax._utils.errors import check_choice, error_context
+from sksoftmax.plotting._axes import axes_for, column_of, import_pyplot, line_style
 
 
+@dataclass(eq=False, repr=False)
 class ReliabilityDisplay:
     """Reliability diagram for any number of classes.
 
-    Make one with `from_estimator` or `from_predictions`. For more than two classes and
-    no `class_of_interest` it asks how often the likeliest class is the right one, given
-    its probability (Guo et al. 2017). For one class it is the diagram that
-    scikit-learn's `CalibrationDisplay` has for two.
+    Make one with `from_estimator` or `from_predictions`. The diagram of one class is
+    that of scikit-learn's `CalibrationDisplay`. With more than two classes and no
+    `class_of_interest` it shows how often the likeliest class is the right one, given
+    its probability (Guo et al. 2017).
 
     Parameters
     ----------
     prob_true : ndarray of shape (n_bins,)
-        Rate of what was predicted, in each bin that is not empty.
+        Observed rate of the predicted class, in each bin that is not empty.
     prob_pred : ndarray of shape (n_bins,)
         Mean of the predicted probabilities in these bins.
     shares : ndarray of shape (n_bins,)
-        Share of the samples, by weight, in these bins.
+        Fraction of the total sample weight in these bins.
     class_of_interest : int, float, bool or str, default=None
         The class that is predicted; None stands for the likeliest.
     estimator_name : str, default=None
@@ -41,11 +43,9 @@ class ReliabilityDisplay:
     line_ : matplotlib.lines.Line2D
         The curve.
     points_ : matplotlib.collections.PathCollection
-        The bins, their areas proportional to `shares`.
-    ax_ : matplotlib.axes.Axes
-        What was drawn into.
-    figure_ : matplotlib.figure.Figure
-        The figure of these axes.
+        The bins; their areas grow with `shares`.
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
+        The axes of the plot and their figure.
 
     See Also
     --------
@@ -68,20 +68,12 @@ class ReliabilityDisplay:
     True
     """
 
-    def __init__(
-        self,
-        prob_true: ArrayLike,
-        prob_pred: ArrayLike,
-        shares: ArrayLike,
-        *,
-        class_of_interest=None,
-        estimator_name: str | None = None,
-    ):
-        self.prob_true = prob_true
-        self.prob_pred = prob_pred
-        self.shares = shares
-        self.class_of_interest = class_of_interest
-        self.estimator_name = estimator_name
+    prob_true: ArrayLike
+    prob_pred: ArrayLike
+    shares: ArrayLike
+    _: KW_ONLY
+    class_of_interest: object = None
+    estimator_name: str | None = None
 
     @property
     def calibration_error(self):
@@ -104,18 +96,18 @@ class ReliabilityDisplay:
         ax=None,
         **kwargs,
     ) -> Self:
-        """Draw the diagram of a classifier on data, best those it was not fitted on.
+        """Draw the diagram of a classifier, best on data that it was not fitted on.
 
         Parameters
         ----------
         estimator : estimator instance
             A fitted classifier with `predict_proba`, of any package.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
+            Samples to predict.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Labels or soft labels.
+            Their labels or soft labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0.
+            Their weights, >= 0.
         n_bins : int, default=10
             Number of bins.
         strategy : {"uniform", "quantile"}, default="uniform"
@@ -124,23 +116,21 @@ class ReliabilityDisplay:
             The class that is predicted. None stands for the second of two classes, and
             for the likeliest of more than two.
         name : str, default=None
-            Name in the legend; None stands for the name of the class.
+            Name in the legend; None stands for the name of the estimator's class.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to draw into; None makes a figure.
         **kwargs : dict
             Properties of the line.
 
         Returns
         -------
         display : ReliabilityDisplay
-            The numbers and what was drawn.
+            The bins and what was drawn.
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
-        ValueError
-            If a parameter or the data cannot be used.
+        ImportError, ValueError
+            If matplotlib is missing, or a parameter or the data are invalid.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         return cls.from_predictions(
@@ -162,10 +152,10 @@ class ReliabilityDisplay:
         y_true: ArrayLike,
         y_prob: ArrayLike,
         *,
-        classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         n_bins: int = 10,
         strategy: str = "uniform",
+        classes: ArrayLike | None = None,
         class_of_interest=None,
         name: str | None = None,
         ax=None,
@@ -179,42 +169,28 @@ class ReliabilityDisplay:
             Labels or soft labels.
         y_prob : array-like of shape (n_samples, n_classes)
             Predicted probabilities, columns in the order of `classes`.
+        sample_weight, n_bins, strategy : optional
+            As in `from_estimator`.
         classes : array-like of shape (n_classes,), default=None
-            Sorted classes; None stands for those that are in y_true.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0.
-        n_bins : int, default=10
-            Number of bins.
-        strategy : {"uniform", "quantile"}, default="uniform"
-            Whether bins have the same width or hold the same weight.
-        class_of_interest : int, float, bool or str, default=None
-            The class that is predicted. None stands for the second of two classes, and
-            for the likeliest of more than two.
-        name : str, default=None
-            Name in the legend.
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
-        **kwargs : dict
-            Properties of the line.
+            Sorted classes; None stands for those in y_true.
+        class_of_interest, name, ax, **kwargs : optional
+            As in `from_estimator`, but without a name none is shown.
 
         Returns
         -------
         display : ReliabilityDisplay
-            The numbers and what was drawn.
+            As in `from_estimator`.
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
-        ValueError
-            If a parameter or the data cannot be used.
+        ImportError, ValueError
+            As in `from_estimator`.
         """
-        import_pyplot(f"{cls.__name__}.from_predictions")
         _check_bins(n_bins, strategy)
         targets = encode(y_true, _check_classes(classes), name="y_true")
         P = _check_probabilities(y_prob, targets)
         s = check_weights(sample_weight, P.shape[0])
-        column = check_class(class_of_interest, targets.classes)
+        column = column_of(class_of_interest, targets.classes)
         columns = P.argmax(axis=1) if column is None else np.full(P.shape[0], column)
         rows = np.arange(P.shape[0])
         happened, p = targets.Y[rows, columns], P[rows, columns]
@@ -230,12 +206,8 @@ class ReliabilityDisplay:
 
         Parameters
         ----------
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a figure.
-        name : str, default=None
-            Name in the legend; None stands for `estimator_name`.
-        **kwargs : dict
-            Properties of the line.
+        ax, name, **kwargs : optional
+            As in `from_estimator`; the default name is `estimator_name`.
 
         Returns
         -------
@@ -253,9 +225,8 @@ class ReliabilityDisplay:
             ax.plot([0, 1], [0, 1], color="0.4", linestyle=":", label=perfect)
         error = f"calibration error {self.calibration_error:.3f}"
         name = self.estimator_name if name is None else name
-        style = line_style(
-            {"label": error if name is None else f"{name}, {error}"}, kwargs
-        )
+        label = error if name is None else f"{name}, {error}"
+        style = line_style({"label": label}, kwargs)
         (self.line_,) = ax.plot(self.prob_pred, self.prob_true, **style)
         self.points_ = ax.scatter(
             self.prob_pred,
@@ -283,7 +254,7 @@ def _check_classes(classes):
     if np.array_equal(np.unique(classes), classes):
         return classes
     raise ValueError(
-        "classes must be sorted, each once, as the columns of y_prob are; got"
+        "classes must be sorted and distinct, as the columns of y_prob are; got"
         f" {classes.tolist()}."
     )
 
@@ -295,7 +266,7 @@ def _check_probabilities(y_prob, targets):
     if P.shape[1] != targets.classes.size:
         raise ValueError(
             f"y_prob must have one column for each class: it has {P.shape[1]}, and the"
-            f" classes are {targets.classes.tolist()}. Pass classes where y_true lacks"
+            f" classes are {targets.classes.tolist()}. Pass classes if y_true lacks"
             " some."
         )
     if P.min() < 0.0 or P.max() > 1.0:
@@ -308,12 +279,11 @@ def _check_probabilities(y_prob, targets):
 def _check_bins(n_bins, strategy):
     if not (isinstance(n_bins, Integral) and n_bins >= 1):
         raise ValueError(f"n_bins must be an integer >= 1, got {n_bins!r}.")
-    if strategy not in ("uniform", "quantile"):
-        raise ValueError(f"strategy must be 'uniform' or 'quantile', got {strategy!r}.")
+    check_choice("strategy", strategy, ("uniform", "quantile"))
 
 
 def _binned(happened, p, s, n_bins, strategy):
-    """Rate, mean probability and share of the weight, of bins that are not empty."""
+    """Rate, mean probability and fraction of the weight of the bins with weight."""
     inner = np.linspace(0.0, 1.0, n_bins + 1)[1:-1]
     if strategy == "quantile":
         inner = np.quantile(p, inner, weights=s, method="inverted_cdf")
