@@ -38,20 +38,9 @@ def add_output(graph, name, Z, labels=None):
     return graph.node(SOFTMAXES[name], [Z], name, axis=1)
 
 
-def _add_identity(graph, Z, H, precision):
-    return Z
-
-
-def _add_logistic(graph, Z, H, precision):
-    return graph.node("Sigmoid", [Z], H)
-
-
-def _add_tanh(graph, Z, H, precision):
-    return graph.node("Tanh", [Z], H)
-
-
-def _add_relu(graph, Z, H, precision):
-    return graph.node("Relu", [Z], H)
+def _one_operator(operator):
+    """The function that adds an activation which is an operator of ONNX."""
+    return lambda graph, Z, H, precision: graph.node(operator, [Z], H)
 
 
 def _add_silu(graph, Z, H, precision):
@@ -83,12 +72,12 @@ def _add_selu(graph, Z, H, precision):
 
 
 ONNX_ACTIVATIONS = {
-    "identity": _add_identity,
-    "logistic": _add_logistic,
-    "relu": _add_relu,
+    "identity": lambda graph, Z, H, precision: Z,
+    "logistic": _one_operator("Sigmoid"),
+    "relu": _one_operator("Relu"),
     "selu": _add_selu,
     "silu": _add_silu,
-    "tanh": _add_tanh,
+    "tanh": _one_operator("Tanh"),
 }
 
 

@@ -1,7 +1,8 @@
-"""Statistical inference for a fitted softmax regression.
+"""Standard errors, tests, intervals and marginal effects of a fitted model.
 
-`summary` is the table of coefficients with standard errors, tests, intervals and
-statistics of fit; the others test hypotheses or translate to changes of probabilities.
+`summary` returns the table of coefficients with standard errors, tests, intervals and
+statistics of fit. The other functions test hypotheses, or compute how probabilities
+change with a feature.
 """
 
 from sksoftmax.inference._effects import MarginalEffects, marginal_effects

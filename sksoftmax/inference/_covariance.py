@@ -1,4 +1,4 @@
-"""Covariance of the estimates: from the model, or from the spread of the scores."""
+"""Covariance of the estimates: from the Hessian, or from the spread of the scores."""
 
 from dataclasses import dataclass
 
@@ -10,29 +10,15 @@ from sksoftmax._model.loss import softmax
 from sksoftmax._utils.errors import check_choice, error_context
 from sksoftmax.inference._likelihood import logits
 
-COV_TYPES = ("nonrobust", "HC0", "HC1", "cluster")
-
 
 @dataclass(frozen=True)
 class Estimates:
-    """Coefficients and their covariance, against a base class or the mean of all.
+    """Coefficients G gamma M^T and their covariance."""
 
-    Attributes
-    ----------
-    gamma : ndarray of shape (K - 1, n_terms)
-        Contrasts with the last class, in working coordinates.
-    C : ndarray of shape ((K - 1) n_terms, (K - 1) n_terms)
-        Their covariance.
-    M : ndarray of shape (n_terms, n_terms)
-        From working coordinates to those of X.
-    G : ndarray of shape (n_rows, K - 1)
-        From contrasts with the last class to the rows of the table.
-    """
-
-    gamma: np.ndarray
-    C: np.ndarray
-    M: np.ndarray
-    G: np.ndarray
+    gamma: np.ndarray  # contrasts with the last class, working coordinates
+    C: np.ndarray  # covariance of gamma.ravel()
+    M: np.ndarray  # from working coordinates to those of X, (n_terms, n_terms)
+    G: np.ndarray  # to contrasts with a base class or the mean, (n_rows, K - 1)
 
     @property
     def coef(self):
@@ -48,15 +34,20 @@ class Estimates:
     @property
     def se(self):
         """Standard errors, shape (n_rows, n_terms)."""
-        T = np.kron(self.G, self.M)
-        variances = np.einsum("ij,ij->i", T @ self.C, T)
-        return np.sqrt(np.maximum(variances, 0.0)).reshape(len(self.G), len(self.M))
+        se = standard_errors(np.kron(self.G, self.M), self.C)
+        return se.reshape(len(self.G), len(self.M))
 
 
-def gauge(n_classes, base):
-    """G for a base class, given by its number, or for the symmetric gauge, None.
+def standard_errors(J, C):
+    """Those of J gamma, for gamma with covariance C."""
+    variances = np.einsum("ij,ij->i", J @ C, J)
+    return np.sqrt(np.maximum(variances, 0.0))
 
-    The row of the base class itself, zero in all columns, is left out.
+
+def gauge(n_classes, base=None):
+    """G against a base class, given by its number, or against the mean of all classes.
+
+    The row of the base class itself would be zero and is left out.
     """
     G = np.vstack([np.eye(n_classes - 1), np.zeros(n_classes - 1)])
     if base is None:
@@ -65,7 +56,7 @@ def gauge(n_classes, base):
 
 
 def find_base(classes, base):
-    """Number of the base class, or None."""
+    """The number of the base class, or None."""
     if base is None:
         return None
     with error_context("base"):
@@ -75,15 +66,15 @@ def find_base(classes, base):
     found = [k for k, label in enumerate(classes.tolist()) if label == base]
     if not found:
         raise ValueError(
-            "base must be one of the classes"
-            f" {classes.tolist()} or None for the symmetric gauge, got {base!r}."
+            f"base must be one of the classes {classes.tolist()} or None for the mean"
+            f" of all classes, got {base!r}."
         )
     return found[0]
 
 
-def check_groups(groups, cov_type, n_samples):
-    """Numbers of the groups of all samples, or None where they are not used."""
-    check_choice("cov_type", cov_type, COV_TYPES)
+def _check_groups(groups, cov_type, n_samples):
+    """The number of each sample's group, or None if there are no groups."""
+    check_choice("cov_type", cov_type, ("nonrobust", "HC0", "HC1", "cluster"))
     if (cov_type == "cluster") != (groups is not None):
         need = "needs" if groups is None else "does not use"
         raise ValueError(f"cov_type={cov_type!r} {need} groups.")
@@ -103,7 +94,8 @@ def check_groups(groups, cov_type, n_samples):
 
 
 def covariance(problem, cov_type, groups):
-    """C of the estimates in working coordinates."""
+    """The covariance C of gamma; groups has an entry for each sample of the user."""
+    groups = _check_groups(groups, cov_type, problem.kept.size)
     if cov_type == "nonrobust":
         return problem.factor.inverse()
     n, n_params = problem.n, problem.gamma.size
@@ -126,7 +118,7 @@ def covariance(problem, cov_type, groups):
 def _meat(problem, groups):
     """Sum of the outer products of the scores of rows, or of groups of rows.
 
-    A row that occurs f times adds f products; its f scores add up inside a group.
+    A row that occurs f times adds f products. Inside a group its f scores are added.
     """
     n_columns = problem.gamma.size
     if groups is None:
@@ -151,7 +143,7 @@ def _meat(problem, groups):
 
 
 def _scores(problem, order, n_columns):
-    """Weighted scores of the rows in an order, in chunks of about 4 MB."""
+    """The weighted scores of rows in the given order, in chunks of about 4 MB."""
     size = max(2**19 // n_columns, 64)
     targets = problem.targets
     for start in range(0, order.size, size):

@@ -1,9 +1,10 @@
 """Working coordinates: linear combinations of the columns that curve alike.
 
-The standard errors of features at scales from 1e-8 to 1e8, far from zero or nearly
-collinear, come from the inverse of a Hessian that double precision would spoil. So it
-is formed in coordinates gamma = M^-1 theta of the coefficients theta: columns are
-centred and scaled, and where there is no penalty also made orthonormal.
+Standard errors come from the inverse of a Hessian. Features on scales from 1e-8 to
+1e8, far from zero or nearly collinear would spoil it in double precision. So the
+Hessian is formed for other columns: these are centred and scaled, and without a
+penalty also orthonormal. gamma = M^-1 theta are the coefficients theta in the
+coordinates that belong to them.
 """
 
 from dataclasses import dataclass
@@ -12,29 +13,30 @@ import numpy as np
 from scipy.linalg import qr, solve_triangular
 
 from sksoftmax._data.arrays import dense_with_ones
+from sksoftmax._fit.transforms import FeatureScaling
 
-# A column is a combination of others where it agrees with one to this share of its
-# spread. Sums of columns with 16 digits that lie 1e6 spreads from zero agree to 1e-10;
-# monomials up to x^12 on [0, 1] still differ by 1e-8.
+# A column is a combination of others if they leave less than this fraction of its
+# spread. Sums of columns with 16 digits whose mean is 1e6 spreads leave 1e-10;
+# monomials up to x^12 on [0, 1] leave 1e-8.
 _COLLINEAR = 1e-9
 
 
 @dataclass(frozen=True)
 class Design:
-    """The rows A = [X - centre, 1] U, and what they mean for coefficients.
+    """The working rows A = [X - centre, 1] U, and coefficients in their coordinates.
 
-    Attributes
-    ----------
-    centre : ndarray of shape (n_features,)
-    U : ndarray of shape (n_terms, n_terms)
-        Upper triangular; n_terms is n_features, and one more with an intercept.
-    ones : bool
-        Whether there is an intercept, which is the last term.
+    The scale is in U, which is upper triangular: a factor of its own would take one
+    more pass over the rows, and round them once more.
     """
 
-    centre: np.ndarray
-    U: np.ndarray
-    ones: bool
+    centring: FeatureScaling  # with factors of one
+    U: np.ndarray  # (n_terms, n_terms)
+    ones: bool  # whether there is an intercept, which is the last term
+
+    @property
+    def centre(self):
+        """Shape (n_features,)."""
+        return self.centring.centre
 
     def rows(self, X):
         """A for rows of X, shape (n_rows, n_terms)."""
@@ -47,27 +49,28 @@ class Design:
     @property
     def M(self):
         """Matrix of theta = M gamma, shape (n_terms, n_terms)."""
-        M = self.U.copy()
-        if self.ones:
-            M[-1] -= self.centre @ self.U[:-1]
-        return M
+        return self._move(self.centring.back, self.U)
 
     def coordinates(self, theta):
-        """Rows gamma of rows theta, shape (n_classes, n_terms)."""
-        theta = np.array(theta, dtype=np.float64)
-        if self.ones:
-            theta[:, -1] += theta[:, :-1] @ self.centre
-        return solve_triangular(self.U, theta.T).T
+        """gamma of theta, both of shape (n_classes, n_terms)."""
+        return solve_triangular(self.U, self._move(self.centring.forward, theta.T)).T
+
+    def _move(self, move, coefficients):
+        """Coefficients, a column for each class, moved to or from the centred X."""
+        n_features = self.centre.size
+        layer = coefficients[:n_features], coefficients[n_features:]
+        return np.vstack(move([layer])[0])
 
 
 def scaled_design(chunks, ones):
-    """Columns centred and scaled only: for penalised fits, where any X will do."""
+    """Columns centred and scaled only: for fits with a penalty, on any X."""
     centre = chunks.centre() if ones else np.zeros(chunks.X.shape[1])
     scale = np.sqrt(chunks.second_moment(centre))
     if ones:
         scale = np.append(scale, 1.0)
     scale[scale == 0.0] = 1.0
-    return Design(centre, np.diag(1.0 / scale), ones)
+    centring = FeatureScaling(centre, np.ones_like(centre))
+    return Design(centring, np.diag(1.0 / scale), ones)
 
 
 def orthonormal_design(chunks, ones, terms):
@@ -83,16 +86,14 @@ def orthonormal_design(chunks, ones, terms):
     norms = np.sqrt(np.einsum("ij,ij->j", R, R))
     dependent = _dependencies(R / np.where(norms > 0.0, norms, 1.0), terms)
     if dependent:
-        shown = "; ".join(dependent[:5])
-        if len(dependent) > 5:
-            shown += f"; and {len(dependent) - 5} more columns"
         raise ValueError(
             "The coefficients of linearly dependent columns are not identified:"
-            f" {shown}. Leave these columns out of X, or use alpha > 0."
+            f" {_listed(dependent, '; ')}. Leave these columns out of X, or use"
+            " alpha > 0."
         )
-    total = chunks.sum(_chunk_weight, reads_X=False)
+    total = chunks.sum(lambda chunk: chunk.s.sum(), reads_X=False)
     inverse = solve_triangular(R, np.eye(R.shape[0])) * np.sqrt(total)
-    return Design(plain.centre, plain.U @ inverse, ones)
+    return Design(plain.centring, plain.U @ inverse, ones)
 
 
 def _dependencies(R, terms):
@@ -109,20 +110,16 @@ def _dependencies(R, terms):
             clauses.append(f"{terms[column]!r} is constant")
             continue
         size = np.abs(weights[:, number])
-        others = [terms[j] for j in np.sort(order[:rank][size > 1e-6])]
-        clauses.append(f"{terms[column]!r} is a combination of {_listed(others)}")
+        others = [repr(terms[j]) for j in np.sort(order[:rank][size > 1e-6])]
+        clauses.append(f"{terms[column]!r} is a combination of {_listed(others, ', ')}")
     return clauses
 
 
-def _listed(names):
-    shown = ", ".join(repr(name) for name in names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+def _listed(items, separator):
+    more = [f"and {len(items) - 5} more"] if len(items) > 5 else []
+    return separator.join([*items[:5], *more])
 
 
 def _chunk_R(chunk, design):
     rows = design.rows(chunk.X) * np.sqrt(chunk.s)[:, None]
     return qr(rows, mode="r")[0][: rows.shape[1]]
-
-
-def _chunk_weight(chunk):
-    return chunk.s.sum()

@@ -1,15 +1,14 @@
-"""Average marginal effects: how probabilities change with a feature."""
+"""Marginal effects: how probabilities change with a feature."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sksoftmax._data.arrays import dense_with_ones
 from sksoftmax._model.loss import softmax
 from sksoftmax._utils.errors import check_choice
 from sksoftmax._utils.threads import fit_threads
-from sksoftmax.inference._covariance import check_groups, covariance, gauge
+from sksoftmax.inference._covariance import covariance, gauge, standard_errors
 from sksoftmax.inference._problem import open_problem
 from sksoftmax.inference._tables import (
     CoefficientTable,
@@ -17,8 +16,6 @@ from sksoftmax.inference._tables import (
     notes_of,
     wald_columns,
 )
-
-AT = ("overall", "mean")
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,18 +28,12 @@ class MarginalEffects(CoefficientTable):
         Rows of the arrays.
     terms : list of str
         Columns of the arrays: the features.
-    se, z, p_value : ndarray of shape (n_classes, n_features)
-        Standard errors, effect / se, and two-sided p-values.
-    conf_int : ndarray of shape (n_classes, n_features, 2)
-        Ends of the confidence intervals.
-    confidence_level : float
-        Their level.
-    notes : list of str
-        What stands below the table.
+    se, z, p_value, conf_int, confidence_level, notes : ndarray, float, list
+        As in `Summary`, for effects in the place of coefficients.
     effect : ndarray of shape (n_classes, n_features)
         Change of the probability of a class per unit of a feature.
     header : list of tuple
-        What stands above the table: pairs of a name and a value.
+        Pairs of a name and a value, to show above the table.
     """
 
     effect: np.ndarray
@@ -50,11 +41,6 @@ class MarginalEffects(CoefficientTable):
 
     _title = "Marginal effects on the probabilities"
     _estimate = "effect"
-
-    @property
-    def estimate(self):
-        """The effects, under the name that all tables share."""
-        return self.effect
 
     def _row_title(self, row):
         return f"P(y = {self.classes[row]})"
@@ -74,38 +60,27 @@ def marginal_effects(
 ) -> MarginalEffects:
     """Change of each probability per unit of each feature, with standard errors.
 
-    Every feature counts as continuous: effects are derivatives. X counts as fixed.
+    Effects are derivatives, so every feature is treated as continuous. X is treated as
+    fixed.
 
     Parameters
     ----------
-    model : SoftmaxRegressionClassifier or SoftmaxRegressionClassifierCV
-        Fitted without hidden layers.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The data that `model` was fitted on.
-    y : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Its targets.
-    sample_weight : array-like of shape (n_samples,), default=None
-        Its weights.
+    model, X, y, sample_weight : as in `summary`
+        The fitted model, and the data that it was fitted on.
     at : {"overall", "mean"}, default="overall"
         Whether effects are averaged over the samples, or taken at the mean of X.
-    cov_type : {"nonrobust", "HC0", "HC1", "cluster"}, default="nonrobust"
-        Covariance of the coefficients, as in `summary`.
-    groups : array-like of shape (n_samples,), default=None
-        Clusters, for cov_type="cluster".
-    weights : {"frequency", "importance"}, default="frequency"
-        What sample weights mean, as in `summary`.
-    confidence_level : float, default=0.95
-        Level of the intervals, in (0, 1).
+    cov_type, groups, weights, confidence_level : as in `summary`
+        How standard errors and intervals are computed.
 
     Returns
     -------
     effects : MarginalEffects
-        The effects, to print or as arrays.
+        The effects, to print, or as arrays in attributes.
 
     Raises
     ------
     ValueError, TypeError
-        As `summary`.
+        As in `summary`.
 
     See Also
     --------
@@ -129,21 +104,17 @@ def marginal_effects(
     >>> effects.se.ravel().round(4)
     array([0.0186, 0.0063, 0.0201])
     """
-    check_choice("at", at, AT)
+    check_choice("at", at, ("overall", "mean"))
     confidence_level = check_level(confidence_level)
     with fit_threads() as threads:
         problem = open_problem(model, X, y, sample_weight, weights, threads)
-        groups = check_groups(groups, cov_type, problem.kept.size)
         C = covariance(problem, cov_type, groups)
         effect, J = _effects_and_derivative(problem, at)
-    variances = np.einsum("ij,ij->i", J @ C, J)
-    se = np.sqrt(np.maximum(variances, 0.0)).reshape(effect.shape)
+    se = standard_errors(J, C).reshape(effect.shape)
     return MarginalEffects(
         classes=problem.classes,
         terms=problem.terms[: effect.shape[1]],
-        se=se,
         **wald_columns(effect, se, confidence_level),
-        confidence_level=confidence_level,
         notes=notes_of(problem, cov_type),
         effect=effect,
         header=[
@@ -155,21 +126,20 @@ def marginal_effects(
 
 
 def _effects_and_derivative(problem, at):
-    """Effects, shape (K, n_features), and d effects / d gamma, all sizes in a row."""
+    """Effects, shape (K, n_features), and d effects.ravel() / d gamma.ravel()."""
     design = problem.design
     n_features = design.centre.size
     n_classes = problem.classes.size
-    G = gauge(n_classes, None)
+    G = gauge(n_classes)
     B = G @ problem.gamma  # coefficients of the working columns, (K, n_terms)
     W = B @ design.U[:n_features].T  # of the features, (K, n_features)
+    chunks, total = problem.likelihood.chunks, problem.targets.total_weight
     if at == "mean":
-        mean = _mean_row(problem)
-        parts = _sums(mean, np.ones(1), B, W)
-        total = 1.0
+        mean = chunks.sum(lambda c: c.s @ design.uncombined(c.X) @ design.U) / total
+        curvature, mixed = _sums(mean[None, :], np.ones(1), B, W)
     else:
-        parts = problem.likelihood.chunks.sum(_chunk_sums, design, B, W)
-        total = problem.targets.total_weight
-    curvature, mixed = (part / total for part in parts)
+        sums = chunks.sum(lambda c: _sums(design.rows(c.X), c.s, B, W))
+        curvature, mixed = (term / total for term in sums)
     effect = curvature @ W
     # d effect_kj / d B_lm: through W, and through the probabilities.
     through_W = np.einsum("kl,jm->kjlm", curvature, design.U[:n_features])
@@ -177,27 +147,11 @@ def _effects_and_derivative(problem, at):
     return effect, J @ np.kron(G, np.eye(design.U.shape[0]))
 
 
-def _mean_row(problem):
-    """The working row of the weighted mean of X."""
-    design = problem.design
-    mean = problem.likelihood.chunks.sum(_chunk_rows, design)
-    return mean[None, :] / problem.targets.total_weight
-
-
-def _chunk_rows(chunk, design):
-    rows = dense_with_ones(chunk.X, design.centre, design.ones)
-    return chunk.s @ rows @ design.U
-
-
-def _chunk_sums(chunk, design, B, W):
-    return _sums(design.rows(chunk.X), chunk.s, B, W)
-
-
 def _sums(A, s, B, W):
     """Sums over rows of L = diag(p) - p p^T, (K, K), and of (dL/dz_l W) a_m.
 
-    With e_kj = W_kj - sum_l p_l W_lj, the effect of feature j in a row is p_k e_kj, and
-    its derivative by the logit z_l is p_k [k = l] e_kj - p_k p_l (e_kj + e_lj).
+    With e_kj = W_kj - sum_l p_l W_lj the effect of feature j in a row is p_k e_kj. Its
+    derivative by the logit z_l is p_k [k = l] e_kj - p_k p_l (e_kj + e_lj).
     """
     P = softmax(A @ B.T)
     sP = P * s[:, None]

@@ -1,4 +1,4 @@
-"""Tests of hypotheses: Wald's, and the likelihood ratio of nested models."""
+"""Wald's test of linear hypotheses, and the likelihood-ratio test of nested models."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,18 @@ from scipy.special import chdtrc
 from sksoftmax._utils.errors import error_context
 from sksoftmax.inference._covariance import Estimates
 
-# Hypotheses whose combined directions agree to this share count as one.
+# A combination of hypotheses is redundant below this fraction of the largest one.
 _REDUNDANT = 1e-9
 
 
 @dataclass(frozen=True)
 class HypothesisTest:
-    """The outcome of a test whose statistic is chi-squared under the hypothesis.
+    """Result of a test whose statistic is chi-squared under the hypothesis.
 
     Parameters
     ----------
-    statistic : float
-        The statistic.
-    df : int
-        Its degrees of freedom.
+    statistic, df : float, int
+        The statistic and its degrees of freedom.
     p_value : float
         Probability of a larger statistic under the hypothesis.
     name : str
@@ -40,7 +38,7 @@ class HypothesisTest:
 
 
 def chi_squared(statistic, df, name):
-    """The test of a statistic with df degrees of freedom."""
+    """The result for a statistic with df degrees of freedom."""
     return HypothesisTest(float(statistic), int(df), float(chdtrc(df, statistic)), name)
 
 
@@ -52,29 +50,28 @@ def wald_test(
     Parameters
     ----------
     summary : Summary
-        What `summary` returned; its covariance, robust or not, is used.
+        Result of `summary`; its covariance is used.
     hypothesis : str, list of str or array-like of shape (n_hypotheses, coef.size)
-        Names of terms: that their coefficients are the same for all classes, so that
-        the terms have no effect. Or a matrix R: that R coef = value, where coef is
-        `summary.coef` row by row.
+        Names of terms: they have no effect if their coefficients are the same for all
+        classes. Or a matrix R with R coef = value, for `summary.coef` row by row.
     value : float or array-like of shape (n_hypotheses,), default=0.0
         The right-hand side; only with a matrix.
 
     Returns
     -------
     test : HypothesisTest
-        With statistic, degrees of freedom and p-value. Hypotheses that follow from the
-        others are not counted, so the base class or gauge does not matter.
+        The degrees of freedom do not count hypotheses that follow from others, so the
+        base class does not matter.
 
     Raises
     ------
     ValueError, TypeError
-        If a term is unknown, R or the value has the wrong shape or entries that are no
-        finite numbers, hypotheses contradict, or `summary` is no summary.
+        If a term is unknown, R or the value has the wrong shape or is not finite,
+        hypotheses contradict each other, or `summary` is no summary.
 
     See Also
     --------
-    likelihood_ratio_test : Asks the same by a second fit.
+    likelihood_ratio_test : Tests the same by a second fit.
 
     Examples
     --------
@@ -112,7 +109,7 @@ def wald_test(
 
 
 def _are_names(hypothesis):
-    """Whether a hypothesis is a term or several, rather than a matrix."""
+    """Whether a hypothesis names terms, rather than being a matrix."""
     if isinstance(hypothesis, str):
         return True
     with error_context("hypothesis"):
@@ -123,7 +120,7 @@ def _are_names(hypothesis):
 
 
 def _finite(name, values):
-    """Values as finite floats."""
+    """The values as finite floats."""
     with error_context(name):
         values = np.asarray(values, dtype=np.float64)
     if not np.isfinite(values).all():
@@ -132,15 +129,15 @@ def _finite(name, values):
 
 
 def _check_summary(name, summary):
-    """Whether it is a Summary, which is made elsewhere, of this module's tests."""
+    """Refuse what `summary` did not return; the module of Summary imports this one."""
     if not isinstance(getattr(summary, "estimates", None), Estimates):
         raise TypeError(
-            f"{name} must be what summary returned, got {type(summary).__name__}."
+            f"{name} must be a result of summary, got {type(summary).__name__}."
         )
 
 
 def _term_contrasts(summary, names):
-    """R of the working coordinates: all contrasts of the terms are zero."""
+    """R in working coordinates, for contrasts of the terms that are all zero."""
     unknown = [name for name in names if name not in summary.terms]
     if unknown or not names:
         raise ValueError(
@@ -152,7 +149,7 @@ def _term_contrasts(summary, names):
 
 
 def _statistic(R, missed, C):
-    """Squared length of what is missed, in the metric of its covariance; its rank."""
+    """Wald's statistic missed^T (R C R^T)^-1 missed, and the rank of R C R^T."""
     values, vectors = np.linalg.eigh(C)
     B = R @ (vectors * np.sqrt(np.maximum(values, 0.0)))
     size = np.sqrt(np.einsum("ij,ij->i", B, B))
@@ -165,7 +162,7 @@ def _statistic(R, missed, C):
     left = missed - U[:, :rank] @ along
     if np.abs(left).max() > 1e-6 * max(1.0, np.abs(missed).max()):
         raise ValueError("The hypotheses contradict each other.")
-    with np.errstate(over="ignore"):  # infinitely far away, then
+    with np.errstate(over="ignore"):  # such a statistic is infinite
         return float(np.sum(np.square(along / singular[:rank]))), rank
 
 
@@ -175,9 +172,9 @@ def likelihood_ratio_test(restricted, full) -> HypothesisTest:
     Parameters
     ----------
     restricted : Summary
-        Of the smaller model.
+        Result of `summary` for the smaller model.
     full : Summary
-        Of the larger model, which can do all that the smaller one can.
+        That for the larger model, of which the smaller one is a special case.
 
     Returns
     -------
@@ -193,7 +190,7 @@ def likelihood_ratio_test(restricted, full) -> HypothesisTest:
 
     See Also
     --------
-    wald_test : Asks the same of the larger model alone.
+    wald_test : Tests the same with the larger model alone.
 
     Examples
     --------

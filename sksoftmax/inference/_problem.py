@@ -1,7 +1,7 @@
-"""A fitted model and the data it was fitted on, checked against each other.
+"""A fitted model and its data, checked against each other.
 
-Of each row it is asked how often it occurs (its count) and how much it matters (its
-importance); their product is the weight that it had in the fit. Only counts make n.
+The weight of a row in the fit is its count, how often it occurs, times its importance,
+how much it matters. The sum of the counts is n.
 """
 
 import copy
@@ -21,17 +21,15 @@ from sksoftmax.inference._design import orthonormal_design, scaled_design
 from sksoftmax.inference._likelihood import Factor, Likelihood
 from sksoftmax.inference._separation import check_not_perfect, check_not_separated
 
-WEIGHTS = ("frequency", "importance")
-
 # Free parameters up to which the inverse of the Hessian is formed: 0.8 GB.
 LARGEST = 10_000
 
 # Half the squared Newton decrement, in nats over all rows, above which coefficients are
-# not at the optimum of these data: estimates are then up to 0.014 standard errors off.
-# A single row left out of 10,000 with 10 parameters makes 5e-4.
+# not at the optimum of these data. Below it they are at most 0.014 standard errors off.
+# To leave out one of 10,000 rows with 10 parameters makes 5e-4.
 _OFF_OPTIMUM = 1e-4
 
-# Observations, as the sum of frequencies, below which their number has no inverse.
+# The sum of frequencies below which it has no inverse.
 _FEWEST = 1e-300
 
 # Added to the unit diagonal of a Hessian that has lost rank to separation.
@@ -40,56 +38,26 @@ _HESSIAN_RIDGE = 1e-10
 
 @dataclass(frozen=True)
 class Problem:
-    """What all inference starts from.
-
-    Attributes
-    ----------
-    model : SoftmaxRegressionClassifier or SoftmaxRegressionClassifierCV
-    alpha : float
-        Strength of the penalty, given or chosen.
-    terms : list of str
-        Names of the features and, last, "intercept".
-    X : {ndarray, CSR} of shape (n_rows, n_features)
-        The rows with weight.
-    targets : Targets
-        Y and weights s of these rows; s sums to n.
-    counts : ndarray of shape (n_rows,)
-        How often each row occurs.
-    kept : ndarray of shape (n_samples,)
-        Mask of the rows of what the user passed that have weight.
-    weighted : bool
-        Whether rows differ in importance.
-    soft : bool
-        Whether y has soft labels.
-    likelihood : Likelihood
-    gamma : ndarray of shape (K - 1, n_terms)
-        The coefficients, in working coordinates.
-    loss : float
-        Minus the log-likelihood, without the penalty.
-    hessian : ndarray
-        Of the loss without the penalty.
-    factor : Factor
-        Of the Hessian with the penalty.
-    """
+    """The model, its data, and the likelihood at its coefficients."""
 
     model: SoftmaxRegressionClassifier | SoftmaxRegressionClassifierCV
-    alpha: float
-    terms: list
-    X: object
-    targets: Targets
-    counts: np.ndarray
-    kept: np.ndarray
-    weighted: bool
-    soft: bool
+    alpha: float  # strength of the penalty, given or chosen
+    terms: list  # names of the features and, last, "intercept"
+    X: object  # the rows with weight, (n_rows, n_features)
+    targets: Targets  # Y and weights s of these rows; s sums to n
+    counts: np.ndarray  # how often each row occurs, (n_rows,)
+    kept: np.ndarray  # mask of the user's rows that have weight, (n_samples,)
+    weighted: bool  # whether rows differ in importance
+    soft: bool  # whether y has soft labels
     likelihood: Likelihood
-    gamma: np.ndarray
-    loss: float
-    hessian: np.ndarray
-    factor: Factor
+    gamma: np.ndarray  # coefficients in working coordinates, (K - 1, n_terms)
+    loss: float  # minus the log-likelihood, without the penalty
+    hessian: np.ndarray  # of this loss
+    factor: Factor  # of the Hessian with the penalty
 
     @property
     def alpha_is_chosen(self):
-        """Whether these data have chosen alpha."""
+        """Whether alpha was chosen on these data."""
         return isinstance(self.model, SoftmaxRegressionClassifierCV)
 
     @property
@@ -109,15 +77,9 @@ class Problem:
 
 
 def open_problem(model, X, y, sample_weight, weights, threads):
-    """Check model and data, and form the Hessian at the coefficients.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the model has no likelihood inference, or these are not its data.
-    """
+    """The problem of a model and its data, or an error that says why there is none."""
     alpha = _check_model(model)
-    check_choice("weights", weights, WEIGHTS)
+    check_choice("weights", weights, ("frequency", "importance"))
     sample, counts, kept = _observations(model, X, y, sample_weight, weights)
     targets, n = sample.targets, counts.sum()
     importance = targets.s / counts
@@ -165,7 +127,7 @@ def _check_size(n_free):
 
 
 def _observations(model, X, y, sample_weight, weights):
-    """The rows with weight, weights scaled to sum to n; counts; and which rows."""
+    """The rows with weight, whose weights sum to n; their counts; and their mask."""
     data = X, y, sample_weight
     sample = check_rows(copy.copy(model), data, classes=model.classes_, reset=False)
     sample = sample.weigh_classes(model.class_weight)
@@ -186,7 +148,7 @@ def _observations(model, X, y, sample_weight, weights):
 
 
 def term_names(model):
-    """Names of features, x0, x1, ... where X had none, and "intercept" last."""
+    """Names of the features, or x0, x1, ... if X had none, and last "intercept"."""
     names = getattr(model, "feature_names_in_", None)
     if names is None:
         names = [f"x{j}" for j in range(model.n_features_in_)]
@@ -194,9 +156,10 @@ def term_names(model):
 
 
 def _check_model(model):
-    """Whether there is inference for such a model; the alpha of its fit."""
-    kinds = SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
-    if not isinstance(model, kinds):
+    """The alpha of the fit, or an error if there is no inference for the model."""
+    if not isinstance(
+        model, SoftmaxRegressionClassifier | SoftmaxRegressionClassifierCV
+    ):
         raise TypeError(
             "model must be a SoftmaxRegressionClassifier or a"
             f" SoftmaxRegressionClassifierCV, got {type(model).__name__}. Of a"
@@ -208,12 +171,15 @@ def _check_model(model):
             "Standard errors need a model without hidden layers; this one has"
             f" hidden_layer_sizes={model.hidden_layer_sizes!r}."
         )
-    alpha, l1_ratio = _penalty(model)
+    alpha, l1_ratio = (
+        (model.alpha_, model.l1_ratio_)
+        if isinstance(model, SoftmaxRegressionClassifierCV)
+        else (model.alpha, model.l1_ratio)
+    )
     if alpha > 0 and l1_ratio > 0:
         raise ValueError(
             "Estimates with an L1 penalty have no standard errors: they are zero with"
-            f" positive probability; model has alpha={alpha},"
-            f" l1_ratio={l1_ratio}."
+            f" positive probability; model has alpha={alpha}, l1_ratio={l1_ratio}."
         )
     if model.label_smoothing:
         raise ValueError(
@@ -223,29 +189,22 @@ def _check_model(model):
     return float(alpha)
 
 
-def _penalty(model):
-    """alpha and l1_ratio of the fit."""
-    if isinstance(model, SoftmaxRegressionClassifierCV):
-        return model.alpha_, model.l1_ratio_
-    return model.alpha, model.l1_ratio
-
-
 def _check_classes(targets):
-    if targets.present.all():
-        if targets.classes.size > 1:
-            return
+    absent = targets.classes[~targets.present].tolist()
+    if absent:
+        raise ValueError(
+            f"The classes {absent} have no weight in y, so their coefficients have no"
+            " finite estimate. Fit the model without them."
+        )
+    if targets.classes.size < 2:
         raise ValueError(
             "Inference needs two classes; the model knows only"
             f" {targets.classes.tolist()}."
         )
-    raise ValueError(
-        f"The classes {targets.classes[~targets.present].tolist()} have no weight in y,"
-        " so their coefficients have no finite estimate. Fit the model without them."
-    )
 
 
 def _newton_step(grad, H):
-    """Newton's step from gamma, and the factor of H, None where H has lost rank."""
+    """The factor of H, or None where H has lost rank, and Newton's step from gamma."""
     try:
         factor = Factor(H)
     except LinAlgError:
@@ -254,7 +213,7 @@ def _newton_step(grad, H):
 
 
 def _check_optimum(model, factor, decrement):
-    """Whether gamma is a maximum of the likelihood of these data."""
+    """Refuse coefficients that do not maximise the likelihood of these data."""
     if not model.converged_:
         raise ValueError(
             "Standard errors need a model that has converged; this one stopped at an"
@@ -274,7 +233,7 @@ def _check_optimum(model, factor, decrement):
 
 
 def _regular_step(grad, H):
-    """Newton's step where some curvature has vanished."""
+    """Newton's step for a Hessian that has lost rank."""
     scale = np.sqrt(np.maximum(np.diag(H), np.finfo(float).tiny))
     regular = H / np.outer(scale, scale)
     regular.flat[:: len(H) + 1] = 1.0 + _HESSIAN_RIDGE

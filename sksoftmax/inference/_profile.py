@@ -1,7 +1,7 @@
 """Profile-likelihood intervals.
 
-They end where the log-likelihood, maximised over all other coefficients, has fallen by
-half a quantile of chi-squared.
+Their ends are where the log-likelihood, maximised over all other coefficients, has
+fallen by half a quantile of chi-squared.
 """
 
 import numpy as np
@@ -9,49 +9,38 @@ from scipy.special import chdtri
 
 from sksoftmax.inference._likelihood import Factor
 
-# The drop of the log-likelihood at an end of an interval is met to this many nats, or
-# to this share of a thousandth of the log-likelihood, which is summed to 1e-15.
+# Tolerance of the log-likelihood at the end of an interval, in nats and as a fraction
+# of a thousandth of the log-likelihood: its sum has a relative error of 1e-15.
 _TOLERANCE = 1e-10
 _MAX_ENDS = 60
 _MAX_STEPS = 100
 
 
 def profile_interval(problem, g, level):
-    """Ends of the interval for g.gamma, the first and the second.
+    """The two ends of the interval for the coefficient g.gamma at a confidence level.
 
-    Parameters
-    ----------
-    problem : Problem
-    g : ndarray of shape (K - 1, n_terms)
-        Direction of the coefficient in working coordinates.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    ends : tuple of float
-        Both finite: the loss is convex and has a minimum, so it grows without bound.
+    Both are finite: the loss is convex and has a minimum, so it grows without bound.
     """
     drop = 0.5 * float(chdtri(1, 1.0 - level))
     return tuple(side * _end(problem, side * g, drop) for side in (-1.0, 1.0))
 
 
 def _end(problem, g, drop):
-    """Largest g.gamma on the profile at which the loss has grown by drop.
+    """The largest g.gamma at which the loss on the profile has grown by drop.
 
-    The root of the growth, r(c) = sqrt(loss(c) - loss(estimate)), is nearly linear in
-    c = g.gamma, so Newton's method on r(c) = sqrt(drop) takes three or four steps. The
-    slope of the profile is the multiplier of the constraint.
+    r(c) = sqrt(loss(c) - loss(estimate)) is nearly linear in c = g.gamma, so Newton's
+    method on r(c) = sqrt(drop) takes three or four steps. The slope of the profile is
+    the multiplier of the constraint.
     """
     gamma, factor = problem.gamma, problem.factor
     lowest = problem.likelihood.value(gamma)
     estimate = float(np.vdot(g, gamma))
     variance = float(np.vdot(g, factor.solve(g)))
     target = estimate + np.sqrt(2.0 * drop * variance)
-    # Far out the loss may have no curvature left along g. Any multiple of g g^T leaves
-    # steps with g.step = 0 as they are, and this one makes up for it.
+    # Far from the estimate the loss may have no curvature along g, and this adds some.
+    # Steps with g.step = 0 do not depend on it.
     extra = np.outer(g, g) / variance
-    known = [estimate, np.inf]  # between these is the end
+    known = [estimate, np.inf]  # bounds of the end
     for _ in range(_MAX_ENDS):
         c = float(np.vdot(g, gamma))
         tangent = factor.solve(g)
@@ -63,12 +52,12 @@ def _end(problem, g, drop):
         known[growth > drop] = target
         target = _next(target, growth, slope, drop, known, estimate)
     raise ArithmeticError(
-        f"An end of a profile interval was not found in {_MAX_ENDS} steps."
+        f"The end of a profile interval was not found in {_MAX_ENDS} steps."
     )
 
 
 def _next(c, growth, slope, drop, known, estimate):
-    """Newton's step on the root of the growth, kept between the known bounds."""
+    """The next c by Newton's method on the root of the growth, inside the bounds."""
     low, high = known
     root = np.sqrt(max(growth, 1e-300))
     rise = 2.0 * root * (np.sqrt(drop) - root)
@@ -80,7 +69,7 @@ def _next(c, growth, slope, drop, known, estimate):
 
 
 def _minimise(problem, gamma, g, extra):
-    """Minimum of the loss with g.gamma fixed, by Newton's method along the constraint.
+    """Minimise the loss with g.gamma fixed, by Newton's method.
 
     Returns gamma, the loss, its slope in g.gamma, and the factor of H + extra.
     """

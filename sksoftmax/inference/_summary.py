@@ -1,4 +1,4 @@
-"""The summary of a fitted model: coefficients, their uncertainty, and the fit."""
+"""The summary of a fitted model: coefficients, standard errors, statistics of fit."""
 
 from dataclasses import dataclass, field
 
@@ -7,13 +7,7 @@ from numpy.typing import ArrayLike
 
 from sksoftmax._utils.errors import check_choice
 from sksoftmax._utils.threads import fit_threads
-from sksoftmax.inference._covariance import (
-    Estimates,
-    check_groups,
-    covariance,
-    find_base,
-    gauge,
-)
+from sksoftmax.inference._covariance import Estimates, covariance, find_base, gauge
 from sksoftmax.inference._hypotheses import HypothesisTest, chi_squared
 from sksoftmax.inference._problem import open_problem
 from sksoftmax.inference._profile import profile_interval
@@ -24,14 +18,12 @@ from sksoftmax.inference._tables import (
     wald_columns,
 )
 
-INTERVALS = ("wald", "profile")
-
 
 @dataclass(frozen=True, repr=False)
 class Summary(CoefficientTable):
     """Coefficients with standard errors, tests and intervals, and statistics of fit.
 
-    Rows of the arrays are classes, without the base class; columns are terms.
+    Rows of the arrays are classes, without the base class. Columns are terms.
 
     Parameters
     ----------
@@ -46,32 +38,30 @@ class Summary(CoefficientTable):
     confidence_level : float
         Their level.
     notes : list of str
-        What limits the use of the standard errors.
+        Limits of the standard errors.
     coef : ndarray of shape (n_rows, n_terms)
         Coefficients.
     base : object
-        Label of the base class, or None: coefficients against the mean of all classes.
+        Label of the base class; None for the mean of all classes.
     cov_type : str
-        Where the covariance comes from.
-    alpha : float
-        Strength of the penalty.
-    fit_intercept : bool
-        Whether the model has intercepts.
+        Kind of the covariance, as in `summary`.
+    alpha, fit_intercept : float, bool
+        Strength of the model's penalty, and whether it has intercepts.
     weighted : bool
         Whether rows differ in importance.
     n : float
         Number of observations; with frequency weights their sum.
     df : float
-        Number of coefficients that are free to vary; with a penalty the effective one,
-        the trace of (H + penalty)^-1 H with the Hessian H of the log-likelihood.
+        Number of free coefficients. With a penalty it is the effective number, the
+        trace of (H + penalty)^-1 H with the Hessian H of the log-likelihood.
     loglik, loglik_null : float
-        Log-likelihood, nats, of the model and of the model without features.
+        Log-likelihood, in nats (natural logarithms), with and without features.
     target_sums : ndarray of shape (n_classes,)
         Number of observations of each class.
-    interval : {"wald", "profile"}
-        Kind of the confidence intervals.
+    interval : str
+        Kind of the intervals, as in `summary`.
     estimates : Estimates
-        What tests start from.
+        Coefficients and covariance in working coordinates, for tests.
     """
 
     coef: np.ndarray
@@ -90,11 +80,6 @@ class Summary(CoefficientTable):
 
     _title = "Softmax regression"
     _estimate = "coef"
-
-    @property
-    def estimate(self):
-        """The coefficients, under the name that all tables share."""
-        return self.coef
 
     @property
     def covariance(self):
@@ -133,7 +118,7 @@ class Summary(CoefficientTable):
 
     @property
     def header(self):
-        """What stands above the table: pairs of a name and a value."""
+        """Pairs of a name and a value, to show above the table."""
         test, r2 = self.lr_test, self.pseudo_r2
         p_value = "not valid" if np.isnan(test.p_value) else f"{test.p_value:.3g}"
         return [
@@ -181,47 +166,46 @@ def summary(
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data that `model` was fitted on.
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Its targets. Soft labels count as proportions: cov_type="HC0" suits them.
+        Its targets. Soft labels count as proportions; use cov_type="HC0" for them.
     sample_weight : array-like of shape (n_samples,), default=None
         Its weights.
     base : label, default=None
-        Class that the others are compared with. None compares each class with the mean
-        of all: the coefficients are then `model.coef_`.
+        Class with which the others are compared. None compares each class with the
+        mean of all: the coefficients are then `model.coef_`.
     cov_type : {"nonrobust", "HC0", "HC1", "cluster"}, default="nonrobust"
-        Covariance: the inverse of the Hessian; the sandwich that holds if the model is
-        wrong; that times n / (n - df); or the sandwich with scores added up in groups,
-        times G / (G - 1) * (n - 1) / (n - df) for G groups.
+        "nonrobust" is the inverse of the Hessian. "HC0" is the sandwich, which holds
+        even if the model is wrong, and "HC1" is HC0 times n / (n - df). "cluster" adds
+        up scores in G groups first; its factor is G / (G - 1) * (n - 1) / (n - df).
     groups : array-like of shape (n_samples,), default=None
         Clusters, for cov_type="cluster".
     weights : {"frequency", "importance"}, default="frequency"
-        What sample weights mean. A frequency weight says how many equal observations a
-        row stands for: n is their sum. An importance weight, as in samples drawn with
-        known probabilities, says how much a row counts: n is the number of rows and the
-        weights are scaled to a mean of one, so that their unit does not matter. Class
-        weights are importance in both cases.
+        A frequency weight is the number of equal observations that a row stands for,
+        and n is their sum. An importance weight, as in samples drawn with known
+        probabilities, is how much a row counts: n is the number of rows, and the
+        weights are scaled to a mean of one. Class weights are always importance.
     interval : {"wald", "profile"}, default="wald"
-        Confidence intervals: coef -+ quantile * se, or by the profile likelihood,
-        which need not be symmetric and are better in small samples.
+        Intervals are coef -+ quantile * se, or those of the profile likelihood, which
+        need not be symmetric and are better in small samples.
     confidence_level : float, default=0.95
         Level of the intervals, in (0, 1).
 
     Returns
     -------
     summary : Summary
-        To print or to show in a notebook; numbers are attributes.
+        To print, or to show in a notebook. Its numbers are attributes.
 
     Raises
     ------
     ValueError, TypeError
         If the model has hidden layers, an L1 penalty or label smoothing, has not
         converged or was fitted on other data; if classes are separated or without
-        weight; if columns are linearly dependent; or a parameter has no such value.
+        weight; if columns are linearly dependent; or if a parameter is invalid.
 
     See Also
     --------
-    wald_test : Joint hypotheses on the coefficients.
+    wald_test : Tests joint hypotheses on the coefficients.
     likelihood_ratio_test : Compares nested models.
-    marginal_effects : Changes of probabilities.
+    marginal_effects : Computes how probabilities change with features.
 
     References
     ----------
@@ -250,7 +234,6 @@ def summary(
     _check_interval(interval, cov_type)
     with fit_threads() as threads:
         problem = open_problem(model, X, y, sample_weight, weights, threads)
-        groups = check_groups(groups, cov_type, problem.kept.size)
         number = find_base(problem.classes, base)
         estimates = Estimates(
             problem.gamma,
@@ -258,18 +241,14 @@ def summary(
             problem.design.M,
             gauge(problem.classes.size, number),
         )
-        coef, se = estimates.coef, estimates.se
-        columns = wald_columns(coef, se, confidence_level)
+        columns = wald_columns(estimates.coef, estimates.se, confidence_level)
         if interval == "profile":
-            columns["conf_int"] = _profile_intervals(
-                problem, estimates, confidence_level
-            )
+            ends = _profile_intervals(problem, estimates, confidence_level)
+            columns["conf_int"] = ends
     return Summary(
         classes=problem.classes[np.arange(problem.classes.size) != number],
         terms=problem.terms,
-        coef=coef,
-        se=se,
-        confidence_level=confidence_level,
+        coef=estimates.coef,
         **columns,
         notes=notes_of(problem, cov_type),
         base=base,
@@ -288,11 +267,11 @@ def summary(
 
 
 def _check_interval(interval, cov_type):
-    check_choice("interval", interval, INTERVALS)
+    check_choice("interval", interval, ("wald", "profile"))
     if interval == "profile" and cov_type != "nonrobust":
         raise ValueError(
-            "interval='profile' trusts the likelihood, not a robust covariance; got"
-            f" cov_type={cov_type!r}."
+            "interval='profile' needs cov_type='nonrobust', because it relies on the"
+            f" likelihood; got cov_type={cov_type!r}."
         )
 
 
@@ -309,9 +288,7 @@ def _profile_intervals(problem, estimates, level):
             "interval='profile' needs a likelihood without penalty; model has"
             f" alpha={problem.alpha}, must be 0."
         )
-    G, M = estimates.G, estimates.M
-    ends = [
-        [profile_interval(problem, np.outer(row, column), level) for column in M]
-        for row in G
-    ]
-    return np.array(ends)
+    directions = [[np.outer(g, m) for m in estimates.M] for g in estimates.G]
+    return np.array(
+        [[profile_interval(problem, g, level) for g in row] for row in directions]
+    )

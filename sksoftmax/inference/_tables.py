@@ -1,16 +1,24 @@
-"""Tables of estimates: arrays, data frame, text and HTML of the same numbers."""
+"""Tables of estimates, as arrays, data frame, text and HTML."""
 
 from dataclasses import dataclass
 from html import escape
+from itertools import zip_longest
 from numbers import Real
+from textwrap import wrap
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from sksoftmax._utils.errors import optional_package
+
 
 @dataclass(frozen=True, repr=False)
 class CoefficientTable:
-    """Estimates by class and term, with what Wald's theory says of them."""
+    """Estimates by class and term, with their standard errors and Wald tests.
+
+    A subclass has a `_title`, a `header` above the table, and in `_estimate` the name
+    of the attribute with the estimates.
+    """
 
     classes: np.ndarray
     terms: list
@@ -21,8 +29,13 @@ class CoefficientTable:
     confidence_level: float
     notes: list
 
+    @property
+    def estimate(self):
+        """The estimates, under the name that all tables share."""
+        return getattr(self, self._estimate)
+
     def to_frame(self):
-        """The table as a pandas data frame, one row for each class and term.
+        """The table as a pandas data frame.
 
         Returns
         -------
@@ -34,13 +47,8 @@ class CoefficientTable:
         ImportError
             If pandas is not installed.
         """
-        try:
+        with optional_package("pandas", "inference", caller="to_frame"):
             import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "to_frame needs pandas: pip install 'sksoftmax[inference]'. The arrays"
-                " are attributes, and print shows them."
-            ) from error
         index = pd.MultiIndex.from_product(
             [self.classes.tolist(), self.terms], names=["class", "term"]
         )
@@ -67,45 +75,34 @@ class CoefficientTable:
     def _heads(self):
         """Heads of the columns of numbers."""
         level = f"{100 * self.confidence_level:g}%"
-        return [
-            self._estimate,
-            "std err",
-            "z",
-            "P>|z|",
-            f"{level} low",
-            f"{level} high",
-        ]
+        ends = [f"{level} low", f"{level} high"]
+        return [self._estimate, "std err", "z", "P>|z|", *ends]
 
     def _cells(self, row):
-        """The texts of the numbers of one class, a list for each term."""
-        table = zip(
-            self.estimate[row],
-            self.se[row],
-            self.z[row],
-            self.p_value[row],
-            *self.conf_int[row].T,
-            strict=True,
-        )
-        return [
-            [_number(b), _number(se), f"{z:.3f}", _p_value(p), _number(lo), _number(hi)]
-            for b, se, z, p, lo, hi in table
-        ]
+        """Pairs of a term and the texts of its numbers, for one class."""
+        columns = self.estimate, self.se, self.z, self.p_value
+        numbers = np.column_stack([*(c[row] for c in columns), self.conf_int[row]])
+        for term, (b, se, z, p, *ends) in zip(self.terms, numbers, strict=True):
+            test = f"{z:.3f}", _p_value(p)
+            yield term, [_number(b), _number(se), *test, *map(_number, ends)]
 
 
 def wald_columns(estimate, se, confidence_level):
-    """What follows from estimates and standard errors: z, p_value and conf_int."""
+    """What follows from estimates and standard errors, by the names of the columns."""
     with np.errstate(divide="ignore", invalid="ignore"):
         z = estimate / se
     margin = ndtri(0.5 + confidence_level / 2.0) * se
     return {
+        "se": se,
         "z": z,
         "p_value": 2.0 * ndtr(-np.abs(z)),
         "conf_int": np.stack([estimate - margin, estimate + margin], axis=-1),
+        "confidence_level": confidence_level,
     }
 
 
 def check_level(confidence_level):
-    """It as a float; whether it is a number between 0 and 1."""
+    """The level as a float between 0 and 1."""
     if not (isinstance(confidence_level, Real) and 0 < confidence_level < 1):
         raise ValueError(
             f"confidence_level must be in (0, 1), got {confidence_level!r}."
@@ -114,7 +111,7 @@ def check_level(confidence_level):
 
 
 def notes_of(problem, cov_type):
-    """Sentences on what limits the use of the standard errors."""
+    """Sentences on the limits of the standard errors."""
     notes = []
     if problem.alpha > 0:
         notes.append(
@@ -141,7 +138,7 @@ def notes_of(problem, cov_type):
 
 
 def _number(x):
-    """Four decimals, or three digits with an exponent where those say nothing."""
+    """Four decimals, or three digits with an exponent if x is very small or large."""
     if x == 0 or not np.isfinite(x) or 1e-3 <= abs(x) < 1e3:
         return f"{x:.4f}"
     return f"{x:.2e}"
@@ -151,53 +148,39 @@ def _p_value(p):
     return "<0.001" if p < 1e-3 else f"{p:.3f}"
 
 
-WIDTH = 78
 _CELL = 10
 
 
 def as_text(table):
     """The table in plain text, at least 78 characters wide."""
-    names = [table._row_title(row) for row in range(len(table.classes))]
-    label = max(WIDTH - 6 * _CELL, *(len(str(term)) + 3 for term in table.terms))
-    label = min(label, 40)
+    label = min(40, max(18, *(len(term) + 3 for term in table.terms)))
     width = label + 6 * _CELL
     lines = [table._title.center(width).rstrip(), "=" * width]
-    lines += _header_lines(table.header, width)
+    column = (width - 3) // 2
+    for pairs in _in_two_columns(table.header):
+        cells = (f"{a}:{b:>{column - len(a) - 1}}" if a else "" for a, b in pairs)
+        lines.append("   ".join(cells).rstrip())
     heads = "".join(f"{name:>{_CELL}}" for name in table._heads())
     lines += ["=" * width, " " * label + heads]
-    for row, name in enumerate(names):
-        lines += ["-" * width, name]
-        for term, cells in zip(table.terms, table._cells(row), strict=True):
+    for row in range(len(table.classes)):
+        lines += ["-" * width, table._row_title(row)]
+        for term, cells in table._cells(row):
             text = "".join(f" {cell:>{_CELL - 1}}" for cell in cells)
             lines.append(f"  {_shortened(term, label - 3):<{label - 2}}{text}")
     lines.append("=" * width)
     for note in table.notes:
-        lines += _wrapped(note, width)
+        lines += wrap(note, width, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines)
 
 
-def _header_lines(header, width):
-    """Pairs of name and value in two columns, down the left one first."""
+def _in_two_columns(header):
+    """Its entries in pairs; the left column is filled first, the right one padded."""
     half = (len(header) + 1) // 2
-    column = (width - 3) // 2
-    cells = [f"{name}:{value:>{column - len(name) - 1}}" for name, value in header]
-    left, right = cells[:half], [*cells[half:], ""][:half]
-    return [f"{a}   {b}".rstrip() for a, b in zip(left, right, strict=True)]
+    return zip_longest(header[:half], header[half:], fillvalue=("", ""))
 
 
 def _shortened(text, width):
     return text if len(text) <= width else text[: width - 3] + "..."
-
-
-def _wrapped(text, width):
-    lines, line = [], ""
-    for word in text.split():
-        if line and len(line) + 1 + len(word) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    return [*lines, line]
 
 
 _STYLE = (
@@ -214,12 +197,10 @@ _STYLE = (
 
 
 def as_html(table):
-    """The table as HTML, all that comes from users escaped."""
+    """The table as HTML; names of users' classes and columns are escaped."""
     parts = [_STYLE, '<div class="sksoftmax-table">']
     parts.append(f"<table><caption>{escape(table._title)}</caption><tbody>")
-    header = [*table.header, *([("", "")] if len(table.header) % 2 else [])]
-    half = len(header) // 2
-    for pairs in zip(header[:half], header[half:], strict=True):
+    for pairs in _in_two_columns(table.header):
         cells = "".join(
             f'<th scope="row">{escape(name)}</th><td>{escape(value)}</td>'
             for name, value in pairs
@@ -233,7 +214,7 @@ def as_html(table):
             f'<tbody><tr><th scope="rowgroup" colspan="7">'
             f"{escape(table._row_title(row))}</th></tr>"
         )
-        for term, cells in zip(table.terms, table._cells(row), strict=True):
+        for term, cells in table._cells(row):
             numbers = "".join(f"<td>{cell}</td>" for cell in cells)
             parts.append(f'<tr><th scope="row">{escape(term)}</th>{numbers}</tr>')
         parts.append("</tbody>")

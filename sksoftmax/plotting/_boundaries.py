@@ -50,11 +50,7 @@ def plot_decision_boundaries(
     Raises
     ------
     ImportError, ValueError
-        If matplotlib is missing, X has not two features, or there are too few colors.
-
-    See Also
-    --------
-    sklearn.inspection.DecisionBoundaryDisplay : It draws the regions.
+        If matplotlib is missing, X has not two features, or a class has no colour.
 
     Examples
     --------

@@ -170,15 +170,7 @@ class LossCurveDisplay:
         """The mark at `best_iter`, or None."""
         if not self.best_iter or self.best_iter > len(curve):
             return None
-        (mark,) = ax.plot(
-            self.best_iter,
-            curve[self.best_iter - 1],
-            marker="o",
-            markersize=8,
-            markerfacecolor="none",
-            markeredgewidth=1.5,
-            color=color,
-            linestyle="none",
-            label=f"{prefix}best, {self.unit} {self.best_iter}",
-        )
-        return mark
+        style = {"marker": "o", "ms": 8, "mfc": "none", "mew": 1.5, "ls": "none"}
+        label = f"{prefix}best, {self.unit} {self.best_iter}"
+        point = self.best_iter, curve[self.best_iter - 1]
+        return ax.plot(*point, color=color, label=label, **style)[0]
