@@ -55,7 +55,7 @@ def _add_silu(graph, Z, H, precision):
 
 
 def _add_selu(graph, Z, H, precision):
-    """Elementary steps: the operator Selu has its constants in float32 only."""
+    """Elementary steps: ONNX has constants and kernels of Selu in float32 only."""
 
     def number(name, value):
         return graph.constant(f"{H}_{name}", np.array(value, precision))
@@ -95,11 +95,8 @@ class OnnxGraph:
 
     def node(self, operator, inputs, output, **attributes):
         """Add an operator, and return the name of its output."""
-        self.nodes.append(
-            self._onnx.helper.make_node(
-                operator, inputs, [output], name=output, **attributes
-            )
-        )
+        make = self._onnx.helper.make_node
+        self.nodes.append(make(operator, inputs, [output], name=output, **attributes))
         return output
 
     def cast(self, x, dtype, output):

@@ -66,11 +66,8 @@ def _convert(scope, operator, container):
 
     model = operator.raw_operator
     (source,), (label, probabilities) = operator.inputs, operator.outputs
-    names = {
-        "X": source.full_name,
-        "label": label.full_name,
-        "P": probabilities.full_name,
-    }
+    variables = {"X": source, "label": label, "P": probabilities}
+    names = {name: variable.full_name for name, variable in variables.items()}
     graph = Skl2onnxGraph(onnx, scope, container, names)
     given = np.float32 if isinstance(source.type, FloatTensorType) else np.float64
     precision = np.result_type(given, model.coefs_[0])
@@ -88,7 +85,7 @@ class Skl2onnxGraph(OnnxGraph):
     def __init__(self, onnx, scope, container, names):
         super().__init__(onnx)
         self._scope, self._container = scope, container
-        self._names = dict(names)
+        self._names = names
 
     def constant(self, name, array):
         self._container.add_initializer(

@@ -10,12 +10,7 @@ from sksoftmax._utils.errors import check_choice
 from sksoftmax._utils.threads import fit_threads
 from sksoftmax.inference._covariance import covariance, gauge, standard_errors
 from sksoftmax.inference._problem import open_problem
-from sksoftmax.inference._tables import (
-    CoefficientTable,
-    check_level,
-    notes_of,
-    wald_columns,
-)
+from sksoftmax.inference._tables import CoefficientTable, check_level, wald_columns
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,7 +110,7 @@ def marginal_effects(
         classes=problem.classes,
         terms=problem.terms[: effect.shape[1]],
         **wald_columns(effect, se, confidence_level),
-        notes=notes_of(problem, cov_type),
+        notes=problem.notes(cov_type),
         effect=effect,
         header=[
             ("Observations", f"{problem.n:g}"),

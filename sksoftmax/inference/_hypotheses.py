@@ -15,7 +15,7 @@ _REDUNDANT = 1e-9
 
 @dataclass(frozen=True)
 class HypothesisTest:
-    """Result of a test whose statistic is chi-squared under the hypothesis.
+    """Result of a test with a statistic that is chi-squared under the hypothesis.
 
     Parameters
     ----------
@@ -86,8 +86,7 @@ def wald_test(
     """
     _check_summary("summary", summary)
     estimates = summary.estimates
-    if _are_names(hypothesis):
-        names = [hypothesis] if isinstance(hypothesis, str) else list(hypothesis)
+    if names := _names_in(hypothesis):
         R, name = _term_contrasts(summary, names), f"No effect of {', '.join(names)}"
         missed = R @ estimates.gamma.ravel()
         if np.any(value):
@@ -108,15 +107,12 @@ def wald_test(
     return chi_squared(*_statistic(R, missed, estimates.C), name)
 
 
-def _are_names(hypothesis):
-    """Whether a hypothesis names terms, rather than being a matrix."""
-    if isinstance(hypothesis, str):
-        return True
+def _names_in(hypothesis):
+    """The names of terms in a hypothesis; an empty list if it is a matrix."""
     with error_context("hypothesis"):
-        hypothesis = np.asarray(hypothesis)
-    if hypothesis.ndim != 1 or hypothesis.dtype.kind not in "UO":
-        return False
-    return all(isinstance(name, str) for name in hypothesis)
+        names = np.atleast_1d(np.asarray(hypothesis))
+    is_list = names.ndim == 1 and all(isinstance(name, str) for name in names)
+    return names.tolist() if is_list else []
 
 
 def _finite(name, values):
@@ -139,7 +135,7 @@ def _check_summary(name, summary):
 def _term_contrasts(summary, names):
     """R in working coordinates, for contrasts of the terms that are all zero."""
     unknown = [name for name in names if name not in summary.terms]
-    if unknown or not names:
+    if unknown:
         raise ValueError(
             f"hypothesis must name terms among {summary.terms}, got {names}."
         )

@@ -56,11 +56,6 @@ class Problem:
     factor: Factor  # of the Hessian with the penalty
 
     @property
-    def alpha_is_chosen(self):
-        """Whether alpha was chosen on these data."""
-        return isinstance(self.model, SoftmaxRegressionClassifierCV)
-
-    @property
     def n(self):
         """Number of observations: the sum of the counts."""
         return float(self.counts.sum())
@@ -74,6 +69,32 @@ class Problem:
     def classes(self):
         """Labels of the classes."""
         return self.targets.classes
+
+    def notes(self, cov_type):
+        """Sentences on the limits of the standard errors."""
+        notes = []
+        if self.alpha > 0:
+            notes.append(
+                f"Estimates are penalised (alpha={self.alpha:g}): they are shrunk"
+                " towards zero, standard errors come from the curvature of the"
+                " penalised likelihood, and intervals and p-values are not frequentist."
+            )
+        if isinstance(self.model, SoftmaxRegressionClassifierCV):
+            notes.append(
+                f"These data have chosen alpha={self.alpha:g}; standard errors take it"
+                " as given."
+            )
+        if self.weighted and cov_type == "nonrobust":
+            notes.append(
+                "Rows differ in importance: model-based standard errors, with the"
+                " weights scaled to a mean of one, are rough. Use cov_type='HC0'."
+            )
+        if self.soft and cov_type == "nonrobust":
+            notes.append(
+                "Soft labels count as proportions of one observation each: model-based"
+                " standard errors take them for draws. Use cov_type='HC0'."
+            )
+        return notes
 
 
 def open_problem(model, X, y, sample_weight, weights, threads):

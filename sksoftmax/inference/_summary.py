@@ -11,12 +11,7 @@ from sksoftmax.inference._covariance import Estimates, covariance, find_base, ga
 from sksoftmax.inference._hypotheses import HypothesisTest, chi_squared
 from sksoftmax.inference._problem import open_problem
 from sksoftmax.inference._profile import profile_interval
-from sksoftmax.inference._tables import (
-    CoefficientTable,
-    check_level,
-    notes_of,
-    wald_columns,
-)
+from sksoftmax.inference._tables import CoefficientTable, check_level, wald_columns
 
 
 @dataclass(frozen=True, repr=False)
@@ -250,7 +245,7 @@ def summary(
         terms=problem.terms,
         coef=estimates.coef,
         **columns,
-        notes=notes_of(problem, cov_type),
+        notes=problem.notes(cov_type),
         base=base,
         cov_type=cov_type,
         alpha=problem.alpha,

@@ -52,17 +52,9 @@ class CoefficientTable:
         index = pd.MultiIndex.from_product(
             [self.classes.tolist(), self.terms], names=["class", "term"]
         )
-        columns = {
-            self._estimate: self.estimate,
-            "se": self.se,
-            "z": self.z,
-            "p_value": self.p_value,
-            "ci_low": self.conf_int[..., 0],
-            "ci_high": self.conf_int[..., 1],
-        }
-        return pd.DataFrame(
-            {name: values.ravel() for name, values in columns.items()}, index=index
-        )
+        columns = [self._estimate, "se", "z", "p_value", "ci_low", "ci_high"]
+        numbers = self._numbers().reshape(-1, len(columns))
+        return pd.DataFrame(numbers, index=index, columns=columns)
 
     def __str__(self):
         return as_text(self)
@@ -72,6 +64,11 @@ class CoefficientTable:
     def _repr_html_(self):
         return as_html(self)
 
+    def _numbers(self):
+        """All columns of the table, shape (n_rows, n_terms, 6)."""
+        columns = np.stack([self.estimate, self.se, self.z, self.p_value], axis=-1)
+        return np.concatenate([columns, self.conf_int], axis=-1)
+
     def _heads(self):
         """Heads of the columns of numbers."""
         level = f"{100 * self.confidence_level:g}%"
@@ -80,9 +77,8 @@ class CoefficientTable:
 
     def _cells(self, row):
         """Pairs of a term and the texts of its numbers, for one class."""
-        columns = self.estimate, self.se, self.z, self.p_value
-        numbers = np.column_stack([*(c[row] for c in columns), self.conf_int[row]])
-        for term, (b, se, z, p, *ends) in zip(self.terms, numbers, strict=True):
+        lines = zip(self.terms, self._numbers()[row], strict=True)
+        for term, (b, se, z, p, *ends) in lines:
             test = f"{z:.3f}", _p_value(p)
             yield term, [_number(b), _number(se), *test, *map(_number, ends)]
 
@@ -108,33 +104,6 @@ def check_level(confidence_level):
             f"confidence_level must be in (0, 1), got {confidence_level!r}."
         )
     return float(confidence_level)
-
-
-def notes_of(problem, cov_type):
-    """Sentences on the limits of the standard errors."""
-    notes = []
-    if problem.alpha > 0:
-        notes.append(
-            f"Estimates are penalised (alpha={problem.alpha:g}): they are shrunk"
-            " towards zero, standard errors come from the curvature of the penalised"
-            " likelihood, and intervals and p-values are not frequentist."
-        )
-    if problem.alpha_is_chosen:
-        notes.append(
-            f"These data have chosen alpha={problem.alpha:g}; standard errors take it"
-            " as given."
-        )
-    if problem.weighted and cov_type == "nonrobust":
-        notes.append(
-            "Rows differ in importance: model-based standard errors, with the weights"
-            " scaled to a mean of one, are rough. Use cov_type='HC0'."
-        )
-    if problem.soft and cov_type == "nonrobust":
-        notes.append(
-            "Soft labels count as proportions of one observation each: model-based"
-            " standard errors take them for draws. Use cov_type='HC0'."
-        )
-    return notes
 
 
 def _number(x):

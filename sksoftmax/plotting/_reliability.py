@@ -37,9 +37,6 @@ class ReliabilityDisplay:
 
     Attributes
     ----------
-    calibration_error : float
-        Mean distance between rate and probability over the samples: the expected
-        calibration error of these bins.
     line_ : matplotlib.lines.Line2D
         The curve.
     points_ : matplotlib.collections.PathCollection
@@ -77,7 +74,7 @@ class ReliabilityDisplay:
 
     @property
     def calibration_error(self):
-        """Mean distance between rate and probability over the samples."""
+        """Expected calibration error: mean distance of rate and probability, float."""
         distances = np.abs(np.subtract(self.prob_true, self.prob_pred))
         return float(np.dot(self.shares, distances))
 
@@ -162,6 +159,8 @@ class ReliabilityDisplay:
         **kwargs,
     ) -> Self:
         """Draw the diagram of predicted probabilities.
+
+        Use it if the probabilities do not come from a scikit-learn estimator.
 
         Parameters
         ----------
