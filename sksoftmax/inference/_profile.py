@@ -7,6 +7,7 @@ fallen by half a quantile of chi-squared.
 import numpy as np
 from scipy.special import chdtri
 
+from sksoftmax._solvers.line_search import LineSearch, halve
 from sksoftmax.inference._likelihood import Factor
 
 # Tolerance of the log-likelihood at the end of an interval, in nats and as a fraction
@@ -14,6 +15,7 @@ from sksoftmax.inference._likelihood import Factor
 _TOLERANCE = 1e-10
 _MAX_ENDS = 60
 _MAX_STEPS = 100
+_MAX_HALVINGS = 28
 
 
 def profile_interval(problem, g, level):
@@ -73,7 +75,8 @@ def _minimise(problem, gamma, g, extra):
 
     Returns gamma, the loss, its slope in g.gamma, and the factor of H + extra.
     """
-    value, grad, _, H = problem.likelihood.derivatives(gamma)
+    derivatives = problem.likelihood.derivatives
+    value, grad, _, H = derivatives(gamma)
     for _ in range(_MAX_STEPS):
         factor = Factor(H + extra)
         along, down = factor.solve(g), factor.solve(grad)
@@ -82,14 +85,13 @@ def _minimise(problem, gamma, g, extra):
         fall = -float(np.vdot(grad, step))
         if 0.5 * fall <= 0.01 * _TOLERANCE:
             break
-        t = 1.0
-        while True:
-            at_new = problem.likelihood.derivatives(gamma + t * step)
-            if at_new[0] <= value - 1e-4 * t * fall or t < 1e-8:
-                break
-            t *= 0.5
-        gamma = gamma + t * step
-        value, grad, _, H = at_new
-        if t < 1e-8:
+        found = LineSearch(value, -fall).backtrack(
+            lambda t, gamma=gamma, step=step: derivatives(gamma + t * step),
+            halve,
+            max_trials=_MAX_HALVINGS,
+        )
+        if found is None:  # what is left is rounding
             break
+        t, (value, grad, _, H), _ = found
+        gamma = gamma + t * step
     return gamma, value, slope, factor
