@@ -24,7 +24,7 @@ from sksoftmax._objective.inverses import (
 )
 from sksoftmax._objective.objective import Objective
 from sksoftmax._objective.preconditioners import Preconditioner, Rung
-from sksoftmax._solvers.cg import solve_newton_system
+from sksoftmax._solvers.cg import Accuracy, solve_newton_system
 from sksoftmax._utils.threads import Threads
 
 KINDS = [Diagonal, SharedBlock, ClassBlocks, DenseFactor]
@@ -321,7 +321,7 @@ def test_solving_a_system_changes_no_preconditioner_until_it_is_told(rng):
     _, grad, hessian = objective.value_grad_hessp(start(objective, X))
     preconditioner.update(hessian)
     step = solve_newton_system(
-        hessian, grad, preconditioner, tolerance=1e-9, scale=1e9, shrinkage=0.0
+        hessian, grad, preconditioner, Accuracy(tolerance=1e-9, scale=1e9)
     )
     assert (preconditioner.n_products, preconditioner.lowest) == (0, 1.0)
     assert objective.n_products == step.n_products > 1

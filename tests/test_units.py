@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
-from sksoftmax._solvers.cg import solve_newton_system
+from sksoftmax._solvers.cg import Accuracy, solve_newton_system
 from sksoftmax.exceptions import SeparationWarning
 
 ALPHA = 1e-3
@@ -118,9 +118,7 @@ def test_a_metric_that_is_none_certifies_nothing():
         lambda v: v,
         np.array([1.0, 2.0]),
         Wrong(),
-        tolerance=1e-8,
-        scale=1.0,
-        shrinkage=0.0,
+        Accuracy(tolerance=1e-8, scale=1.0),
     )
     assert step.gap == np.inf
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from sksoftmax._model.loss import all_logits, loss, loss_grad, loss_hessp
 from sksoftmax._model.network import in_gauge
+from sksoftmax._objective.duality import has_dual, value_and_gap
 from sksoftmax._objective.separation import has_no_wrong_row, is_separated, separates
 from sksoftmax._objective.single_precision import SingleCopy, is_worth_copying
 
@@ -58,10 +59,17 @@ class Objective:
             self._single_copy = SingleCopy(self)
         return self._single_copy
 
-    # Methods: whether F has no minimum.
+    # Methods: whether F has no minimum, and how far away a minimum is at most.
     is_separated = is_separated
     has_no_wrong_row = has_no_wrong_row
     separates = separates
+    has_dual = property(has_dual)
+    value_and_gap = value_and_gap
+
+    @property
+    def n_passes(self):
+        """Passes over X so far; subsamples count as fractions."""
+        return self.chunks.n_passes
 
     def with_penalty(self, penalty):
         """F with another penalty; what is known of the data is kept."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sksoftmax._model.network import in_gauge
 from sksoftmax._objective.hessian import Curvature
 from sksoftmax._objective.inverses import (
     Centred,
@@ -165,6 +166,21 @@ class Preconditioner:
         D /= self._objective.total_weight
         D += self._objective.penalty.hessian_diagonal(n_params).reshape(D.shape)
         return np.repeat(unit_scale(D.mean(axis=1), dead=1.0), D.shape[1])
+
+    def ridge_gap(self, r):
+        """About the duality gap at a w with the gradient r: ||r_W||^2 / 2 alpha.
+
+        The part of r that optimal intercepts would take away is left out, as far as
+        the centre of the features shows it. Needs a ridge on every weight.
+        """
+        network = self._objective.network
+        R = r.reshape(-1, network.n_units[-1])
+        strength = self._objective.penalty.hessian_diagonal(network.n_params)
+        strength = strength.reshape(R.shape)
+        if network.fit_intercept:
+            R = R[:-1] - self._curvature.centre[:, None] * R[-1]
+            strength = strength[:-1]
+        return 0.5 * float(np.sum(in_gauge(R) ** 2 / strength))
 
     def solve(self, r):
         """M^-1 r."""

@@ -138,8 +138,8 @@ class FreeModel(_Model):
             return Hv
 
         steps = conjugate_gradients(product, rhs, lambda r: inverse * r)
-        solution, _, first = next(steps)
-        for _, _, residual in islice(steps, 200):
+        solution, _, first, _ = next(steps)
+        for _, _, residual, _ in islice(steps, 200):
             if residual <= 1e-4 * first:
                 break
         return solution

@@ -105,8 +105,8 @@ class Solver:
 
 
 _ALL = frozenset({"project_onto_gauge", "value_grad_hessp"})
-_SMOOTH = _ALL | {"preconditioner", "value"}
-_NEWTON = _SMOOTH | {"along", "subsamples", "is_separated", "has_no_wrong_row"}
+_SMOOTH = _ALL | {"preconditioner", "value", "along", "is_separated"}
+_SMOOTH |= {"has_no_wrong_row", "has_dual", "value_and_gap", "n_passes"}
 _SPARSE = _ALL | {"value_and_grad", "along", "subsamples", "at_best_intercepts", "gap"}
 _SPARSE |= {"restricted", "entries", "scale", "model"}
 
@@ -114,7 +114,7 @@ EXACT = {
     solver.name: solver
     for solver in (
         Solver("lbfgs", lbfgs.lbfgs, _SMOOTH | {"value_and_grad"}),
-        Solver("newton", newton.newton, _NEWTON),
+        Solver("newton", newton.newton, _SMOOTH | {"subsamples"}),
     )
 }
 SPARSE = {

@@ -28,13 +28,16 @@ def conjugate_gradients(product, rhs, solve):
     length : float
         Length of the step that led there, 0 at first.
     residual : float
-        The preconditioned residual r.M^-1.r. The generator ends where a direction has
-        no curvature; otherwise it never ends.
+        The preconditioned residual r.M^-1.r.
+    r : ndarray of shape (n,)
+        The residual rhs - A x, always the same array.
+
+    The generator ends where a direction has no curvature; otherwise it never ends.
     """
     x, r = np.zeros_like(rhs), rhs.copy()
     conjugate = z = solve(r)
     residual = float(r @ z)
-    yield x, 0.0, residual
+    yield x, 0.0, residual, r
     while True:
         Av = product(conjugate)
         curvature = float(conjugate @ Av)
@@ -45,8 +48,19 @@ def conjugate_gradients(product, rhs, solve):
         r -= length * Av
         z = solve(r)
         residual, before = float(r @ z), residual
-        yield x, length, residual
+        yield x, length, residual, r
         conjugate = z + residual / before * conjugate
+
+
+class Accuracy(NamedTuple):
+    """How exactly a Newton system is to be solved."""
+
+    tolerance: float  # gap below which no more digits are needed, nats
+    scale: float  # size of F, nats: makes the squared decrement a pure number
+    shrinkage: float = 0.0  # gap after the last step over the gap before it
+    # Whether a duality gap decides if a step was the last, as a ridge allows.
+    is_certified: bool = False
+    max_products: float = np.inf  # with H, before the whole fit has cost too much
 
 
 class NewtonStep(NamedTuple):
@@ -56,6 +70,7 @@ class NewtonStep(NamedTuple):
     gap: float  # half the squared Newton decrement, an estimate of F(w) - F*, nats
     n_products: int = 0  # products with H that it took
     lowest: float = 1.0  # lowest eigenvalue of M^-1 H that was seen, at most 1
+    gap_after: float = 0.0  # about the duality gap after the step, if asked for, nats
 
 
 # A direction need only be as exact as the quadratic model it minimises. With the error
@@ -66,8 +81,24 @@ class NewtonStep(NamedTuple):
 # with alpha = 1e-5: 135 passes in the place of 225).
 _LARGEST_FORCING_TERM = 0.3
 
+# Part of the tolerance that the residual of the last step may take. The other part is
+# for the error of the quadratic model.
+_RESIDUAL_PART = 0.3
 
-def solve_newton_system(hessian, grad, precondition, *, tolerance, scale, shrinkage):
+# How far above the tolerance an estimate may be for a step to be the last, if the
+# duality gap after the step decides: a Newton step leaves about the square.
+EARLY = 10.0
+
+# Products after which conjugate gradients have seen the lowest eigenvalue. The estimate
+# depends on it where no duality gap decides.
+_PRODUCTS_TO_MEASURE = 5
+
+# Products that are worth it beyond `max_products`, if only the duality gap is too
+# large: another Newton step with a new preconditioner costs as much.
+_EXTRA_PRODUCTS = 10
+
+
+def solve_newton_system(hessian, grad, precondition, accuracy):
     """An approximate solution of the Newton system H d = -g, and the gap of F.
 
     Conjugate gradients start at zero. After each iteration -g.d is the squared
@@ -81,6 +112,11 @@ def solve_newton_system(hessian, grad, precondition, *, tolerance, scale, shrink
        and Steihaug 1982, SIAM J. Numer. Anal. 19:400), or
     3. a stronger preconditioner would be cheaper than more products.
 
+    The last step has to be more exact, since what it leaves is certified. Where the
+    estimate of the gap is near the tolerance, 1 and 2 do not suffice: the duality gap
+    that the residual leads to has to be small as well. Without a duality gap the
+    estimate has to rest on an eigenvalue that was seen.
+
     Parameters
     ----------
     hessian : callable
@@ -89,14 +125,10 @@ def solve_newton_system(hessian, grad, precondition, *, tolerance, scale, shrink
     precondition : object
         Its `solve(r)` applies M^-1; `is_exact` says that M is H, so that one solve will
         do; `max_products` is how many products with H are worth it before a better M
-        is; `lowest` is the lowest eigenvalue of M^-1 H seen so far. It is not changed:
-        the caller tells it what was seen by `precondition.learn(step)`.
-    tolerance : float
-        Gap, in nats, below which no more digits are needed.
-    scale : float
-        Size of F, in nats: makes the squared decrement a pure number.
-    shrinkage : float
-        Gap after the last step over the gap before it, 0 before the first.
+        is; `lowest` is the lowest eigenvalue of M^-1 H seen so far; `ridge_gap(r)` is
+        the duality gap that a residual r leads to. It is not changed: the caller tells
+        it what was seen by `precondition.learn(step)`.
+    accuracy : Accuracy
 
     Returns
     -------
@@ -107,19 +139,15 @@ def solve_newton_system(hessian, grad, precondition, *, tolerance, scale, shrink
         # Where rounding makes it no way down, it is one of no certainty either.
         return NewtonStep(direction, 0.5 * abs(float(grad @ direction)))
     decrement, lengths, residuals = 0.0, [], []
-    negligible = 0.1 * tolerance * precondition.lowest
+    is_enough = _Sufficiency(precondition, accuracy)
     steps = conjugate_gradients(hessian, -grad, precondition.solve)
-    for x, length, residual in steps:
+    for x, length, residual, r in steps:
         direction = x
         if residuals:
             lengths.append(length)
             decrement += length * residuals[-1]
         residuals.append(residual)
-        exact = residual <= negligible or len(lengths) >= precondition.max_products
-        eta_squared = min(
-            _LARGEST_FORCING_TERM**2, max(decrement / scale, shrinkage**2)
-        )
-        if exact or (lengths and residual <= eta_squared * residuals[0]):
+        if is_enough(decrement, residuals, r):
             break
     lowest = precondition.lowest
     if lengths:
@@ -130,9 +158,46 @@ def solve_newton_system(hessian, grad, precondition, *, tolerance, scale, shrink
         direction = precondition.solve(-grad)  # good enough, and so is its step
     # The bound on what is left is only as good as the eigenvalue: it counts twice.
     gap = 0.5 * decrement + max(residual, 0.0) / lowest
+    gap_after = precondition.ridge_gap(r) if accuracy.is_certified else 0.0
     if min(residuals) < -1e-8 * abs(residuals[0]) or residuals[0] < 0.0:
         gap = np.inf  # M^-1 is not positive: it tells nothing
-    return NewtonStep(direction, gap, len(lengths), lowest)
+    return NewtonStep(direction, gap, len(lengths), lowest, gap_after)
+
+
+class _Sufficiency:
+    """Whether the residuals of conjugate gradients are small enough to stop."""
+
+    def __init__(self, precondition, accuracy):
+        self._precondition, self._accuracy = precondition, accuracy
+        self._is_last = False  # whether the step seems to be the last one
+
+    def __call__(self, decrement, residuals, r):
+        accuracy, n_products = self._accuracy, len(residuals) - 1
+        most = self._precondition.max_products
+        is_exact = self._is_exact(decrement, residuals, r)
+        if self._is_last:
+            most += _EXTRA_PRODUCTS
+        return is_exact or n_products >= min(most, accuracy.max_products)
+
+    def _is_exact(self, decrement, residuals, r):
+        tolerance, scale, shrinkage, is_certified, _ = self._accuracy
+        residual, lowest = residuals[-1], self._precondition.lowest
+        eta_squared = min(
+            _LARGEST_FORCING_TERM**2, max(decrement / scale, shrinkage**2)
+        )
+        if residual > 0.1 * tolerance * lowest and not (
+            len(residuals) > 1 and residual <= eta_squared * residuals[0]
+        ):
+            return False
+        gap = 0.5 * decrement + residual / lowest
+        if is_certified:
+            self._is_last = gap <= EARLY * tolerance
+            return not self._is_last or (
+                self._precondition.ridge_gap(r) <= _RESIDUAL_PART * tolerance
+            )
+        if gap <= tolerance and residual > 1e-8 * residuals[0]:
+            return len(residuals) > _PRODUCTS_TO_MEASURE
+        return True
 
 
 def _lowest_ritz_value(lengths, ratios):

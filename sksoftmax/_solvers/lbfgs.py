@@ -1,15 +1,22 @@
 """Full-batch L-BFGS: scipy's iterations, with our test of convergence."""
 
 from dataclasses import replace
+from functools import partial
 
 from scipy.optimize import minimize
 
-from sksoftmax._solvers.cg import solve_newton_system
-from sksoftmax._solvers.result import Result, absolute_tolerance
+from sksoftmax._solvers.certificate import certified_step, reported_gap
+from sksoftmax._solvers.cg import Accuracy, solve_newton_system
+from sksoftmax._solvers.newton_iterations import (
+    PASSES_PER_ITERATION,
+    Criterion,
+    NewtonIterations,
+)
+from sksoftmax._solvers.result import Iterate, Result, absolute_tolerance
 
 # scipy can only stop L-BFGS on the largest entry of its gradient, which depends on the
-# units of the features. So we stop it from its callback, which asks for the Newton
-# decrement every so many iterations: that costs several passes over the data.
+# units of the features. So we stop it from its callback, which solves a Newton system
+# every so many iterations: that costs several passes over the data.
 _CHECK_EVERY = 10
 
 
@@ -19,38 +26,37 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
     1. Divide w by the scale that makes the diagonal of the first Hessian one.
     2. Run scipy's L-BFGS (Liu and Nocedal 1989, On the limited memory BFGS method for
        large scale optimization, Math. Program. 45:503).
-    3. Every few iterations, solve a Newton system. Stop where half the squared Newton
-       decrement, an estimate of F(w) - min F, is within the tolerance.
-    4. Take that Newton step as well, if it lowers F.
+    3. Every few iterations, solve a Newton system. Stop with that Newton step if it is
+       the last: the duality gap after it is within the tolerance, or without a ridge
+       half the squared Newton decrement before it.
+    4. Go on with Newton iterations where the line search of L-BFGS has come to the
+       rounding of F and there are no hidden layers. Newton's steps are finer.
     """
     w = objective.project_onto_gauge(w)  # no step changes what all classes share
     precondition = objective.preconditioner()
     scale = precondition.unit_scale(objective.value_grad_hessp(w)[2])
-    n_iter = 0
-
-    def judge(w):
-        value, grad, hessian = objective.value_grad_hessp(w)
-        tolerance = absolute_tolerance(tol, null_value, value)
-        precondition.update(hessian)
-        step = solve_newton_system(
-            hessian, grad, precondition, tolerance=tolerance, scale=value, shrinkage=0.0
-        )
-        precondition.learn(step)
-        return Result(w, value, step.gap, tolerance, n_iter, step=step.direction)
+    criterion = Criterion(
+        partial(absolute_tolerance, tol, null_value),
+        null_value,
+        objective.value_and_gap if objective.has_dual else None,
+    )
+    n_iter, latest, found = 0, w, None
 
     def scaled(u):
         value, grad = objective.value_and_grad(scale * u)
         return value, scale * grad
 
     def watch(intermediate_result):
-        nonlocal latest, n_iter
+        nonlocal latest, n_iter, found
         n_iter += 1
         latest = scale * intermediate_result.x
         callback(n_iter, latest, float(intermediate_result.fun))
-        if n_iter % _CHECK_EVERY == 0 and judge(latest).converged:
-            raise StopIteration
+        if n_iter % _CHECK_EVERY == 0 and n_iter < max_iter:
+            now = Iterate.at(objective, latest)
+            found = _last_step(objective, now, precondition, criterion)
+            if found is not None:
+                raise StopIteration
 
-    latest = w
     minimize(
         scaled,
         w / scale,
@@ -64,21 +70,58 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
         },
         callback=watch,
     )
-    result = judge(latest)
-    if not result.converged or n_iter >= max_iter:
-        return result
-    return _step_down(objective, result, callback)
+    if found is not None:
+        callback(n_iter + 1, found.w, found.value)
+        return replace(found, n_iter=n_iter + 1)
+    now = Iterate.at(objective, latest)
+    if n_iter < max_iter and objective.network.is_linear:
+        numbers = range(n_iter + 1, max_iter + 1)
+        max_passes = objective.n_passes + PASSES_PER_ITERATION * len(numbers)
+        criterion = criterion._replace(max_passes=max_passes)
+        iterations = NewtonIterations(objective, precondition, criterion, callback)
+        return iterations.run(now, numbers)
+    return _judged(now, precondition, criterion, n_iter)
 
 
-def _step_down(objective, result, callback):
-    """The result after the Newton step that the gap comes from, if F is lower there.
+def _last_step(objective, now, precondition, criterion):
+    """The result after a Newton step if that is the last, or None.
 
-    Then half the squared decrement bounds the gap to the minimum from above. Before the
-    step, in nearly separable problems, that gap can be twice as large.
+    Half the squared decrement bounds what is left after the step. Before it, in nearly
+    separable problems, that can be twice as much. With a ridge the duality gap after
+    the step decides.
     """
-    w = result.w + result.step
+    tolerance, certify = criterion.tolerance_at(now.value), criterion.certify
+    step = _newton_step(now, precondition, tolerance, is_certified=certify is not None)
+    if step.gap > tolerance or step.gap_after > tolerance:
+        return None
+    if certify is not None:
+        lower, gap = certified_step(certify, now, step.direction, tolerance)
+        now = lower or now
+        gap = reported_gap(gap, now.value)
+        return Result(now.w, now.value, gap, tolerance, 0) if gap <= tolerance else None
+    w = now.w + step.direction
     value = objective.value(w)
-    if not value < result.value:
-        return result
-    callback(result.n_iter + 1, w, value)
-    return replace(result, w=w, value=value, n_iter=result.n_iter + 1)
+    if value > now.value:
+        w, value = now.w, now.value
+    gap = max(step.gap, now.value - value)
+    return Result(w, value, gap, tolerance, 0, step=step.direction)
+
+
+def _judged(now, precondition, criterion, n_iter):
+    """The result at an iterate after which there is no other."""
+    tolerance = criterion.tolerance_at(now.value)
+    if criterion.certify is not None:
+        gap = reported_gap(criterion.certify(now.w, tolerance)[1], now.value)
+        return Result(now.w, now.value, gap, tolerance, n_iter)
+    step = _newton_step(now, precondition, tolerance)
+    direction = step.direction
+    return Result(now.w, now.value, step.gap, tolerance, n_iter, step=direction)
+
+
+def _newton_step(now, precondition, tolerance, *, is_certified=False):
+    """The Newton step from an iterate; updates and teaches the preconditioner."""
+    precondition.update(now.hessian)
+    accuracy = Accuracy(tolerance, now.value, is_certified=is_certified)
+    step = solve_newton_system(now.hessian, now.grad, precondition, accuracy)
+    precondition.learn(step)
+    return step

@@ -38,6 +38,7 @@ class Result:
     diverged: bool = False  # steps were too long: F rose or is not finite
     halted_by: type | None = None  # Stop or KeyboardInterrupt
     separated: bool = False  # F has no minimum, only the infimum 0
+    is_costly: bool = False  # it has cost what max_iter stands for, and stopped
     completed: bool = False  # a schedule that leads to an end has come to it
     step: np.ndarray | None = None  # the last step of a Newton method
     state: dict = field(default_factory=dict)  # what continuing from here needs
