@@ -52,14 +52,14 @@ def newton(objective, w, *, tol, null_value, max_iter, callback):
         objective.value_and_gap if objective.has_dual else None,
         objective.n_passes + PASSES_PER_ITERATION * max_iter,
     )
-    now, n_iter = Iterate.at(objective, w), 0
+    now, n_iter, memory = Iterate.at(objective, w), 0, None
     if learned.is_near and precondition.suits_quasi_newton:
         precondition.update(now.hessian)
         memory = LimitedMemory(precondition, learned.memory)
         limits = PhaseLimits(criterion.of_phase(objective), max_iter // 2)
         now, n_iter, _ = quasi_newton_phase(objective, now, memory, limits, callback)
     iterations = NewtonIterations(objective, precondition, criterion, callback)
-    return iterations.run(now, range(n_iter + 1, max_iter + 1))
+    return iterations.run(now, range(n_iter + 1, max_iter + 1), memory)
 
 
 class _Learned(NamedTuple):

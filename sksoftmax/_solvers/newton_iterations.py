@@ -12,6 +12,7 @@ from sksoftmax._solvers.line_search import LineSearch
 from sksoftmax._solvers.quasi_newton import (
     LimitedMemory,
     PhaseLimits,
+    Remembered,
     quasi_newton_phase,
 )
 from sksoftmax._solvers.result import Iterate, Result, rounding_error
@@ -59,14 +60,19 @@ class NewtonIterations:
     criterion: Criterion
     callback: Callable | None = None
 
-    def run(self, start, numbers):
-        """The result of iterations with these numbers, fewer if they converge."""
+    def run(self, start, numbers, memory=None):
+        """The result of iterations with these numbers, fewer if they converge.
+
+        A memory of the quasi-Newton steps that led to the start helps to solve the
+        first system.
+        """
         now, gaps, certificates = start, [], []
         objective, certify = self.objective, self.criterion.certify
         iterations = iter(numbers)
         for n_iter in iterations:
             tolerance = self.criterion.tolerance_at(now.value)
-            step = self._solve(now, tolerance, gaps)
+            step = self._solve(now, tolerance, gaps, memory)
+            memory = None
             gaps.append(step.gap)
             gap = _doubted(gaps)
             near = EARLY * tolerance if certify else tolerance
@@ -117,11 +123,13 @@ class NewtonIterations:
             is_costly=is_costly,
         )
 
-    def _solve(self, now, tolerance, gaps):
+    def _solve(self, now, tolerance, gaps, memory):
         """The Newton step from an iterate; updates and teaches the preconditioner."""
         _, null_value, certify, max_passes = self.criterion
         self.precondition.update(now.hessian)
         precondition = self.precondition
+        if memory and certify:
+            precondition = Remembered(self.precondition, memory)
         accuracy = Accuracy(
             # Steps can be finer than the rounding of F, so that tol = 0 asks for all
             # digits of w.
