@@ -187,6 +187,19 @@ class Preconditioner:
         return r.copy() if self._rung.kind is Identity else self._centred.solve(r)
 
 
+def product_cost(objective):
+    """What a product with the Hessian costs without hidden layers, ns."""
+    n, stored = objective.chunks.n_rows, objective.chunks.stored_per_row
+    n_classes = objective.network.n_units[-1]
+    flop = _FLOP if objective.chunks.is_dense else _SPARSE_FLOP
+    return _CALL + n * n_classes * (4.0 * stored * flop + _ENTRY)
+
+
+def factor_cost(size):
+    """What a Cholesky factorisation costs, with the copies that it needs, ns."""
+    return _CALL + size**3 * _FLOP / 3.0 + 4.0 * size**2
+
+
 def _ladder(objective):
     """Rungs from cheap to dear, and what a product with the Hessian costs."""
     n, stored = objective.chunks.n_rows, objective.chunks.stored_per_row
@@ -195,7 +208,7 @@ def _ladder(objective):
         return [Rung(Identity, n, 0.0)], _CALL
     q = objective.network.n_params // n_classes
     flop = _FLOP if objective.chunks.is_dense else _SPARSE_FLOP
-    product = _CALL + n * n_classes * (4.0 * stored * flop + _ENTRY)
+    product = product_cost(objective)
     diagonal = _CALL + n * (n_classes * (2.0 * stored * flop + 2.0) + 1.2 * stored)
     draw = 2.0 * _CALL + n * n_classes * _ENTRY
     heavy = block_size(q)

@@ -10,6 +10,7 @@ from itertools import islice
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from sksoftmax._objective.preconditioners import factor_cost, product_cost
 from sksoftmax._solvers import conjugate_gradients
 
 
@@ -24,9 +25,20 @@ class _Model:
     hessian : Hessian
     entries : ndarray of int
         Sorted, with all intercepts.
+    damping : float
+        What is added to the diagonal, relative to its bound: the mean square of the
+        feature (Böhning 1992, Annals of the Institute of Statistical Mathematics
+        44:197).
+
+    Attributes
+    ----------
+    cost : float
+        What solutions and products have cost so far, ns; counted, not measured.
     """
 
-    def __init__(self, objective, hessian, entries):
+    cost = 0.0
+
+    def __init__(self, objective, hessian, entries, damping=0.0):
         self._n_classes = objective.network.n_units[-1]
         self._features, self._classes = divmod(entries, self._n_classes)
         self._centre = np.append(objective.curvature.centre, 0.0)[self._features]
@@ -36,7 +48,12 @@ class _Model:
         self._objective, self._hessian = objective, hessian
         self.full_rows = _full_rows(self._features[self._is_weight], self._n_classes)
         n_params = objective.network.n_params
-        self._ridge = objective.penalty.hessian_diagonal(n_params)[entries]
+        self._damping = 0.0
+        if damping:
+            squares = np.append(objective.scale**2, 1.0)
+            self._damping = damping * squares[self._features]
+        diagonal = objective.penalty.hessian_diagonal(n_params)[entries]
+        self._ridge = diagonal + self._damping
 
     def enter(self, grad):
         """The gradient by the entries in centred coordinates, from the one by w."""
@@ -68,8 +85,8 @@ def _full_rows(features, n_classes):
 class DenseModel(_Model):
     """The Hessian of the entries as a matrix."""
 
-    def __init__(self, objective, hessian, entries):
-        super().__init__(objective, hessian, entries)
+    def __init__(self, objective, hessian, entries, damping=0.0):
+        super().__init__(objective, hessian, entries, damping)
         self.matrix = objective.curvature.dense(hessian, entries)
         self.matrix /= objective.total_weight
         self.diagonal = self.matrix.diagonal() + self._ridge
@@ -89,6 +106,7 @@ class DenseModel(_Model):
         where R is least along it, and their quotient would be a step of any length. So
         H gets the curvature of another direction there.
         """
+        self.cost += factor_cost(rhs.size)
         H = self.matrix[np.ix_(free, free)]
         penalty.add_curvature(H, u[: self.n_weights][free[: self.n_weights]])
         rows = _full_rows(self._features[free], self._n_classes)
@@ -102,6 +120,7 @@ class DenseModel(_Model):
                 factor = cho_factor(H, check_finite=False)
             except LinAlgError:
                 damping *= 100.0
+                self.cost += factor_cost(rhs.size)
             else:
                 return cho_solve(factor, rhs, check_finite=False)
         return np.zeros_like(rhs)
@@ -112,14 +131,15 @@ class FreeModel(_Model):
 
     matrix = None
 
-    def __init__(self, objective, hessian, entries):
-        super().__init__(objective, hessian, entries)
+    def __init__(self, objective, hessian, entries, damping=0.0):
+        super().__init__(objective, hessian, entries, damping)
         diagonal = objective.curvature.diagonal(hessian).ravel()[entries]
         self.diagonal = diagonal / objective.total_weight + self._ridge
 
     def product(self, v):
         """H v, shape (n_entries,)."""
-        return self.enter(self._hessian(self.leave(v)))
+        self.cost += product_cost(self._objective)
+        return self.enter(self._hessian(self.leave(v))) + self._damping * v
 
     def solve(self, free, rhs, penalty, u, damping):
         """The same by conjugate gradients, to a hundredth of the residual.

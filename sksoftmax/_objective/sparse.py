@@ -12,6 +12,7 @@ from scipy.special import entr
 
 from sksoftmax._objective.hessian import Curvature
 from sksoftmax._objective.objective import Objective
+from sksoftmax._objective.preconditioners import product_cost
 from sksoftmax._objective.quadratic import DenseModel, FreeModel
 from sksoftmax._solvers import Iterate
 from sksoftmax._solvers.line_search import LineSearch, halve
@@ -126,13 +127,17 @@ class SparseObjective(Objective):
         total = self.chunks.sum(_chunk_entropy, states, t, reads_X=False)
         return total / self.total_weight
 
-    def model(self, hessian, entries):
+    # What a product with the Hessian costs, ns.
+    product_cost = property(product_cost)
+
+    def model(self, hessian, entries, damping=0.0):
         """The Hessian at some of the entries of w, as the solver of the model wants it.
 
-        A dense matrix while that is small, and products with it beyond.
+        A dense matrix while that is small, and products with it beyond. The damping is
+        added to its diagonal, relative to the mean squares of the features.
         """
         make = DenseModel if entries.size <= _LARGEST_MATRIX else FreeModel
-        return make(self, hessian, entries)
+        return make(self, hessian, entries, damping)
 
 
 def _chunk_shifted(chunk, state, shift):

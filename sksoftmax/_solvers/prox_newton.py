@@ -1,6 +1,7 @@
 """Proximal Newton on working sets of features, for penalties that make weights zero."""
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from sksoftmax._solvers.result import (
     absolute_tolerance,
     rounding_error,
 )
-from sksoftmax._solvers.subproblem import minimise_model
+from sksoftmax._solvers.subproblem import ModelLimits, minimise_model
 
 
 def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
@@ -30,9 +31,12 @@ def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
        itself, and step there as far as F falls (Lee, Sun and Saunders 2014, SIAM J.
        Optim. 24:1420; their g, h and Delta x are our J, R and direction; their lambda
        is replaced by the change of the model). Then go on with 2.
+
+    The fit also stops where it has cost what max_iter stands for; see `_Budget`.
     """
     for sample, tolerance in objective.subsamples(w):
         w = _minimise_sample(sample, w, tolerance)
+    budget = _Budget(objective, max_iter)
     n_iter, best, patience = 0, (np.inf, np.inf), _PATIENCE
     while True:
         here = objective.at_best_intercepts(objective.project_onto_gauge(w))
@@ -43,23 +47,54 @@ def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
         better = gap < 0.5 * best[0] or here.value < best[1] * (1.0 - 1e-12)
         patience = _PATIENCE if better else patience - 1
         best = min(gap, best[0]), min(here.value, best[1])
-        if gap <= tolerance or n_iter >= max_iter or patience == 0:
+        is_over = n_iter >= max_iter or patience == 0 or budget.is_spent
+        if gap <= tolerance or is_over:
             break
         # The gap falls with the root of what is left of F, so this takes it to a tenth.
         within = 0.01 * gap * min(gap / null_value, 1.0)
         report = partial(_report, callback, w.size)
-        iterations = range(n_iter, max_iter)
-        w, n_iter = _minimise_working_set(
-            objective, here.w, here.grad, within, iterations, report
-        )
+        limits = _Limits(within, range(n_iter, max_iter), budget)
+        w, n_iter = _minimise_working_set(objective, here.w, here.grad, limits, report)
     if n_iter == 0:
         n_iter = 1
         callback(n_iter, here.w, here.value)
-    return Result(here.w, here.value, gap, tolerance, n_iter)
+    is_costly = budget.is_spent
+    return Result(here.w, here.value, gap, tolerance, n_iter, is_costly=is_costly)
 
 
 # Passes over all features, in a row, that may improve nothing before the fit stops.
 _PATIENCE = 3
+
+
+class _Budget:
+    """What a fit may cost, counted in ns on one core, and what it has cost.
+
+    max_iter bounds the number of iterations but not their cost. It stands for 50
+    products with the Hessian each, or for 30 ms where these are cheap and
+    factorisations are not. One model may take a tenth of it all.
+    """
+
+    def __init__(self, objective, max_iter):
+        self._most = max_iter * max(50.0 * objective.product_cost, 3e7)
+        self._spent = 0.0
+        self.of_one_model = 0.1 * self._most
+
+    def spend(self, cost):
+        """Count what something has cost."""
+        self._spent += cost
+
+    @property
+    def is_spent(self):
+        """Whether nothing is left."""
+        return self._spent > self._most
+
+
+class _Limits(NamedTuple):
+    """When the iterations on a working set end."""
+
+    tolerance: float  # predicted reduction of the last step, nats
+    iterations: range  # from the number of the last iteration so far to that of the end
+    budget: _Budget
 
 
 def _minimise_sample(sample, w, tolerance):
@@ -70,7 +105,8 @@ def _minimise_sample(sample, w, tolerance):
         if value >= last - tolerance:
             break
         last = value
-        w, _ = _minimise_working_set(sample, w, grad, tolerance, range(20), _silent)
+        limits = _Limits(tolerance, range(20), _Budget(sample, 20))
+        w, _ = _minimise_working_set(sample, w, grad, limits, _silent)
     return sample.project_onto_gauge(w)
 
 
@@ -85,7 +121,7 @@ def _report(callback, size, places, number, v, value):
     callback(number, w, value)
 
 
-def _minimise_working_set(objective, w, grad, tolerance, iterations, report):
+def _minimise_working_set(objective, w, grad, limits, report):
     """The w with the least F on a working set, and the number of the last iteration.
 
     F is minimised to the tolerance, or as far as it goes if the set has all features.
@@ -94,35 +130,53 @@ def _minimise_working_set(objective, w, grad, tolerance, iterations, report):
     part = objective.restricted(features)
     places = objective.entries(features)
     if part is objective and report is not _silent:  # samples need no certificate
-        tolerance = 0.0
-    v, n_iter = _iterate(
-        part, w[places], tolerance, iterations, partial(report, places)
-    )
+        limits = limits._replace(tolerance=0.0)
+    v, n_iter = _iterate(part, w[places], limits, partial(report, places))
     w = np.zeros_like(w)
     w[places] = v
     return w, n_iter
 
 
-def _iterate(part, w, tolerance, iterations, report):
+def _iterate(part, w, limits, report):
     """The w after proximal Newton steps, and the number of the last iteration.
 
     The last step is the one whose predicted reduction of F is within the tolerance.
+    Where a model predicts more than there is to gain, or no step along its direction
+    lowers F, the next model is damped (Levenberg 1944, Quart. Appl. Math. 2:164;
+    Marquardt 1963, J. SIAM 11:431), until models are right again.
     """
+    tolerance, iterations, budget = limits
     now = Iterate.at(part, w)
-    number, forcing_term = iterations.start, _LARGEST_FORCING_TERM
+    number, forcing_term, damping = iterations.start, _LARGEST_FORCING_TERM, 0.0
     for number in range(iterations.start + 1, iterations.stop + 1):
         entries = _active_entries(part, now.w, now.grad)
         if not entries.size:  # no weight wants to leave zero, and there are no others
             return now.w, number - 1
-        model = part.model(now.hessian, entries)
+        model = part.model(now.hessian, entries, damping)
+        most = _TOO_MUCH * abs(now.value)
         direction, predicted_reduction = minimise_model(
-            model, part.penalty, model.enter(now.grad), now.w[entries], forcing_term
+            model,
+            part.penalty,
+            model.enter(now.grad),
+            now.w[entries],
+            ModelLimits(forcing_term, most, budget.of_one_model),
         )
         lower = _step_down(part, now, model.leave(direction), predicted_reduction)
+        budget.spend(model.cost + 2.0 * part.product_cost)
         now, before = lower or now, now.value
         report(number, v=now.w, value=now.value)
+        if budget.is_spent:
+            break
         least = max(tolerance, _LAST * abs(now.value))
         gained = before - now.value
+        is_wrong = lower is None or predicted_reduction > most
+        if is_wrong and predicted_reduction > least:
+            damping = max(10.0 * damping, _DAMPING)
+            if damping > 1.0:
+                break
+            continue
+        if gained > 0.5 * predicted_reduction:
+            damping = 0.1 * damping if damping > _DAMPING else 0.0
         # A smaller decrease than the rounding of F would make a model of rounding.
         is_last = predicted_reduction <= least or gained <= rounding_error(
             abs(now.value)
@@ -139,6 +193,10 @@ def _iterate(part, w, tolerance, iterations, report):
             )
     return now.w, number
 
+
+# A model that predicts a reduction by more than this many times F is wrong, because F
+# is never below zero. The next model has at least this damping.
+_TOO_MUCH, _DAMPING = 10.0, 1e-8
 
 # Range of the forcing term, the relative decrease at which the minimisation of a model
 # ends. It is the relative error of the last model (Eisenstat and Walker 1996, SIAM J.

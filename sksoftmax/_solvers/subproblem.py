@@ -1,6 +1,7 @@
 """The minimum of a quadratic model plus a sparse penalty."""
 
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,7 +27,17 @@ _LITTLE, _MUCH = 1e-9, 1e-4
 _NO_CURVATURE = 1e-100
 
 
-def minimise_model(model, penalty, grad, start, forcing_term):
+class ModelLimits(NamedTuple):
+    """When the minimisation of a model ends."""
+
+    forcing_term: float  # relative decrease below which a round is the last
+    # Nats that there are to gain. A model that predicts more is wrong: where rows are
+    # certain of a wrong class, it has slope and no curvature.
+    most: float
+    budget: float = np.inf  # cost of the model after which a round is the last, ns
+
+
+def minimise_model(model, penalty, grad, start, limits):
     """The minimum of q(x) + R(x) over entries x, q quadratic, as a step from a start.
 
     Each round has two kinds of steps, which only ever go down:
@@ -44,14 +55,14 @@ def minimise_model(model, penalty, grad, start, forcing_term):
     Parameters
     ----------
     model : object
-        Has diagonal, product(v), solve(free, rhs, penalty, u, damping) and n_weights,
-        the number of entries that the penalty acts on; they come first.
+        Has diagonal, product(v), solve(free, rhs, penalty, u, damping), the cost of
+        these so far, and n_weights, the number of entries that the penalty acts on;
+        they come first.
     penalty : SparsePenalty
     grad : ndarray of shape (n_entries,)
         Gradient of q at the start, the ridge's part included.
     start : ndarray of shape (n_entries,)
-    forcing_term : float
-        Relative decrease below which a round is the last.
+    limits : ModelLimits
 
     Returns
     -------
@@ -71,10 +82,13 @@ def minimise_model(model, penalty, grad, start, forcing_term):
         # A step that a weight stopped at zero is taken again without it, the more often
         # the longer it all lasts: with sweeps between, the same weights come and go.
         for _ in range(1 + number // 6):
-            if not search.newton_step():
+            if not search.newton_step() or model.cost > limits.budget:
                 break
         gained = search.predicted_reduction - before
-        if gained <= max(forcing_term * before, _NOTHING) and not search.was_damped:
+        is_small = gained <= max(limits.forcing_term * before, _NOTHING)
+        if is_small and not search.was_damped:
+            break
+        if search.predicted_reduction > limits.most or model.cost > limits.budget:
             break
     return search.x - start, search.predicted_reduction
 
