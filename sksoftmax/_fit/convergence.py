@@ -2,6 +2,7 @@
 
 from sklearn.exceptions import ConvergenceWarning
 
+from sksoftmax._fit.settings import max_iter_of
 from sksoftmax._utils.warnings import warn
 from sksoftmax.exceptions import SeparationWarning
 
@@ -21,20 +22,38 @@ def warn_unless_converged(estimator, fitted):
         return
     else:
         category = ConvergenceWarning
-        advice = "Raise max_iter, or tol, or scale the features."
-        if len(fitted.layers) > 1:  # whose inputs are standardised
-            advice = "Raise max_iter, or tol."
-        if result.diverged:
-            advice = (
-                "Training diverged, because the learning rate was too large: lower"
-                f" learning_rate_init={estimator.learning_rate_init}."
-            )
         message = (
             f"{name} did not converge: solver {fitted.solver!r} stopped after"
             f" {result.n_iter} iterations at an optimality of {result.optimality:.2g}"
-            f" nats, with {result.tolerance:.2g} asked for. {advice}"
+            f" nats, with {result.tolerance:.2g} asked for."
+            f" {_advice(estimator, fitted)}"
         )
     warn(message, category)
+
+
+def _advice(estimator, fitted):
+    """What to do about a solver that stopped short of its tolerance."""
+    result, max_iter = fitted.result, max_iter_of(estimator)
+    if result.diverged:
+        return (
+            "Training diverged, because the learning rate was too large: lower"
+            f" learning_rate_init={estimator.learning_rate_init}."
+        )
+    if len(fitted.layers) > 1:  # whose inputs are standardised
+        return "Raise max_iter, or tol."
+    if result.is_costly:
+        return (
+            "The problem is so ill-conditioned that the solver read the data"
+            f" {fitted.n_passes:.0f} times, or did as much other work. That is all that"
+            f" max_iter={max_iter} allows. Scale the features, or raise alpha, or"
+            " max_iter."
+        )
+    if result.n_iter < max_iter:
+        return (
+            "More iterations would not help, because the objective only changes by"
+            " rounding errors. Scale the features, or raise alpha, or tol."
+        )
+    return "Raise max_iter, or tol, or scale the features."
 
 
 def warn_unless_all_converged(estimator, fits):
