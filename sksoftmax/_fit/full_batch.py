@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from sksoftmax import _solvers
 from sksoftmax._fit.history import History
 from sksoftmax._fit.prepare import scaling_for, with_suitable_features
 from sksoftmax._fit.problem import FitResult
+from sksoftmax._fit.separation import separated_classes
 from sksoftmax._fit.settings import (
     hidden_sizes,
     is_sparse,
@@ -75,19 +74,9 @@ def solve(problem, w, history):
         if not (settings.warm_start and history.loss_curve):
             raise
         result = _solvers.halted(history.w, history.loss_curve, KeyboardInterrupt)
-    separated = problem.targets.classes[_separated_classes(problem, result)]
+    separated = problem.targets.classes[separated_classes(problem, result)]
     if separated.size:
         result = replace(result, separated=True)
     n_passes = chunks.n_passes - before
     layers = problem.layers(result.w)
     return FitResult(layers, result, history, solver, separated.tolist(), n_passes)
-
-
-def _separated_classes(problem, result):
-    """Mask of the classes whose coefficients have no finite optimum."""
-    n_classes = problem.targets.classes.size
-    if problem.settings.alpha == 0 and result.separated:
-        return np.ones(n_classes, dtype=bool)
-    if problem.settings.alpha == 0 and result.step is not None and problem.is_linear:
-        return problem.objective.separates(result.step)
-    return np.zeros(n_classes, dtype=bool)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._data.arrays import is_dense, largest_entry
+from sksoftmax._data.arrays import is_dense, largest_entry, unpacked
 from sksoftmax._fit.problem import Problem
 from sksoftmax._fit.settings import hidden_sizes, is_sparse
 from sksoftmax._fit.transforms import (
@@ -62,14 +62,16 @@ def with_weight(settings, training):
 def with_suitable_features(settings, prepared, smallest_alpha, *, may_change=True):
     """`Prepared` data for a solver of linear problems by all rows.
 
-    Columns far from zero are centred, and wide data go to the space of their rows if
-    every penalty from `smallest_alpha` up allows that. Data that are not in memory stay
-    as they are, and so do all where `may_change` is False.
+    CSR matrices with few zeros become arrays, columns far from zero are centred, and
+    wide data go to the space of their rows if every penalty from `smallest_alpha` up
+    allows that. Data that are not in memory stay as they are, and so do all where
+    `may_change` is False.
     """
     if not (may_change and prepared.dataset.is_in_memory):
         refuse_overflow(prepared.dataset)
         return prepared
-    prepared = with_near_columns(settings, prepared)
+    dense = prepared.dataset.with_X(unpacked(prepared.dataset.X))
+    prepared = with_near_columns(settings, prepared._replace(dataset=dense))
     dataset = prepared.dataset
     is_ridge = smallest_alpha > 0.0 and not settings.l1_ratio > 0.0
     if is_ridge and can_use_row_space(dataset):

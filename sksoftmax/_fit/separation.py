@@ -1,0 +1,66 @@
+"""Which classes a fit without a penalty tells apart without bound, for all solvers."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sksoftmax import _solvers
+from sksoftmax._model.penalties import L2Penalty
+from sksoftmax._objective.objective import Objective
+from sksoftmax._objective.preconditioners import Preconditioner
+
+# Where F is below this fraction of F of the best model without features, classes may be
+# separated: the first where a solver has converged, the second where it has not.
+_LOW, _LOW_UNCONVERGED = 1e-3, 0.1
+
+# Most iterations of the decision. Newton's method has told separation after at most 60
+# on digits.
+_MOST_ITERATIONS = 100
+
+
+def separated_classes(problem, result):
+    """Mask of the classes whose coefficients have no finite optimum.
+
+    What the solver found on its way counts. Where it found nothing and F is low, the
+    classes may still be separated: it may have stopped early, or small weights may hide
+    the separation. Then Newton's method decides with all rows of weight one. The answer
+    does not depend on the weights, but how soon it shows does.
+    """
+    objective = problem.objective
+    none = np.zeros(problem.targets.classes.size, dtype=bool)
+    if problem.settings.alpha > 0 or result.w is None or not problem.is_linear:
+        return none
+    found = _found(objective, result, none)
+    if found.any() or result.halted_by is not None:
+        return found
+    low = _LOW if result.converged else _LOW_UNCONVERGED
+    chunks = objective.chunks.unweighted()
+    if chunks is None or result.value > low * problem.null_value:
+        return none
+    return _decide(problem, chunks, result.w, none)
+
+
+def _found(objective, result, none):
+    """The mask as far as a solver's result shows it, also by the last step."""
+    if result.separated:
+        return ~none
+    return none if result.step is None else objective.separates(result.step)
+
+
+def _decide(problem, chunks, w, none):
+    """The mask that Newton's method finds on chunks of rows of weight one."""
+    network = problem.network
+    penalty = L2Penalty(np.zeros(network.n_params))
+    weight = float(chunks.n_rows)
+    objective = Objective(network, chunks, penalty, weight, Preconditioner)
+    targets = replace(problem.targets, s=np.ones(chunks.n_rows))
+    null_value = targets.null_value(network.fit_intercept)
+    result = _solvers.FULL_BATCH["newton"](
+        objective,
+        w if objective.value(w) < null_value else np.zeros_like(w),
+        tol=1e-8,
+        null_value=null_value,
+        max_iter=_MOST_ITERATIONS,
+        callback=lambda n_iter, w, value: None,
+    )
+    return _found(objective, result, none)
