@@ -83,15 +83,15 @@ default="relu"
         The most iterations of a solver that uses all rows, or epochs of a mini-batch
         solver. "auto" is 200 iterations or 60 epochs.
     tol : float or "auto", default="auto"
-        "newton" and "lbfgs" have converged when F is estimated to be within
+        "newton", "lbfgs" and "prox-newton" have converged when F is within
         tol * (F_null - F) of its minimum, F_null being F of the best model without
-        features. They take one more step then, so that the estimate, `optimality_`,
-        bounds what is left from above, up to the rounding of F. (It is an estimate of
-        second order: much above 1e-6 it can be too low.) "prox-newton" compares the
-        duality gap, which is a bound at any size. A mini-batch solver has converged
-        when the last `n_iter_no_change` epochs improved on those before by at most
-        tol * F_null, or when a "cosine" schedule has ended. "auto" is 1e-4 with hidden
-        layers or mini-batches and 1e-8 without.
+        features. With alpha > 0 and without hidden layers the duality gap decides. It
+        is a bound at any size, up to the rounding of F and its gradient. Otherwise half
+        the squared Newton decrement decides, an estimate of second order, after which
+        one more step is taken. A mini-batch solver has converged when the last
+        `n_iter_no_change` epochs improved on those before by at most tol * F_null, or
+        when a "cosine" schedule has ended. "auto" is 1e-4 with hidden layers or
+        mini-batches and 1e-8 without.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch; "auto" is a 200th of all rows, from 32 to 200.
     learning_rate : {"constant", "cosine", "invscaling", "adaptive"}, \
@@ -161,9 +161,11 @@ default="cosine"
         Number of the iteration with the lowest validation loss, or without validation
         data the lowest loss; 1 is the first.
     optimality_ : float
-        The number that was compared with the tolerance, in nats: the estimate of F
-        minus its minimum (half the squared Newton decrement), the duality gap, or the
-        last improvement.
+        The number that was compared with the tolerance, in nats. Without hidden layers
+        and with alpha > 0 it is the duality gap, a bound on F minus its minimum up to
+        rounding. With alpha = 0, or with hidden layers and "lbfgs", it is an estimate
+        of that difference, half the squared Newton decrement. With a mini-batch solver
+        it is the last improvement.
     converged_ : bool
         Whether the tolerance was met.
     solver_ : str
