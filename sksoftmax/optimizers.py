@@ -1,10 +1,9 @@
 """Gradient optimizers as pairs of pure functions, and a loop that runs them.
 
 An optimizer is a frozen set of numbers with `init(w) -> state` and
-`update(grad, state, w) -> (w, state)`, neither of which changes its arguments. The
+`update(grad, state, w) -> (w, state)`, neither of which changes its arguments. Its
 mathematics is in `step`, which works in place: `update` is `step` on copies, and the
-mini-batch solvers of the package call `step` itself. `minimize` lets an optimizer loose
-on any function.
+mini-batch solvers call `step` itself.
 """
 
 import math
@@ -14,13 +13,52 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sksoftmax._utils.errors import error_context, refuse_masked
+from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.parameters import as_floats
 
 __all__ = ["SGD", "Adam", "minimize"]
 
 
 class _Optimizer:
-    """An optimizer whose `step` works in place; `update` is `step` on copies."""
+    """The methods of both optimizers; each has its own `_init` and `_step`."""
+
+    def init(self, w: np.ndarray) -> tuple:
+        """State before the first step.
+
+        Parameters
+        ----------
+        w : ndarray
+            Where the first step starts.
+
+        Returns
+        -------
+        state : tuple
+            Zeros: the velocity of SGD; two moments and the number of steps of Adam.
+        """
+        return self._init(w)
+
+    def step(
+        self, grad: np.ndarray, state: tuple, w: np.ndarray, factor: float = 1.0
+    ) -> tuple:
+        """One step in place: w and the arrays of state change, and grad is used up.
+
+        Parameters
+        ----------
+        grad : ndarray
+            Gradient at w; afterwards its entries mean nothing.
+        state : tuple
+            From `init` or the last step.
+        w : ndarray
+            Parameters.
+        factor : float, default=1.0
+            Of the learning rate, which a schedule may lower.
+
+        Returns
+        -------
+        state : tuple
+            The state after the step, made of the same arrays.
+        """
+        return self._step(grad, state, w, factor)
 
     def update(self, grad: np.ndarray, state: tuple, w: np.ndarray) -> tuple:
         """One step.
@@ -42,12 +80,9 @@ class _Optimizer:
             The state after it.
         """
         dtype = np.result_type(grad, w, np.float32)
-        copies = (
-            part if isinstance(part, int) else np.array(part, dtype) for part in state
-        )
+        state = tuple(x if isinstance(x, int) else np.array(x, dtype) for x in state)
         w = np.array(w, dtype)
-        state = self.step(np.array(grad, dtype), tuple(copies), w)
-        return w, state
+        return w, self.step(np.array(grad, dtype), state, w)
 
 
 @dataclass(frozen=True)
@@ -98,42 +133,10 @@ class SGD(_Optimizer):
         if not isinstance(self.nesterov, bool | np.bool_):
             raise TypeError(f"nesterov must be True or False, got {self.nesterov!r}.")
 
-    def init(self, w: np.ndarray) -> tuple:
-        """State before the first step.
-
-        Parameters
-        ----------
-        w : ndarray
-            Where the first step starts.
-
-        Returns
-        -------
-        state : tuple
-            The velocity, zero.
-        """
+    def _init(self, w):
         return (np.zeros_like(w),)
 
-    def step(
-        self, grad: np.ndarray, state: tuple, w: np.ndarray, factor: float = 1.0
-    ) -> tuple:
-        """One step in place: w and the arrays of state change, and grad is used up.
-
-        Parameters
-        ----------
-        grad : ndarray
-            Gradient at w; afterwards its entries mean nothing.
-        state : tuple
-            From `init` or the last step.
-        w : ndarray
-            Parameters.
-        factor : float, default=1.0
-            Of the learning rate, which a schedule may lower.
-
-        Returns
-        -------
-        state : tuple
-            The state after the step, made of the same arrays.
-        """
+    def _step(self, grad, state, w, factor):
         (velocity,) = state
         velocity *= self.momentum
         grad *= self.learning_rate * factor
@@ -192,42 +195,10 @@ class Adam(_Optimizer):
         _check_number("beta_2", self.beta_2, below=1.0)
         _check_number("epsilon", self.epsilon)
 
-    def init(self, w: np.ndarray) -> tuple:
-        """State before the first step.
-
-        Parameters
-        ----------
-        w : ndarray
-            Where the first step starts.
-
-        Returns
-        -------
-        state : tuple
-            Two moments, zero, and the number of steps.
-        """
+    def _init(self, w):
         return np.zeros_like(w), np.zeros_like(w), 0
 
-    def step(
-        self, grad: np.ndarray, state: tuple, w: np.ndarray, factor: float = 1.0
-    ) -> tuple:
-        """One step in place: w and the arrays of state change, and grad is used up.
-
-        Parameters
-        ----------
-        grad : ndarray
-            Gradient at w; afterwards its entries mean nothing.
-        state : tuple
-            From `init` or the last step.
-        w : ndarray
-            Parameters.
-        factor : float, default=1.0
-            Of the learning rate, which a schedule may lower.
-
-        Returns
-        -------
-        state : tuple
-            The state after the step, made of the same arrays.
-        """
+    def _step(self, grad, state, w, factor):
         mean, square, n_steps = state
         n_steps += 1
         # Kept are the sums m / (1 - beta_1) and v / (1 - beta_2), m and v the paper's:
@@ -310,7 +281,7 @@ def minimize(
     >>> minimize(cost, 0.0, SGD(0.01), 1000).round(6)
     np.float64(-5.0)
     """
-    w = _start("w0", w0)
+    w = np.array(as_floats("w0", w0))
     if not isinstance(n_steps, int | np.integer):
         raise TypeError(f"n_steps must be an integer, got {n_steps!r}.")
     if n_steps < 0:
@@ -335,16 +306,6 @@ def minimize(
     return w
 
 
-def _start(name, w0):
-    """A copy of w0 in float32 or float64."""
-    refuse_masked(name, w0)
-    with error_context(name):
-        w = np.array(w0)
-        if w.dtype.kind == "c":
-            raise TypeError(f"{name} must hold real numbers, got {w.dtype}.")
-        return w if w.dtype == np.float32 else w.astype(np.float64)
-
-
 def _numerical_gradient(fun, w0):
     """Derivative of fun, in float64 whatever the precision of the steps."""
     if w0.ndim > 1:
@@ -356,12 +317,11 @@ def _numerical_gradient(fun, w0):
     except ModuleNotFoundError:  # scipy < 1.15
         from scipy.optimize import approx_fprime
 
-        def difference(w):
-            columns = np.atleast_1d(np.asarray(w, dtype=np.float64))
-            return approx_fprime(
-                columns, lambda x: float(fun(x if w0.ndim else x[0]))
-            ).reshape(w0.shape)
+        def on_vector(x):
+            return float(fun(x if w0.ndim else x[0]))
 
-        return difference
+        return lambda w: approx_fprime(
+            np.atleast_1d(np.asarray(w, dtype=np.float64)), on_vector
+        ).reshape(w0.shape)
     differentiate = jacobian if w0.ndim else derivative
     return lambda w: differentiate(fun, np.asarray(w, dtype=np.float64)).df

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
-from sksoftmax._utils.errors import error_context, refuse_masked
+from sksoftmax._utils.parameters import as_floats
 
 
 def softmax(Z: ArrayLike) -> np.ndarray:
@@ -104,7 +104,7 @@ def hardmax(Z: ArrayLike) -> np.ndarray:
     >>> hardmax([5, 2, -1, 3])
     array([1., 0., 0., 0.])
     """
-    Z = _as_floats(Z)
+    Z = _check_logits(Z)
     if np.isnan(Z).any():
         raise ValueError("Z must not have NaN.")
     H = np.zeros_like(Z)
@@ -140,7 +140,7 @@ def cross_entropy(Y: ArrayLike, P: ArrayLike) -> np.ndarray | float:
     >>> round(cross_entropy([0, 1, 0, 0], [0.3, 0.2, 0.1, 0.4]), 4)
     1.6094
     """
-    Y, P = _as_floats(Y, "Y"), _as_floats(P, "P")
+    Y, P = _check_logits(Y, "Y"), _check_logits(P, "P")
     if Y.shape != P.shape or Y.ndim > 2:
         raise ValueError(
             "Y and P must have the same shape, (n_samples, n_classes) or (n_classes,);"
@@ -153,14 +153,8 @@ def cross_entropy(Y: ArrayLike, P: ArrayLike) -> np.ndarray | float:
     return float(losses) if losses.ndim == 0 else losses
 
 
-def _as_floats(Z, name="Z"):
-    refuse_masked(name, Z)
-    with error_context(name):
-        Z = np.asarray(Z)
-        if Z.dtype.kind == "c":
-            raise TypeError(f"{name} must hold real numbers, got {Z.dtype}.")
-        if Z.dtype != np.float32:
-            Z = Z.astype(np.float64)
+def _check_logits(Z, name="Z"):
+    Z = as_floats(name, Z)
     if Z.ndim == 0 or Z.shape[-1] == 0:
         raise ValueError(f"{name} must have at least one class on its last axis.")
     return Z
@@ -168,7 +162,7 @@ def _as_floats(Z, name="Z"):
 
 def _shifted(Z):
     """Z minus its row maxima, a new array: exp of it cannot overflow."""
-    Z = _as_floats(Z)
+    Z = _check_logits(Z)
     largest = Z.max(axis=-1, keepdims=True)
     if not np.isfinite(largest).all():
         raise ValueError("Each row of Z needs a finite logit, and no NaN or +inf.")

@@ -1,4 +1,4 @@
-"""What numbers parameters may be, and what they are taken for."""
+"""What numbers parameters and arguments may be, and what they are taken for."""
 
 import copy
 from numbers import Integral
@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import _param_validation
 
-from sksoftmax._utils.errors import refuse_masked
+from sksoftmax._utils.errors import error_context, refuse_masked
 
 _SMALLEST = np.finfo(float).tiny
 
@@ -63,3 +63,13 @@ def check_numbers(name, values, low, high):
             f"{name} must hold at least one number, all of them {span}; got {values!r}."
         )
     return np.array([plain_number(x) for x in numbers])
+
+
+def as_floats(name, values):
+    """Real values as an array: float32 stays, any other type becomes float64."""
+    refuse_masked(name, values)
+    with error_context(name):
+        values = np.asarray(values)
+        if values.dtype.kind == "c":
+            raise TypeError(f"{name} must hold real numbers, got {values.dtype}.")
+        return values if values.dtype == np.float32 else values.astype(np.float64)
