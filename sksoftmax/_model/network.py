@@ -65,16 +65,9 @@ class Network:
 
     def unpack(self, w):
         """Views [(W_1, b_1), ...] into w; b is None without intercepts."""
-        layers, start = [], 0
-        for m, n in self._shapes:
-            W = w[start : start + m * n].reshape(m, n)
-            start += m * n
-            b = None
-            if self.fit_intercept:
-                b = w[start : start + n]
-                start += n
-            layers.append((W, b))
-        return layers
+        if self.fit_intercept:
+            return [(view[:-1], view[-1]) for view in self.stacked(w)]
+        return [(view, None) for view in self.stacked(w)]
 
     def stacked(self, w):
         """Views [(W_1 over b_1), ...] into w: intercepts are the last row, if any."""
@@ -86,19 +79,16 @@ class Network:
         return views
 
     def pack(self, layers, dtype=np.float64):
-        """Return the flat w of layers [(W_1, b_1), ...]."""
-        parts = []
-        for W, b in layers:
-            parts.append(np.ravel(W))
-            if self.fit_intercept:
-                parts.append(b)
+        """The flat w of layers [(W_1, b_1), ...]."""
+        n_parts = 2 if self.fit_intercept else 1
+        parts = [np.ravel(part) for layer in layers for part in layer[:n_parts]]
         return np.concatenate(parts).astype(dtype, copy=False)
 
     def weight_mask(self):
         """1.0 where w holds a weight and 0.0 where it holds an intercept."""
         mask = np.ones(self.n_params)
-        for _, b in self.unpack(mask):
-            if b is not None:
+        if self.fit_intercept:
+            for _, b in self.unpack(mask):
                 b[:] = 0.0
         return mask
 
@@ -109,30 +99,27 @@ class Network:
         feedforward neural networks, AISTATS, equation 16. Intercepts start at zero.
         """
         w = np.zeros(self.n_params)
-        for (W, _), (m, n) in zip(self.unpack(w), self._shapes, strict=True):
-            W[:] = rng.uniform(-1.0, 1.0, size=(m, n)) * np.sqrt(6.0 / (m + n))
+        for W, _ in self.unpack(w):
+            W[:] = rng.uniform(-1.0, 1.0, size=W.shape) * np.sqrt(6.0 / sum(W.shape))
         return w
 
     def kept(self, tape):
-        """What of a tape X and w do not tell: nothing without hidden layers."""
+        """The part of a tape that X and w do not determine: that of hidden layers."""
         return tape.inputs[1:], tape.slopes
 
     def restored(self, kept, X, w):
-        """The tape of which `kept` was kept."""
+        """The tape at w, of which `kept` was kept."""
         inputs, slopes = kept
         return Tape([W for W, _ in self.unpack(w)], [X, *inputs], slopes)
-
-    def logits(self, X, layers):
-        """Z of the layers [(W_1, b_1), ...], shape (n_rows, n_classes)."""
-        return self._forward(X, layers, None)
 
     def linearize(self, X, w):
         """Z and the tape for `jvp` and `vjp` at w."""
         layers = self.unpack(w)
         tape = Tape([W for W, _ in layers], [], [])
-        return self._forward(X, layers, tape), tape
+        return self.logits(X, layers, tape), tape
 
-    def _forward(self, X, layers, tape):
+    def logits(self, X, layers, tape=None):
+        """Z of the layers [(W_1, b_1), ...], (n_rows, n_classes); fills a given tape."""
         H = X
         for number, (W, b) in enumerate(layers, start=1):
             Z = product(H, W) if number == len(layers) else H @ W
@@ -148,25 +135,22 @@ class Network:
 
     def jvp(self, tape, v):
         """Change of the logits along v: (dZ/dw) v, shape (n_rows, n_classes)."""
-        dH = None
-        layers = self.unpack(v)
-        for i, (dW, db) in enumerate(layers):
+        dH, n_hidden = None, len(tape.slopes)
+        for i, (dW, db) in enumerate(self.unpack(v)):
             H = tape.inputs[i]
-            dZ = product(H, dW) if i == len(layers) - 1 else H @ dW
+            dZ = product(H, dW) if i == n_hidden else H @ dW
             if db is not None:
                 dZ += db
             if dH is not None:
                 dZ += dH @ tape.weights[i]
-            if i < len(tape.slopes):
+            if i < n_hidden:
                 dH = dZ * tape.slopes[i]
         return dZ
 
     def vjp(self, tape, dZ):
         """Back-propagation: (dZ/dw)^T dZ, shape (n_params,)."""
         grad = np.empty(self.n_params, dtype=tape.weights[0].dtype)
-        layers = self.unpack(grad)
-        for i in reversed(range(len(layers))):
-            W, b = layers[i]
+        for i, (W, b) in reversed(list(enumerate(self.unpack(grad)))):
             W[:] = transposed_product(tape.inputs[i], dZ)
             if b is not None:
                 dZ.sum(axis=0, out=b)
@@ -176,31 +160,30 @@ class Network:
 
 
 def in_gauge(W):
-    """W with its row means subtracted, a new array: in the symmetric gauge.
+    """W in the symmetric gauge, a new array: its row means are subtracted.
 
-    What all classes share changes no probability. A single column stands for two
-    classes, shares nothing and stays as it is.
+    A single column stands for two classes and stays as it is.
     """
     return W - W.mean(axis=1, keepdims=True) if W.shape[1] > 1 else W.copy()
 
 
 def project_onto_gauge(W, b):
-    """The symmetric gauge: subtract from the last layer its mean over classes.
+    """The last layer in the symmetric gauge: its coefficients sum to zero over classes.
 
-    The same number added to every logit of a row changes no probability, so this one
-    of all equal solutions is singled out: the classes' coefficients sum to zero.
+    The same number added to every logit of a row changes no probability. Of all equal
+    solutions this is the one that users get.
     """
     return W - W.mean(axis=1, keepdims=True), b - b.mean()
 
 
 def insert_absent_classes(W, b, present, *, centred=True):
-    """Widen the last layer, fitted on the classes with weight, to all classes.
+    """The last layer for all classes, from that of the classes with weight.
 
-    A class without weight would have its intercept at -infinity. It gets zero weights
-    and an intercept log(eps): because the logits of the others sum to zero, the largest
-    is at least zero, and so the absent class has probability at most eps at every x.
-    Without `centred` the others' weights stay as they are, in the gauge of a sparse
-    penalty, and the absent class gets their mean: the same probabilities.
+    The intercept of a class without weight would be -infinity. It gets zero weights and
+    the intercept log(eps): the logits of the others sum to zero, so the largest is at
+    least zero, and the absent class has probability at most eps at every x. Without
+    `centred` the others' weights stay in the gauge of a sparse penalty, and the absent
+    class gets their mean, with the same probabilities.
     """
     given, (W, b) = W, project_onto_gauge(W, b)
     full_W = np.zeros((W.shape[0], present.size), dtype=W.dtype)
@@ -214,10 +197,7 @@ def insert_absent_classes(W, b, present, *, centred=True):
 
 
 def insert_absent_logits(Z, present):
-    """Logits of all classes, shape (n_rows, n_classes), of those with weight.
-
-    They are those of the layer that `insert_absent_classes` makes.
-    """
+    """Logits for all classes of the layer that `insert_absent_classes` makes."""
     full = np.full((len(Z), present.size), np.log(np.finfo(np.float64).eps))
     full[:, present] = Z - Z.mean(axis=1, keepdims=True)
     return full

@@ -13,9 +13,9 @@ from scipy.linalg.blas import daxpy, saxpy
 class Penalty:
     """What R has to be, and what follows from its `grad` and `hessp`.
 
-    R, or the part of it that these derive, is quadratic; its Hessian is diagonal and
-    the same for all classes of a feature, and leaves the intercepts free. Of all w with
-    the same probabilities a smooth R is least where classes sum to zero.
+    The part of R whose derivatives these are is quadratic. Its Hessian is diagonal,
+    equal for all classes of a feature, and zero at the intercepts. Of all w with the
+    same probabilities a smooth R is least where classes sum to zero.
     """
 
     is_zero = False  # whether R is zero everywhere
@@ -34,18 +34,12 @@ class Penalty:
         return None
 
     def grad_of_support(self, w):
-        """Gradient of R where it is smooth, and zeros elsewhere, shape (n_params,)."""
+        """Gradient of R where it is smooth, zeros elsewhere, shape (n_params,)."""
         return self.grad(w)
 
 
 class L2Penalty(Penalty):
-    """R(w) = 1/2 sum_j strength_j w_j^2.
-
-    Parameters
-    ----------
-    strength : ndarray of shape (n_params,)
-        alpha where the penalty acts, 0 where it does not.
-    """
+    """R(w) = 1/2 sum_j strength_j w_j^2, strength_j being alpha or, for b, zero."""
 
     def __init__(self, strength):
         self._strength = strength
@@ -70,10 +64,7 @@ class L2Penalty(Penalty):
         return self._strength * w
 
     def add_grad(self, w, grad):
-        """Add the gradient of R to grad, in place: one sweep over each run of weights.
-
-        w and grad are contiguous and of the precision of strength.
-        """
+        """Add the gradient of R to grad, one sweep per run of weights; both contiguous."""
         axpy = saxpy if w.dtype == np.float32 else daxpy
         for run, strength in self._runs:
             axpy(w[run], grad[run], a=strength)

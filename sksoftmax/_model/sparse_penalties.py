@@ -8,19 +8,11 @@ from sksoftmax._model.penalties import Penalty
 class SparsePenalty(Penalty):
     """R(W) = alpha ((1 - r)/2 ||W||^2 + r N(W)), N a sum of norms of parts of W.
 
-    w holds W row by row and then the intercepts, which are free. `value` is that of R;
-    `grad` and `hessp` are those of the ridge. A subclass chooses the parts, single
-    weights or rows, and has what concerns alpha r N: `prox` and, where no part is zero,
-    `slope` and the Hessian. These see flat weights u, of W or of any of its parts.
-
-    Parameters
-    ----------
-    alpha : float
-    l1_ratio : float
-        r in (0, 1].
-    n_classes : int
-    n_weights : int
-        Entries of W.
+    r in (0, 1] is l1_ratio. w holds the n_weights entries of W row by row and then the
+    intercepts, which are free. `value` is that of R; `grad` and `hessp` are those of
+    the ridge. A subclass chooses the parts, single weights or rows, and has what
+    concerns alpha r N: `prox` and, where no part is zero, `slope` and the Hessian.
+    These take flat weights u, of W or of any of its parts.
     """
 
     is_sparse = True
@@ -57,19 +49,18 @@ class SparsePenalty(Penalty):
         product[self.n_weights :] = 0.0
         return product
 
-    def support(self, u):
-        """Mask of the weights u whose part is not zero."""
-        return np.repeat(self.norms(u) > 0.0, self.n_together)
+    def _support(self, w):
+        """Numbers of the weights whose part is not zero."""
+        is_used = self.norms(w[: self.n_weights]) > 0.0
+        return np.flatnonzero(np.repeat(is_used, self.n_together))
 
     def free_entries(self, w):
         """Numbers of the entries of w near which R is smooth: not of parts of zeros."""
-        used = np.flatnonzero(self.support(w[: self.n_weights]))
-        return np.append(used, np.arange(self.n_weights, w.size))
+        return np.append(self._support(w), np.arange(self.n_weights, w.size))
 
     def grad_of_support(self, w):
-        """Gradient of R where no part is zero, and zeros elsewhere, (n_params,)."""
-        grad = self.grad(w)
-        used = np.flatnonzero(self.support(w[: self.n_weights]))
+        """Gradient of R where no part is zero, zeros elsewhere, shape (n_params,)."""
+        grad, used = self.grad(w), self._support(w)
         grad[used] += self.slope(w[used])
         return grad
 
@@ -80,18 +71,10 @@ class SparsePenalty(Penalty):
     def sweep(self, x, h, H, steps):
         """Take a proximal gradient step in one part after another, in place.
 
-        This is coordinate descent on q(x) + alpha r N(x), q quadratic. A part is
-        `n_together` entries of x; the entries behind the last part stay.
-
-        Parameters
-        ----------
-        x : ndarray of shape (n_entries,)
-        h : ndarray of shape (n_entries,)
-            Gradient of q at x, kept up to date.
-        H : ndarray of shape (n_entries, n_entries)
-            Hessian of q.
-        steps : ndarray of shape (n_parts,)
-            At most one over the largest eigenvalue of each part's block of H.
+        This is coordinate descent on q(x) + alpha r N(x), q being quadratic with the
+        Hessian H and the gradient h at x, which is kept up to date. A part is
+        `n_together` entries of x; the entries behind the last part stay. `steps` has a
+        step for each part, at most one over the largest eigenvalue of its block of H.
         """
         size = self.n_together
         for number, step in enumerate(steps):
@@ -103,31 +86,19 @@ class SparsePenalty(Penalty):
                 x[part] = v
 
     def gap(self, w, grad, entropy, value, rounding):
-        """Duality gap: a bound on F(w) - min F, in nats.
+        """Duality gap: a bound on F(w) - min F, in nats, where intercepts are optimal.
 
-        The probabilities P are a point of the dual problem, to maximise the mean
-        entropy of Q minus R*(X^T s(Y - Q)/S); between them and the targets lie Q = Y +
-        t (P - Y), whose gradient is t times that of P. With r = 1, R* is zero where all
-        dual norms are within alpha and infinite elsewhere, so t shrinks the gradient
-        until it fits; with r < 1 any t will do, and the better of that one and 1 is
-        taken. The intercepts must be optimal: for others the dual is minus infinity.
+        The dual problem is to maximise the mean entropy of Q minus R*(X^T s(Y - Q)/S);
+        for intercepts that are not optimal it is minus infinity. The probabilities P
+        are a point of it, and so are Q = Y + t (P - Y), whose gradient is t times that
+        of P. With r = 1, R* is zero where all dual norms are at most alpha and infinite
+        elsewhere, so t shrinks the gradient until it fits. With r < 1 any t will do,
+        and the better of that one and 1 is taken.
 
-        Parameters
-        ----------
-        w : ndarray of shape (n_params,)
-        grad : ndarray of shape (n_params,)
-            Gradient of J at w, without the ridge.
-        entropy : callable
-            t -> mean entropy of the rows of Y + t (P - Y), weighted by s.
-        value : float
-            F(w).
-        rounding : ndarray of shape (n_features,)
-            Error of each feature's gradient. It counts as none: it hides whether a dual
-            point fits. The gap is never less than the rounding of F either.
-
-        Returns
-        -------
-        float
+        grad is that of J at w, without the ridge; value is F(w); entropy(t) is the mean
+        entropy of the rows of Q, weighted by s. rounding, shape (n_features,), is the
+        error of each feature's gradient: it hides whether a dual point fits and counts
+        as zero. The gap is never less than the rounding of F either.
         """
         u, g = w[: self.n_weights], grad[: self.n_weights]
         norms = np.maximum(self.norms(g) - self._slack(rounding), 0.0)
@@ -147,8 +118,8 @@ class SparsePenalty(Penalty):
     def alpha_max(self, grad):
         """Least alpha at which W = 0 is optimal, from the null model's gradient of J.
 
-        W = 0 is optimal where -grad is in the subdifferential alpha r dN(0), the points
-        whose norms are at most alpha r.
+        There -grad is in the subdifferential alpha r dN(0): its norms are at most
+        alpha r.
         """
         norms = self.norms(grad[: self.n_weights])
         return float(norms.max(initial=0.0)) / self.l1_ratio
@@ -179,8 +150,8 @@ class ElasticNetPenalty(SparsePenalty):
     def sweep(self, x, h, H, steps):
         """Take a proximal gradient step in one weight after another, in place.
 
-        Weights that are zero and optimal at the start are left out. Plain numbers take
-        a quarter of the time of arrays with one entry (300 weights).
+        Weights that are zero and optimal at the start are left out. Floats take a
+        quarter of the time of arrays with one entry (300 weights).
         """
         n, lasso = steps.size, self.lasso
         is_moving = (x[:n] != 0.0) | (np.abs(h[:n]) > lasso)
@@ -204,7 +175,7 @@ class ElasticNetPenalty(SparsePenalty):
         return np.zeros_like(v)
 
     def confine(self, v, u):
-        """V with zeros where its sign is not that of u, as the slope differs there."""
+        """V with zeros where its sign is not that of u: the slope differs there."""
         return np.where(v * u > 0.0, v, 0.0)
 
     def step_along(self, u, d, slope, curvature):
