@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data.in_memory import check_training
-from sksoftmax._fit.alpha_grid import largest_alpha
+from sksoftmax._fit.alpha_grid import alpha_grid
 
 
 def sparse_model(**parameters):
@@ -231,7 +231,8 @@ def test_largest_alpha_is_where_the_first_weight_appears(wine, grouped, fit_inte
     model = sparse_model(
         grouped=grouped, fit_intercept=fit_intercept, label_smoothing=0.1, l1_ratio=0.7
     )
-    largest = largest_alpha(model, check_training(model, X, y, np.arange(len(y)) % 3))
+    training = check_training(model, X, y, np.arange(len(y)) % 3)
+    largest = alpha_grid(model, training, 2)[0]
     s = np.arange(len(y)) % 3
     assert not model.set_params(alpha=largest * 1.0001).fit(X, y, s).coef_.any()
     assert model.set_params(alpha=largest * 0.9999).fit(X, y, s).coef_.any()

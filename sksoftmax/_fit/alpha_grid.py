@@ -19,16 +19,12 @@ _SPAN_SPARSE, _SPAN_SPARSE_WIDE, _SPAN_RIDGE = 1e-4, 1e-2, 1e-6
 # Variances and gradients that are smaller than this, relatively, are rounding.
 _CONSTANT_COLUMN = 1e-14
 
-
 # Over the six decades of an L2 grid, each alpha is half of the one before.
 _N_ALPHAS = 20
 
 
 def alphas_of(settings, training, alphas):
-    """The alphas of a path in descending order: given ones, or a grid of as many.
-
-    alphas is a number of alphas, a sequence of them, or None for 20.
-    """
+    """The alphas of a path in descending order: those given, or a grid of so many."""
     alphas = _N_ALPHAS if alphas is None else alphas
     if isinstance(alphas, Integral):
         return alpha_grid(settings, training, alphas)
@@ -36,7 +32,7 @@ def alphas_of(settings, training, alphas):
 
 
 def alpha_grid(settings, training, n_alphas):
-    """Alphas in geometric progression, from the largest that is of interest down.
+    """Alphas in geometric progression, from the largest of interest down, (n_alphas,).
 
     For l1_ratio > 0 the first is the least at which all weights are zero. With the L2
     penalty they never are; there it is the trace of the Hessian of J at the null model,
@@ -46,18 +42,6 @@ def alpha_grid(settings, training, n_alphas):
     for the L2 penalty of what the first would be if no feature had more than the median
     variance: on raw wine and breast cancer, where few features have nearly all of the
     variance, the best alpha is 1e-8 and 1e-9 of the first.
-
-    Parameters
-    ----------
-    settings : SoftmaxRegressionClassifier
-        Its alpha has no part in it.
-    training : Dataset
-        In memory.
-    n_alphas : int
-
-    Returns
-    -------
-    alphas : ndarray of shape (n_alphas,)
     """
     prepared = with_near_columns(settings, with_weight(settings, training))
     dataset = prepared.dataset
@@ -80,13 +64,8 @@ def alpha_grid(settings, training, n_alphas):
     return np.geomspace(largest, smallest, n_alphas)
 
 
-def largest_alpha(settings, training):
-    """The least alpha at which all weights are zero, for l1_ratio > 0."""
-    return _largest_sparse(settings, with_weight(settings, training))
-
-
 def _largest_sparse(settings, prepared):
-    """The same for prepared data; it follows from the gradient of the null model."""
+    """The least alpha at which all weights are zero, for l1_ratio > 0."""
     problem = prepared.problem(with_alpha(settings, 1.0), PenaltyGauge())
     with fit_threads() as threads:
         objective = problem.on(prepared.dataset.chunks(threads)).objective
@@ -97,7 +76,7 @@ def _largest_sparse(settings, prepared):
 def _null_traces(settings, dataset):
     """Trace of each feature's part of the Hessian of J at the null model.
 
-    Intercepts are eliminated, so that variances take the place of squares.
+    Intercepts are eliminated, so there are variances in place of squares.
     """
     statistics, targets = dataset.statistics(), dataset.targets
     square_means = statistics.second_moment()

@@ -20,40 +20,30 @@ __all__ = ["CallbackSupportMixin", "Monitor", "with_callbacks"]
 
 
 class Monitor:
-    """Tells the callbacks of an estimator of a fit and of its iterations.
+    """Tells the callbacks of an estimator of a fit that begins now and its iterations.
 
-    Parameters
-    ----------
-    context : sklearn.callback.CallbackContext
-        Of the fit.
-    told : dict
-        What callbacks are told each time: the estimator, X, y and metadata.
-    attributes : dict
-        Fitted attributes that are known before the first iteration.
+    data are X, y and sample_weight; attributes are the fitted ones that are known
+    before the first iteration.
     """
 
-    def __init__(self, context, told, attributes):
-        self._context, self._told, self._attributes = context, told, attributes
-
-    @classmethod
-    def of(cls, estimator, data, attributes, max_iter):
-        """The monitor of a fit that begins now, or None if no callbacks are set.
-
-        data holds X, y and sample_weight.
-        """
-        if not getattr(estimator, "_skl_callbacks", None):
-            return None
-        context = estimator._init_callback_context(max_subtasks=max_iter)
+    def __init__(self, estimator, data, attributes, max_iter):
         X, y, sample_weight = data
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-        told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        context.call_on_fit_task_begin(**told)
-        return cls(context, told, attributes)
+        self._context = estimator._init_callback_context(max_subtasks=max_iter)
+        self._told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self._attributes = attributes
+        self._context.call_on_fit_task_begin(**self._told)
+
+    @classmethod
+    def of(cls, estimator, *args):
+        """The monitor of a fit, or None if no callbacks are set."""
+        has_callbacks = getattr(estimator, "_skl_callbacks", None)
+        return cls(estimator, *args) if has_callbacks else None
 
     def __call__(self, layers):
-        """Tell of an iteration; return whether a callback asks to stop.
+        """Tell of an iteration that ended at layers(); whether a callback asks to stop.
 
-        layers is a function: the layers where the iteration ended are made on demand.
+        The layers are made on demand.
         """
         context = self._context.subcontext(task_name="iteration")
         context.call_on_fit_task_begin(**self._told)
@@ -62,7 +52,7 @@ class Monitor:
         )
 
     def end(self):
-        """Tell that the fit is over, and its attributes are in place."""
+        """Tell that the fit is over and its attributes are in place."""
         self._context.call_on_fit_task_end(**self._told, reconstruction_attributes={})
 
     def _fitted(self, layers):

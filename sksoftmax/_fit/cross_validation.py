@@ -16,8 +16,8 @@ from sksoftmax._utils.errors import error_context
 def check_folds(cv, dataset, present, split_params):
     """Row numbers (train, test) of each fold of a splitter.
 
-    Every class that is present, a mask, must be so in all training rows: the model of
-    the others would give it no probability at all.
+    Training rows must have every class of the mask `present`: without it the model
+    would give it no probability at all.
     """
     labels = dataset.targets.labels
     with error_context("cv"):
@@ -27,10 +27,9 @@ def check_folds(cv, dataset, present, split_params):
         raise ValueError(
             f"cv={cv} is more than the samples of any class; the largest has {largest}."
         )
-    n_rows = labels.size
     with error_context("cv"):
         folds = [
-            (_row_numbers(train, n_rows), _row_numbers(test, n_rows))
+            (_row_numbers(train, labels.size), _row_numbers(test, labels.size))
             for train, test in splitter.split(dataset.X, labels, **split_params)
         ]
     if not folds:
@@ -40,9 +39,8 @@ def check_folds(cv, dataset, present, split_params):
         lost = training.classes[present & ~training.present].tolist()
         if lost:
             raise ValueError(
-                f"cv leaves the training rows of fold {number} without samples"
-                f" of the classes {lost}; use fewer folds, or a splitter that is"
-                " stratified."
+                f"cv leaves the training rows of fold {number} without samples of the"
+                f" classes {lost}; use fewer folds, or a splitter that is stratified."
             )
     return folds
 
@@ -69,27 +67,12 @@ class Scores(NamedTuple):
 
 
 def score_paths(grid, dataset, folds, scoring):
-    """Fit the path of each l1_ratio on all rows, and score it.
+    """Fits of each path on all rows, `Scores` of each path, and every fit in one list.
 
-    Everything runs through joblib, so in parallel where a backend says so; the results
-    do not depend on it.
-
-    Parameters
-    ----------
-    grid : list of (SoftmaxRegressionClassifier, alphas)
-    dataset : InMemoryDataset
-        All rows, without class weights.
-    folds : list of (train, test) or None
-        Numbers of rows; None for approximate leave-one-out.
-    scoring : Scoring
-
-    Returns
-    -------
-    fits : list of list of FitResult
-        Of all rows.
-    scores : list of Scores
-    every_fit : list of FitResult
-        Those of the folds have neither layers nor history.
+    grid holds (settings, alphas) of each path; the dataset has no class weights yet;
+    folds are row numbers (train, test), or None for approximate leave-one-out. The fits
+    of folds have neither layers nor history. Everything runs through joblib, so in
+    parallel where a backend says so; the results do not depend on it.
     """
     tasks = [delayed(_whole)(*path, dataset, scoring, folds is None) for path in grid]
     for settings, alphas in grid:

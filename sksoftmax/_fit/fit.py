@@ -8,7 +8,6 @@ import numpy as np
 from sksoftmax import _solvers
 from sksoftmax._fit.convergence import warn_unless_converged
 from sksoftmax._fit.full_batch import fit_full_batch
-from sksoftmax._fit.history import History
 from sksoftmax._fit.minibatch import fit_minibatch
 from sksoftmax._fit.prepare import Prepared, with_weight
 from sksoftmax._fit.problem import FitResult
@@ -17,39 +16,29 @@ from sksoftmax._utils.threads import fit_threads
 
 
 def fit_network(settings, training, validation, start, monitor=None):
-    """Fit until the solver has converged or used up max_iter.
+    """The `FitResult` of a solver that has converged or used up max_iter.
 
-    The rows for validation are held out, rows and classes without weight are left out,
-    and a solver fits the rest. Its answer goes back to the user's data: classes without
-    weight get their columns again.
-
-    Parameters
-    ----------
-    settings : SoftmaxRegressionClassifier
-    training : Dataset
-    validation : Dataset or None
-    start : InitialPoint
-    monitor : Monitor, optional
-
-    Returns
-    -------
-    FitResult
+    Rows for validation are held out where a training stops early; rows and classes
+    without weight are left out; a solver fits the others. In its answer for the user's
+    data the classes without weight have their columns again.
     """
-    _check_dropout(settings)
-    if _holds_out(settings) and validation is None:
+    by_minibatches = resolve_solver(settings) in _solvers.MINIBATCH
+    if settings.dropout and hidden_sizes(settings) and not by_minibatches:
+        raise ValueError(
+            f"dropout={settings.dropout} needs a mini-batch solver, got"
+            f" solver={settings.solver!r}."
+        )
+    if settings.early_stopping and by_minibatches and validation is None:
         training, validation = _hold_out(settings, training, start)
     prepared = with_weight(settings, training)
+    fit = fit_minibatch if by_minibatches else fit_full_batch
     if np.count_nonzero(prepared.present) == 1:
-        run = _fit_constant
-    elif resolve_solver(settings) in _solvers.FULL_BATCH:
-        run = fit_full_batch
-    else:
-        run = fit_minibatch
-    return run(settings, prepared, validation, start, monitor)
+        fit = _fit_constant
+    return fit(settings, prepared, validation, start, monitor)
 
 
 def fit_epoch(settings, training, start):
-    """One epoch of the mini-batch solver, with all announced classes; a `FitResult`.
+    """The `FitResult` of one epoch of the mini-batch solver, for all announced classes.
 
     The end of such a training is not known, so no schedule can lead to it: "cosine" and
     "adaptive" keep the learning rate constant here.
@@ -71,27 +60,12 @@ def fit_epoch(settings, training, start):
     return fitted
 
 
-def _check_dropout(settings):
-    if not (settings.dropout and hidden_sizes(settings)):
-        return
-    if resolve_solver(settings) in _solvers.FULL_BATCH:
-        raise ValueError(
-            f"dropout={settings.dropout} needs a mini-batch solver, got"
-            f" solver={settings.solver!r}."
-        )
-
-
-def _holds_out(settings):
-    return settings.early_stopping and resolve_solver(settings) in _solvers.MINIBATCH
-
-
 def _hold_out(settings, training, start):
     """Training and validation data of a training that stops early.
 
     A training that goes on holds out the same rows of the same data.
     """
-    seed = (start.state or {}).get("seed", start.seed)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng((start.state or {}).get("seed", start.seed))
     return training.with_weight().hold_out(settings.validation_fraction, rng)
 
 
@@ -101,12 +75,7 @@ def _fit_constant(settings, prepared, validation, start, monitor):
     w = np.zeros(problem.network.n_params)
     result = _solvers.Result(None, 0.0, 0.0, 0.0, 1)
     with fit_threads() as threads:
-        history = History(
-            problem.validation(validation, threads),
-            settings.verbose,
-            monitor=monitor,
-            layers=problem.layers,
-        )
+        history = problem.history(validation, threads, monitor)
         try:
             history(1, w, 0.0)
         except _solvers.Stop:

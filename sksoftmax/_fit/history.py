@@ -4,23 +4,12 @@ from sksoftmax._solvers import Stop
 
 
 class History:
-    """The solver's callback; it records, and hands back the number to watch.
+    """The solver's callback: it records, and returns the number to watch.
 
-    Parameters
-    ----------
-    validation : Objective or None
-        Whose value at each iterate is recorded, if given.
-    verbose : int
-        Whether to print a line an iteration.
-    chunks : Chunks, optional
-        Whose passes over the data are printed too: on large data they are the cost.
-    monitor : Monitor, optional
-        Told of each iteration; it may ask to stop, which raises `Stop`.
-    layers : callable, optional
-        w -> layers for the user's data, for the monitor.
-    watches_validation : bool
-        Whether the number to watch is the validation loss, if there is one. To look at
-        that loss changes nothing otherwise.
+    That is F or, with `watches_validation`, the value of the objective `validation`,
+    which otherwise is only recorded. `verbose` prints a line per iteration, with the
+    passes over `chunks`: on large data they are the cost. A `monitor` gets layers(w);
+    if it asks to stop, that raises `Stop`.
     """
 
     def __init__(

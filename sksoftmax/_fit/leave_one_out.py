@@ -63,10 +63,10 @@ class LeftOut(NamedTuple):
         """The same with logits of classes that have no weight, too."""
         if present.all():
             return self
-        Z, Z_without = (
-            insert_absent_logits(logits, present) for logits in (self.Z, self.Z_without)
+        return self._replace(
+            Z=insert_absent_logits(self.Z, present),
+            Z_without=insert_absent_logits(self.Z_without, present),
         )
-        return self._replace(Z=Z, Z_without=Z_without)
 
     def mean(self, score, Y, weights):
         """Mean over rows of score(Z, Y) without each row, and its standard error.
@@ -93,24 +93,7 @@ class LeaveOneOut:
         self._curvature = None
 
     def __call__(self, objective, w):
-        """Leave out rows at the optimum w.
-
-        Parameters
-        ----------
-        objective : Objective
-            Without hidden layers, with the L2 penalty or a sparse one.
-        w : ndarray of shape (n_params,)
-            Its optimum.
-
-        Returns
-        -------
-        LeftOut
-
-        Raises
-        ------
-        ValueError
-            If the Hessian is too large to be inverted.
-        """
+        """`LeftOut` at the optimum w of an objective without hidden layers."""
         if self._curvature is None:
             self._curvature = Curvature(objective)
         _, _, hessian = objective.value_grad_hessp(w)
@@ -134,7 +117,7 @@ class LeaveOneOut:
     def _chances(self, chunks, hessian):
         """Probability of each row to be drawn, zero for those that were not."""
         if chunks.n_rows <= 4 * _ROWS_LEFT_OUT:
-            return chunks.map(_chunk_ones, reads_X=False)
+            return chunks.map(lambda chunk: np.ones(chunk.s.size), reads_X=False)
         sizes = chunks.map(
             _chunk_sizes, hessian.states, self._curvature.distances, reads_X=False
         )
@@ -145,9 +128,9 @@ class LeaveOneOut:
 class _Frame(NamedTuple):
     """The Hessian's inverse in the free parameters, zero in the others.
 
-    Of each class they are the weights of some features, centred, and the intercept.
-    Where adding the same number to all classes changes nothing, not even the penalty,
-    one class is not free.
+    The free parameters of a class are the weights of some features, centred, and the
+    intercept. Where adding the same number to all classes changes nothing, not even the
+    penalty, one class is not free.
     """
 
     rows_of: CentredRows  # makes x of rows of X
@@ -202,11 +185,10 @@ def _hessian_without_last_class(objective, hessian, curvature, size):
 
 
 def _hessian_of_support(objective, w, hessian, entries):
-    """The Hessian of J + (1 - t) R in entries that are not zero and keep their signs.
+    """The Hessian of J + (1 - t) R in entries that keep their signs; which are free.
 
-    Also a mask of those that are free: not the last class of what has no curvature
-    along the sum of all classes. In centred coordinates the gradient of R is the same:
-    it has none by intercepts.
+    The last class is not free where there is no curvature along the sum of all classes.
+    Centred coordinates change the gradient by intercepts only, and R has none by them.
     """
     penalty, model = objective.penalty, DenseModel(objective, hessian, entries)
     H, fraction = model.matrix, _mean_fraction(objective)
@@ -223,12 +205,8 @@ def _hessian_of_support(objective, w, hessian, entries):
 
 def _mean_fraction(objective):
     """The weighted mean of t, the fraction of the weight that a row has."""
-    squares = objective.chunks.sum(_chunk_squared_weight, reads_X=False)
+    squares = objective.chunks.sum(lambda chunk: chunk.s @ chunk.s, reads_X=False)
     return float(squares) / objective.total_weight**2
-
-
-def _chunk_squared_weight(chunk):
-    return chunk.s @ chunk.s
 
 
 def _check_size(n_free):
@@ -243,12 +221,8 @@ def _chunk_logits(chunk, network, w):
     return network.logits(chunk.X, network.unpack(w))
 
 
-def _chunk_ones(chunk):
-    return np.ones(chunk.s.size)
-
-
 def _chunk_sizes(chunk, state, distances):
-    """About what leaving out a row does to its loss: (p - y)^2 times its distance."""
+    """Estimated change of the losses of rows left out: (p - y)^2 times the distance."""
     _, sP = state
     residual = sP - targets_beside(sP, chunk.sY)
     return np.einsum("ik,ik->i", residual, residual) * (1.0 + distances)
@@ -257,8 +231,8 @@ def _chunk_sizes(chunk, state, distances):
 def _chunk_draw(chunk, sizes, factor, n_rows):
     """Probabilities min(1, factor * size) of the rows drawn by them, zero of others.
 
-    The same rows at all alphas if their sizes stay the same. A tenth of the rows are
-    drawn whatever their size.
+    Rows are the same at all alphas if their sizes are. A tenth of them are drawn
+    whatever their size.
     """
     even = 0.1 * _ROWS_LEFT_OUT / n_rows
     chances = np.minimum(0.9 * factor * sizes + even, 1.0)
@@ -271,8 +245,7 @@ def _chunk_draw(chunk, sizes, factor, n_rows):
 def _chunk_without(chunk, state, Z, rows, frame):
     """Logits of some rows of a chunk, each by the model without it."""
     _, sP = state
-    sY = targets_beside(sP, chunk.sY)
-    Z = Z[rows]
+    sY, Z = targets_beside(sP, chunk.sY), Z[rows]
     for part in row_slices(rows.size, frame.shift.size, least=16):
         some = rows[part]
         X = frame.rows_of(take_rows(chunk.X, some))

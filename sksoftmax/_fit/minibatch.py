@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from sksoftmax import _solvers
-from sksoftmax._fit.history import History
 from sksoftmax._fit.prepare import scaling_for
 from sksoftmax._fit.problem import FitResult
 from sksoftmax._fit.settings import max_iter_of, resolve_solver, tol_of
@@ -23,10 +22,10 @@ _SMALLEST_BATCH, _LARGEST_BATCH = 32, 200
 def fit_minibatch(
     settings, prepared, validation, start, monitor=None, *, is_part=False
 ):
-    """Fit by the mini-batch solver of the settings; returns a `FitResult`.
+    """The `FitResult` of the mini-batch solver of the settings.
 
-    With hidden layers the solver works on standardised inputs, without them on X as it
-    is. `is_part` means one epoch of a training without known end.
+    With hidden layers it works on standardised inputs, without them on X as it is.
+    `is_part` means one epoch of a training without known end.
     """
     training, dtype = prepared.dataset, prepared.dtype
     scaling = scaling_for(settings, training, start.state, is_part=is_part)
@@ -40,19 +39,12 @@ def fit_minibatch(
     if not state or not _solvers.fits(state, scheme, w):
         state = _solvers.start_state(scheme, w, start.seed)
     with fit_threads() as threads:
-        history = History(
-            problem.validation(validation, threads),
-            settings.verbose,
-            monitor=monitor,
-            layers=problem.layers,
-            watches_validation=settings.early_stopping,
-        )
+        history = problem.history(validation, threads, monitor)
         rows = training.minibatches(scaling, dtype, ones=settings.fit_intercept)
         strength = settings.alpha * problem.network.weight_mask()
+        penalty = L2Penalty(strength.astype(dtype))
         result = _solvers.minibatch(
-            BatchObjective(
-                problem.network, rows, L2Penalty(strength.astype(dtype)), threads
-            ),
+            BatchObjective(problem.network, rows, penalty, threads),
             w,
             training=scheme,
             patience=_patience(problem, is_part),
@@ -73,19 +65,19 @@ def fit_minibatch(
 def _initial_w(problem, start):
     """W to begin with, in the precision of X."""
     if start.layers is not None:
-        return problem.pack(start.layers).astype(problem.dtype, copy=False)
-    if problem.is_linear:
-        return np.zeros(problem.network.n_params, problem.dtype)
-    w = problem.network.initial(np.random.default_rng(start.seed))
+        w = problem.pack(start.layers)
+    elif problem.is_linear:
+        w = np.zeros(problem.network.n_params)
+    else:
+        w = problem.network.initial(np.random.default_rng(start.seed))
     return w.astype(problem.dtype, copy=False)
 
 
 def _patience(problem, is_part):
     settings = problem.settings
-    tol = tol_of(settings, is_convex=False)
     return _solvers.Patience(
         n_epochs=settings.n_iter_no_change,
-        tolerance=tol * problem.null_value,
+        tolerance=tol_of(settings, is_convex=False) * problem.null_value,
         restore_best=settings.early_stopping,
         # The rows of one call may be of one class, which has nothing to learn.
         null_value=np.inf if is_part else problem.null_value,

@@ -22,27 +22,13 @@ class Path(NamedTuple):
 
 
 def fit_path(settings, training, alphas, observe=None):
-    """Fit at each alpha in turn, from the last one's optimum.
+    """The `Path` of fits at each alpha in turn, each begun at the last one's optimum.
 
-    What depends on the data alone is found once: chunks of rows, the space of the rows
-    where that is smaller, centre and scale of the features, copies in single precision.
-    Newton's preconditioner starts with the kind that the last fit ended with.
-
-    Parameters
-    ----------
-    settings : SoftmaxRegressionClassifier
-        Without hidden layers. Its alpha has no part in it.
-    training : Dataset
-        In memory.
-    alphas : sequence of float
-        In the order of the fits; from large to small, each is near the next.
-    observe : callable, optional
-        (objective, w) -> what to keep of each optimum, of the rows and classes with
-        weight.
-
-    Returns
-    -------
-    Path
+    The data are in memory. What depends on them alone is found once: chunks of rows,
+    the space of the rows where that is smaller, centre and scale of the features,
+    copies in single precision. Newton's preconditioner starts with the kind that the
+    last fit ended with. observe(objective, w) returns what to keep of each optimum, of
+    the rows and classes with weight.
     """
     prepared = with_weight(settings, training)
     path = Path([], [])
@@ -69,9 +55,9 @@ def fit_path(settings, training, alphas, observe=None):
 def _extrapolate(alpha, optima):
     """W at the next alpha, linear in log alpha through the last two optima.
 
-    It saves one of the four Newton steps that a fit takes from the last optimum (iris,
-    wine, digits and letter, 20 alphas). No further is extrapolated than the last two
-    are apart, and nothing where an alpha is zero or infinite.
+    That saves one of the four Newton steps that a fit takes from the last optimum
+    (iris, wine, digits and letter, 20 alphas). The step is at most the distance of the
+    last two, and zero where an alpha is zero or infinite.
     """
     if len(optima) < 2:
         return optima[-1][1]
@@ -97,11 +83,8 @@ class _Problems:
         """The problem with this alpha."""
         settings = with_alpha(self._settings, alpha)
         kind = is_sparse(settings)
-        logits = logits_for(
-            self._prepared.dataset.targets.classes.size,
-            is_sparse=kind,
-            may_be_one=self._may_be_one,
-        )
+        n_classes = self._prepared.dataset.targets.classes.size
+        logits = logits_for(n_classes, is_sparse=kind, may_be_one=self._may_be_one)
         problem = self._prepared.problem(settings, logits)
         if kind in self._last:
             objective = self._last[kind].with_penalty(problem.penalty())

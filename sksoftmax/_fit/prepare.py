@@ -38,18 +38,12 @@ class Prepared(NamedTuple):
         targets = self.dataset.targets
         logits = logits or EveryLogit()
         subset = ClassSubset(self.present, is_symmetric=not is_sparse(settings))
-        n_units = (
-            self.dataset.n_features,
-            *hidden_sizes(settings),
-            logits.n_logits(targets.classes.size),
-        )
-        return Problem(
-            settings,
-            Network(n_units, ACTIVATIONS[settings.activation], settings.fit_intercept),
-            Composition((subset, *self.features, logits)),
-            targets,
-            self.dtype,
-        )
+        transform = Composition((subset, *self.features, logits))
+        n_logits = logits.n_logits(targets.classes.size)
+        n_units = self.dataset.n_features, *hidden_sizes(settings), n_logits
+        activation = ACTIVATIONS[settings.activation]
+        network = Network(n_units, activation, settings.fit_intercept)
+        return Problem(settings, network, transform, targets, self.dtype)
 
 
 def with_weight(settings, training):
@@ -84,11 +78,12 @@ def with_near_columns(settings, prepared):
     """`Prepared` data in memory without columns that are far from zero."""
     refuse_overflow(prepared.dataset)
     X = prepared.dataset.X
-    if is_dense(X) and settings.fit_intercept:
-        scaling = centring_of_far_columns(X)
-        if scaling is not None:
-            return prepared.then(scaling, scaling.dataset(prepared.dataset))
-    return prepared
+    if not (is_dense(X) and settings.fit_intercept):
+        return prepared
+    scaling = centring_of_far_columns(X)
+    if scaling is None:
+        return prepared
+    return prepared.then(scaling, scaling.dataset(prepared.dataset))
 
 
 def scaling_for(settings, dataset, state, *, is_part=False):

@@ -75,9 +75,9 @@ class Problem:
         return self.targets.null_value(self.settings.fit_intercept)
 
     def layers(self, w):
-        """Layers for the user's data at w, in the precision of X.
+        """Layers for the user's data at w, copies in the precision of X.
 
-        They are arrays of their own: a view would keep all of w alive.
+        A view would keep all of w alive.
         """
         layers = [
             (W, np.zeros(W.shape[1]) if b is None else b)
@@ -102,27 +102,33 @@ class Problem:
     def initial_w(self, start):
         """W to begin a full-batch solver with.
 
-        A warm start that is worse than none, as after a change of units, may be certain
-        of what is wrong, and where there is no curvature second-order models mislead.
+        A warm start that is worse than the null model, as after a change of units, is
+        not used: it may be certain of what is wrong, and second-order models mislead
+        where there is no curvature.
         """
-        if start.layers is None:
-            if self.is_linear:
-                return self.null_w()
-            return self.network.initial(np.random.default_rng(start.seed))
-        w = self.pack(start.layers)
-        if self.is_linear and not (
-            self.objective.value(w) <= self.null_value * (1.0 + 1e-9)
-        ):
+        if start.layers is not None:
+            w = self.pack(start.layers)
+            highest = self.null_value * (1.0 + 1e-9)
+            if not self.is_linear or self.objective.value(w) <= highest:
+                return w
+        if self.is_linear:
             return self.null_w()
-        return w
+        return self.network.initial(np.random.default_rng(start.seed))
 
     def penalty(self):
         """The penalty of the settings, on w."""
-        if is_sparse(self.settings):
-            return _sparse_penalty(self.settings, self.network)
-        *_, logits = self.transform.transforms
-        strength = self.settings.alpha * self.network.weight_mask()
-        return L2Penalty(logits.penalty_factor * strength)
+        settings = self.settings
+        if not is_sparse(settings):
+            *_, logits = self.transform.transforms
+            strength = settings.alpha * self.network.weight_mask()
+            return L2Penalty(logits.penalty_factor * strength)
+        n_features, n_classes = self.network.n_units
+        return (GroupPenalty if settings.grouped else ElasticNetPenalty)(
+            settings.alpha,
+            settings.l1_ratio,
+            n_classes=n_classes,
+            n_weights=n_features * n_classes,
+        )
 
     def on(self, chunks, make_preconditioner=Preconditioner):
         """The problem with its objective, on chunks of the transformed dataset."""
@@ -137,7 +143,7 @@ class Problem:
         return replace(self, objective=objective)
 
     def validation(self, dataset, threads):
-        """The cost of the user's validation data, as a function of w, or None."""
+        """The loss of the user's validation data, as a function of w, or None."""
         if dataset is None:
             return None
         dataset = self.transform.dataset(dataset)
@@ -148,13 +154,12 @@ class Problem:
             dataset.targets.total_weight,
         )
 
-
-def _sparse_penalty(settings, network):
-    n_features, n_classes = network.n_units
-    make = GroupPenalty if settings.grouped else ElasticNetPenalty
-    return make(
-        settings.alpha,
-        settings.l1_ratio,
-        n_classes=n_classes,
-        n_weights=n_features * n_classes,
-    )
+    def history(self, validation, threads, monitor):
+        """The `History` of a training that may stop early, on its validation data."""
+        return History(
+            self.validation(validation, threads),
+            self.settings.verbose,
+            monitor=monitor,
+            layers=self.layers,
+            watches_validation=self.settings.early_stopping,
+        )

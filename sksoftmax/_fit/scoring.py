@@ -30,7 +30,7 @@ def _hits(Z, Y):
     return (Z.argmax(axis=1) == Y.argmax(axis=1)).astype(float)
 
 
-# Scorings that are means over rows of something in the row's logits and target. These
+# Scorings that are means over rows of a function of the row's logits and target. These
 # we compute ourselves: for soft labels too, from one row at a time where it is left
 # out, and in a tenth of the milliseconds that scikit-learn's scorers take a call.
 _OF_ROWS = {"neg_log_loss": _log_likelihoods, "accuracy": _hits}
@@ -101,8 +101,8 @@ def router_of(estimator, scorer):
     """Who gets which metadata: the estimator, the splitter, the scorer."""
     owner, splitter = copy.copy(estimator), estimator.cv
     if not hasattr(estimator.cv, "split"):
-        # Pairs of row numbers ask for nothing. They may be there to be read once,
-        # and cannot be copied then, as scikit-learn does with an owner.
+        # Pairs of row numbers ask for nothing. An iterator of them cannot be copied, as
+        # scikit-learn does with an owner.
         owner.cv, splitter = None, check_cv()
     router = MetadataRouter(owner=owner).add_self_request(estimator)
     if not leaves_one_out(estimator):
@@ -126,10 +126,9 @@ def route_fit(estimator, sample_weight, params):
         )
         split = {} if leaves_one_out(estimator) else routed.splitter.split
         return split, routed.scorer.score
+    others = {name: value for name, value in params.items() if name != "groups"}
+    _raise_for_params(others, estimator, "fit")
     groups = params.get("groups")
-    _raise_for_params(
-        {k: v for k, v in params.items() if k != "groups"}, estimator, "fit"
-    )
     if groups is not None and leaves_one_out(estimator):
         raise ValueError(
             "groups are for a splitter, but cv='alo' leaves out single rows."

@@ -15,37 +15,33 @@ from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.parameters import Interval
 
+_COUNT = Interval(Integral, 1, None, closed="left")
+_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+_BELOW_ONE = Interval(Real, 0, 1, closed="left")
+_AUTO = StrOptions({"auto"})
+
 # Allowed values of each parameter, in the form that scikit-learn checks.
 PARAMETER_CONSTRAINTS = {
-    "hidden_layer_sizes": [
-        "array-like",
-        Interval(Integral, 1, None, closed="left"),
-    ],
+    "hidden_layer_sizes": ["array-like", _COUNT],
     "activation": [StrOptions(set(ACTIVATIONS))],
-    "alpha": [Interval(Real, 0, None, closed="left")],
+    "alpha": [_NOT_NEGATIVE],
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
     "grouped": ["boolean"],
     "fit_intercept": ["boolean"],
     "class_weight": [dict, StrOptions({"balanced"}), None],
-    "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "label_smoothing": [_BELOW_ONE],
+    "dropout": [_BELOW_ONE],
     "solver": [StrOptions({"auto", *_solvers.FULL_BATCH, *_solvers.MINIBATCH})],
-    "max_iter": [
-        Interval(Integral, 1, None, closed="left"),
-        StrOptions({"auto"}),
-    ],
-    "tol": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
-    "batch_size": [
-        Interval(Integral, 1, None, closed="left"),
-        StrOptions({"auto"}),
-    ],
+    "max_iter": [_COUNT, _AUTO],
+    "tol": [_NOT_NEGATIVE, _AUTO],
+    "batch_size": [_COUNT, _AUTO],
     "learning_rate": [StrOptions(set(_solvers.SCHEDULES))],
     "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-    "momentum": [Interval(Real, 0, 1, closed="left")],
+    "momentum": [_BELOW_ONE],
     "nesterovs_momentum": ["boolean"],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "n_iter_no_change": [_COUNT],
     "warm_start": ["boolean"],
     "shuffle": ["boolean"],
     "random_state": ["random_state"],
@@ -131,7 +127,7 @@ def with_alpha(settings, alpha):
 
 
 def check_trains_by_minibatches(settings):
-    """Whether `partial_fit` is there; the error says why it is not."""
+    """True where `partial_fit` is there; elsewhere an error that says why not."""
     if is_sparse(settings):
         raise AttributeError(
             "partial_fit trains on mini-batches, which do not make weights zero:"

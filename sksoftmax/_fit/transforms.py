@@ -2,7 +2,7 @@
 
 A `Transform` takes a dataset forward, and layers [(W, b), ...] forward and back: layers
 that go back predict on the user's data what they predicted on the transformed data.
-Transforms compose. A fit uses, in this order,
+A fit, a warm start, a callback and a path use, in this order, a composition of
 
     ClassSubset           leaves out the classes without weight
     FeatureScaling        centres and scales features
@@ -10,8 +10,6 @@ Transforms compose. A fit uses, in this order,
     OneLogit              fits one logit where there are two classes
     SymmetricGauge        centres weights and intercepts over the classes
     PenaltyGauge          centres intercepts only
-
-Warm starts, callbacks, paths and mini-batch training go through the composition.
 """
 
 from dataclasses import dataclass
@@ -41,15 +39,9 @@ class Transform:
 
 @dataclass(frozen=True)
 class Composition(Transform):
-    """Several transforms, one after the other.
+    """Several transforms, one after the other."""
 
-    Attributes
-    ----------
-    transforms : tuple of Transform
-        The first is the one nearest to the user.
-    """
-
-    transforms: tuple
+    transforms: tuple  # of Transform, the first one nearest to the user
 
     def dataset(self, dataset):
         for transform in self.transforms:
@@ -69,18 +61,10 @@ class Composition(Transform):
 
 @dataclass(frozen=True)
 class ClassSubset(Transform):
-    """The classes that have weight.
+    """The classes that have weight."""
 
-    Attributes
-    ----------
-    present : ndarray of bool, shape (n_classes,)
-    is_symmetric : bool
-        Whether the last layer is in the symmetric gauge. A sparse penalty chooses
-        another gauge.
-    """
-
-    present: np.ndarray
-    is_symmetric: bool = True
+    present: np.ndarray  # mask, shape (n_classes,)
+    is_symmetric: bool = True  # False in the gauge that a sparse penalty chooses
 
     def dataset(self, dataset):
         return dataset.restrict(self.present)
@@ -107,18 +91,11 @@ class FeatureScaling(Transform):
         W = diag(factor) W'        b = b' - centre^T W
 
     act on X.
-
-    Attributes
-    ----------
-    centre, factor : ndarray of shape (n_features,)
-        A factor of zero silences a constant feature.
-    dtype : dtype
-        Of the transformed X.
     """
 
-    centre: np.ndarray
-    factor: np.ndarray
-    dtype: type = np.float64
+    centre: np.ndarray  # (n_features,)
+    factor: np.ndarray  # (n_features,); zero silences a constant feature
+    dtype: type = np.float64  # of the transformed X
 
     @classmethod
     def identity(cls, n_features):
@@ -129,7 +106,7 @@ class FeatureScaling(Transform):
         """(X - centre) * factor, a new array or CSR; a column of ones on request.
 
         The arithmetic is in double precision: offsets cancel before anything is rounded
-        to single. CSR, where the centre of another X is not zero, becomes an array.
+        to single. CSR becomes an array where the centre, of another X, is not zero.
         """
         return rescaled(X, self.centre, self.factor, dtype, ones=ones)
 
@@ -158,17 +135,10 @@ def standardization(statistics, dtype, *, centred, constant=0.0):
     square. A CSR matrix stays sparse: it is not centred, and the divisor is the root
     mean square of the entries that are not zero, so a rare feature is not blown up.
 
-    Parameters
-    ----------
-    statistics : column statistics of a dataset
-    dtype : dtype
-        Of X, which decides what is rounding.
-    centred : bool
-        Whether there are intercepts, which make up for the centre.
-    constant : float
-        Stands for the factor of a feature without spread. Zero is right where X is
-        all there is: what does not vary teaches nothing, and its weights should not act
-        on new data. Where more data come the factor is 1 over the feature's size.
+    The dtype of X decides what is rounding; `centred` means that there are intercepts,
+    which make up for the centre. The factor of a feature without spread is `constant`
+    over its size. Zero is right where X is all there is: what does not vary teaches
+    nothing, and its weights should not act on new data. Where more data come it is 1.
     """
     centre, scale = statistics.centre, statistics.scale
     rounding = 4.0 * np.finfo(dtype).eps * np.abs(centre)
@@ -210,7 +180,7 @@ def _is_far(middle, half):
 
 
 class RowSpace(Transform):
-    """Coordinates in the space that the rows of a dense X span.
+    """`coordinates` of a dense X, (n_rows, n_rows), in the space that its rows span.
 
     With a penalty that depends on ||W|| alone the optimal W is a combination of the
     rows of X (the representer theorem), W = Q V with X^T = Q R. Then X W = R^T V and
@@ -218,17 +188,12 @@ class RowSpace(Transform):
 
     The basis comes from a QR decomposition and not from the cheaper factor of X X^T,
     which loses features that are smaller than the largest by 1e8.
-
-    Attributes
-    ----------
-    coordinates : ndarray of shape (n_rows, n_rows)
-        X Q.
     """
 
     def __init__(self, X):
         columns = X.T.astype(np.float64)
         self._Q, R = qr(columns, mode="economic", overwrite_a=True, check_finite=False)
-        self.coordinates = np.ascontiguousarray(R.T)
+        self.coordinates = np.ascontiguousarray(R.T)  # X Q
 
     def dataset(self, dataset):
         return dataset.with_X(dataset.X @ self._Q)
@@ -243,11 +208,7 @@ class RowSpace(Transform):
 
 
 class SymmetricGauge(Transform):
-    """A logit for each class; weights and intercepts sum to zero over the classes.
-
-    The same number added to all logits of a row changes no probability, so of all
-    equal solutions this one is returned.
-    """
+    """A logit for each class; weights and intercepts sum to zero over the classes."""
 
     penalty_factor = 1.0  # of the penalty on the weights that the solver sees
 
@@ -299,19 +260,23 @@ class OneLogit(SymmetricGauge):
 def logits_for(n_classes, *, is_sparse, may_be_one=True):
     """The transform of the logits for a solver of linear problems by all rows.
 
-    A sparse penalty has every logit, because its gauge need not be the symmetric one.
-    `may_be_one` is False on a path that has such penalties elsewhere.
+    A sparse penalty needs every logit, because it may choose another gauge than the
+    symmetric one. `may_be_one` is False on a path that has such penalties elsewhere.
     """
     if is_sparse:
         return PenaltyGauge()
     return OneLogit() if n_classes == 2 and may_be_one else SymmetricGauge()
 
 
-def can_use_row_space(dataset):
-    """Whether going to the space of the rows pays and its basis fits into memory.
+# Bytes that the basis of the rows' space may take.
+_LARGEST_BASIS = 2**28
 
-    It is for dense rows, half as many as features: finding the space takes as long as
-    n_rows / n_classes passes over the data.
+
+def can_use_row_space(dataset):
+    """Whether the space of the rows saves time and its basis fits into memory.
+
+    Rows must be dense and at most half as many as features: finding the space takes as
+    long as n_rows / n_classes passes over the data.
     """
     n_rows, n_features = dataset.X.shape
     return (
@@ -319,7 +284,3 @@ def can_use_row_space(dataset):
         and 2 * n_rows <= n_features
         and 8 * n_rows * n_features <= _LARGEST_BASIS
     )
-
-
-# Bytes that the basis of the rows' space may take.
-_LARGEST_BASIS = 2**28

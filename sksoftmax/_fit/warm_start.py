@@ -12,22 +12,11 @@ from sksoftmax._utils.warnings import warn
 
 
 def initial_point(model, checked, classes, *, by):
-    """The `InitialPoint` of a fit, which may go on from where the model stands.
+    """The `InitialPoint` of a fit `by` "warm_start" or "partial_fit".
 
-    Parameters
-    ----------
-    model : SoftmaxRegressionClassifier
-    checked : SoftmaxRegressionClassifier
-        The same settings, with what is recorded of the features of the new data.
-    classes : ndarray of shape (n_classes,)
-        Of the new data.
-    by : {"warm_start", "partial_fit"}
-        What would continue a fit.
-
-    Raises
-    ------
-    ValueError
-        If the model is fitted to other features, classes or hidden layers.
+    It may go on from where the model stands. That is an error if the model is fitted to
+    other features than `checked`, the same settings with what is recorded of the new
+    data, to other classes or with other hidden layers.
     """
     seed = _peek(model.random_state)
     continues = by == "partial_fit" or model.warm_start
@@ -39,9 +28,9 @@ def initial_point(model, checked, classes, *, by):
 
 
 def advance(random_state):
-    """Draw from a RandomState what `initial_point` has only looked up.
+    """Draw from a RandomState the seed that `initial_point` has taken from a copy.
 
-    A fit that fails so leaves the parameter as it was.
+    That follows the fit, so one that fails leaves the parameter as it was.
     """
     if isinstance(random_state, np.random.RandomState):
         random_state.randint(_MOST_SEEDS)
@@ -77,10 +66,7 @@ def _check_continues(model, checked, classes, by):
 
 
 def _check_names(model, checked, by):
-    """Whether the columns have the names, in the order, of the fit before.
-
-    As in predictions, names are compared where both have them.
-    """
+    """Refuse other names, or another order of them, than in the fit before."""
     before = getattr(model, "feature_names_in_", None)
     now = getattr(checked, "feature_names_in_", None)
     if before is None or now is None:

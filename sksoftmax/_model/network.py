@@ -119,7 +119,7 @@ class Network:
         return self.logits(X, layers, tape), tape
 
     def logits(self, X, layers, tape=None):
-        """Z of the layers [(W_1, b_1), ...], (n_rows, n_classes); fills a given tape."""
+        """Z of the layers [(W_1, b_1), ...], (n_rows, n_classes); it fills a tape."""
         H = X
         for number, (W, b) in enumerate(layers, start=1):
             Z = product(H, W) if number == len(layers) else H @ W

@@ -64,7 +64,7 @@ class L2Penalty(Penalty):
         return self._strength * w
 
     def add_grad(self, w, grad):
-        """Add the gradient of R to grad, one sweep per run of weights; both contiguous."""
+        """Add the gradient of R to grad, one sweep per run; both are contiguous."""
         axpy = saxpy if w.dtype == np.float32 else daxpy
         for run, strength in self._runs:
             axpy(w[run], grad[run], a=strength)
