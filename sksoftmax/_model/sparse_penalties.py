@@ -104,11 +104,13 @@ class SparsePenalty(Penalty):
         norms = np.maximum(self.norms(g) - self._slack(rounding), 0.0)
         largest = float(norms.max(initial=0.0))
         t = 1.0 if largest <= self.lasso else self.lasso / largest
-        gap = value - entropy(t)
+        gap, conjugate = value - entropy(t), 0.0
         if self.ridge > 0.0:
             excess = np.maximum(norms - self.lasso, 0.0)
             conjugate = float(excess @ excess) / (2.0 * self.ridge)
-            # Fenchel's inequality, weight by weight: no difference of large numbers.
+        if self.ridge > 0.0 or t == 1.0:
+            # Fenchel's inequality, weight by weight: no difference of large numbers,
+            # whose sums over many rows are rounded by more than tol=0 asks for.
             gap = min(gap, float(g @ u) + self.weights_value(u) + conjugate)
         return float(max(gap, 2.0 * np.finfo(float).eps * abs(value)))
 
