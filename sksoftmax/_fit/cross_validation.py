@@ -89,9 +89,9 @@ def score_paths(grid, dataset, folds, scoring):
     every_fit += [fitted for _, path in parts for fitted in path]
     if folds is None:
         return fits, [scores for _, scores in whole], every_fit
-    table = np.array([scores for scores, _ in parts])
-    table = table.reshape(len(grid), len(folds), -1).transpose(0, 2, 1)
-    return fits, [_of_folds(of_path) for of_path in table], every_fit
+    tables = np.array([scores for scores, _ in parts])
+    tables = tables.reshape(len(grid), len(folds), -1).transpose(0, 2, 1)
+    return fits, [_of_folds(table) for table in tables], every_fit
 
 
 def _whole(settings, alphas, dataset, scoring, leave_one_out):
@@ -122,8 +122,8 @@ def _fold(settings, alphas, dataset, scoring, fold):
 
 
 def _of_folds(table):
-    n_folds = table.shape[1]
-    errors = np.zeros(len(table))
+    n_alphas, n_folds = table.shape
+    errors = np.zeros(n_alphas)
     if n_folds > 1:
         errors = table.std(axis=1, ddof=1) / np.sqrt(n_folds)
     return Scores(table, table.mean(axis=1), errors)

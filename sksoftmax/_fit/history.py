@@ -1,8 +1,13 @@
 """What is observed while a solver runs: the curves, and what verbose prints."""
 
+from dataclasses import KW_ONLY, dataclass, field
+
+import numpy as np
+
 from sksoftmax._solvers import Stop
 
 
+@dataclass(eq=False)
 class History:
     """The solver's callback: it records, and returns the number to watch.
 
@@ -12,23 +17,17 @@ class History:
     if it asks to stop, that raises `Stop`.
     """
 
-    def __init__(
-        self,
-        validation,
-        verbose,
-        *,
-        chunks=None,
-        monitor=None,
-        layers=None,
-        watches_validation=False,
-    ):
-        self.chunks, self.monitor, self.layers = chunks, monitor, layers
-        self.validation, self.watches_validation = validation, watches_validation
-        self.verbose = verbose
-        self.w = None  # the last iterate
-        self.loss_curve = []
-        self.validation_loss_curve = []
-        self.validation_score_curve = []
+    validation: object
+    verbose: int
+    _: KW_ONLY
+    chunks: object = None
+    monitor: object = None
+    layers: object = None
+    watches_validation: bool = False
+    w: np.ndarray | None = None  # the last iterate
+    loss_curve: list = field(default_factory=list)
+    validation_loss_curve: list = field(default_factory=list)
+    validation_score_curve: list = field(default_factory=list)
 
     def __call__(self, n_iter, w, value):
         self.w = w

@@ -1,6 +1,6 @@
 """Approximate leave-one-out: logits of each row by the model without that row.
 
-Row i left out, the mean of the other losses plus R is, times 1 - t with t = s_i/S,
+Without row i, the mean of the other losses plus R is, times 1 - t with t = s_i/S,
 
     F_i(w) = J(w) - t d_i(w) + (1 - t) R(w),
 
@@ -11,20 +11,18 @@ logits of row i by
 
 where X_i v are the logits of row i along v, H is the Hessian of J + (1 - t) R, with the
 mean of t for all rows, and D = diag(p) - p p^T that of the row's loss in its logits: K
-numbers a row, from one inverse of H (Rad and Maleki 2020, JRSS-B 82:965; they leave out
-t R, because they keep R where we keep the weight of R beside the mean loss). Where
-weights are zero, all of this goes on in the others, which are assumed to stay the same,
-with the signs that they have.
+numbers per row, from one inverse of H (Rad and Maleki 2020, JRSS-B 82:965; they leave
+out t R, because they keep R where we keep the weight of R beside the mean loss). With
+zero weights, this holds in the others, which are assumed to stay the same and to keep
+their signs. Where the first of two classes is the reference and has no logit, p and y
+are those of the second and D is p - p p.
 
-One step is the less exact the more the curvature of the other rows changes on the way:
-where few rows hold the boundary between classes, F being nearly separable.
+One step is less exact where the curvature of the other rows changes on the way, because
+few rows hold the boundary between classes and F is nearly separable.
 
-What leaving out changes is of the order of n_params / n_rows of the loss. Where there
-are very many rows, H is formed from a sample of them, as for a preconditioner, and the
-change is estimated from another.
-
-Where the first of two classes is the reference and has no logit, p and y are those of
-the second and D is p - p p.
+What leaving out changes is of the order of n_params / n_rows of the loss. With very
+many rows, H is formed from a subsample, as for a preconditioner, and the change is
+estimated from another.
 """
 
 from typing import NamedTuple

@@ -42,27 +42,14 @@ class FitResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Problem:
-    """F in the coordinates that suit a solver, and the way back from them.
+    """F in the coordinates that suit a solver, and the way back from them."""
 
-    Attributes
-    ----------
-    settings : SoftmaxRegressionClassifier
-    network : Network
-    transform : Composition
-        From the user's data to these coordinates; the transform of the logits is last.
-    targets : Targets or ClassTotals
-        Of the classes with weight.
-    dtype : dtype
-        Of X, and of the layers that users get.
-    objective : Objective, SparseObjective or BatchObjective
-    """
-
-    settings: object
+    settings: object  # parameters of a SoftmaxRegressionClassifier
     network: Network
-    transform: Composition
-    targets: object
-    dtype: np.dtype
-    objective: object = None
+    transform: Composition  # from the user's data to here, that of the logits last
+    targets: object  # of the classes with weight: Targets or ClassTotals
+    dtype: np.dtype  # of X, and of the layers that users get
+    objective: object = None  # Objective or SparseObjective
 
     @property
     def is_linear(self):

@@ -19,10 +19,6 @@ class Activation(NamedTuple):
     derivative: Callable
 
 
-def _identity(Z, out=None):
-    return np.positive(Z, out=out)
-
-
 def _identity_derivative(Z, H, out=None):
     if out is None:
         return np.ones_like(H)
@@ -89,7 +85,7 @@ def _selu_derivative(Z, H, out=None):
 
 
 ACTIVATIONS = {
-    "identity": Activation(_identity, _identity_derivative),
+    "identity": Activation(np.positive, _identity_derivative),
     "logistic": Activation(expit, _logistic_derivative),
     "tanh": Activation(np.tanh, _tanh_derivative),
     "relu": Activation(_relu, _relu_derivative),

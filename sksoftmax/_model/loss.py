@@ -172,13 +172,13 @@ def _shifted(Z):
 
 # The loss as the objective uses it: L(Z) = sum_i s_i d(softmax(z_i), y_i), its gradient
 # and its Hessian in logit space. Two conventions keep the sweeps over (n_rows,
-# n_classes) few. Targets come weighted, sY = s Y, and probabilities leave weighted,
-# sP = s P, so that dL/dZ is sP - sY. And arrays should be in column-major order: then
-# every inner loop runs along the rows of a chunk instead of along its few classes
-# (twice as fast for 9 features and 7 classes).
+# n_classes) few. Targets and probabilities are weighted, sY = s Y and sP = s P, so that
+# dL/dZ is sP - sY. And arrays should be in column-major order: then every inner loop
+# runs along the rows of a chunk instead of along its few classes (twice as fast for 9
+# features and 7 classes).
 #
 # Z may lack the column of the first of two classes, which then is the reference: its
-# logit is zero. sP and dL/dZ lack it too, and `loss_hessp` needs no other formula: for
+# logit is zero. sP and dL/dZ lack it too, and `loss_hessp` has the same formula: for
 # one class against another p - p p is the second derivative.
 
 

@@ -28,18 +28,12 @@ class Tape(NamedTuple):
 class Network:
     """Shapes and layout of the parameters, and the maps between w and Z.
 
-    Attributes
-    ----------
-    n_units : tuple of int
-        (n_features, *hidden_layer_sizes, n_classes); the last may be 1 for two classes.
-    activation : Activation
-    fit_intercept : bool
-        Whether layers have a b. w holds W_1 (row by row), b_1, W_2, b_2, ...
+    w holds W_1 (row by row), b_1, W_2, b_2, ...
     """
 
-    n_units: tuple
+    n_units: tuple  # (n_features, *hidden_layer_sizes, n_classes or 1 for two classes)
     activation: Activation
-    fit_intercept: bool
+    fit_intercept: bool  # whether layers have a b
 
     @property
     def is_linear(self):
@@ -53,10 +47,7 @@ class Network:
 
     @property
     def n_free_logits(self):
-        """Logits of a row that count: all but one, which the others are compared to.
-
-        With a single one, that is the one of two classes against each other.
-        """
+        """Logits of a row without the one that others are compared to, but at least 1."""
         return max(self.n_units[-1] - 1, 1)
 
     @cached_property

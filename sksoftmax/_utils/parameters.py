@@ -25,10 +25,10 @@ class Interval(_param_validation.Interval):
 
 
 def with_plain_numbers(estimator):
-    """A copy of an estimator whose numbers are Python's.
+    """A copy of an estimator whose numbers are Python's, too small ones zero.
 
-    A float16 would pull all that it is multiplied by down to three digits. Numbers too
-    small to have an inverse are zero.
+    A float16 would round all that it is multiplied by to three digits, and a subnormal
+    number has no inverse.
     """
     plain = copy.copy(estimator)
     for name, value in vars(estimator).items():

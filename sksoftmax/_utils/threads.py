@@ -21,9 +21,9 @@ def _blas_libraries():
 
 
 def _set_blas_threads(n_threads):
-    """Give each BLAS library its number of threads, as far as that is heard.
+    """Give each BLAS library its number of threads, if no other thread controls it.
 
-    threadpoolctl (3.7 and later) lets the thread that first sets a limit keep others
+    With threadpoolctl 3.7 and later the thread that first sets a limit keeps others
     from setting one until it gives up control. We do so at once, because the last of
     overlapping fits, in whatever thread, has to restore the limit.
     """
@@ -39,9 +39,9 @@ def _set_blas_threads(n_threads):
 class _BlasLimit:
     """One BLAS thread while at least one fit is inside; the old limits afterwards.
 
-    The limit belongs to the process, so overlapping fits in several threads share one
-    entry: the first saves and sets it, the last restores it. An interrupt may cut
-    either short; `exit` undoes what there is of an `enter`, and may be repeated.
+    The limit belongs to the process: the first of overlapping fits in several threads
+    saves and sets it, the last restores it. An interrupt may cut either short; `exit`
+    undoes what there is of an `enter`, and may be repeated.
     """
 
     def __init__(self):
@@ -88,10 +88,10 @@ if hasattr(os, "register_at_fork"):
 
 
 class Threads:
-    """Runs independent tasks, on up to `n_threads` threads, results in task order.
+    """Runs independent tasks on up to `n_threads` threads, results in task order.
 
-    The pool starts with the first map that has several tasks and never outlives the
-    fit: small problems start no thread, and there is none left for a fork to lose.
+    The pool starts with the first map of several tasks and ends with the fit: small
+    problems start no thread, and a fork can lose none.
     """
 
     def __init__(self, n_threads=1):
@@ -105,7 +105,9 @@ class Threads:
         # With few tasks this thread takes one itself: one thread fewer to wake up.
         n_own = 1 if len(tasks) <= self.n_threads else 0
         try:
-            others = [self._submit(fn, task) for task in tasks[n_own:]]
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self.n_threads)
+            others = [self._pool.submit(fn, task) for task in tasks[n_own:]]
         except RuntimeError:
             # No thread can start, as when the interpreter is shutting down.
             self.close()
@@ -118,11 +120,6 @@ class Threads:
             for other in others:
                 other.cancel()
             wait(others)
-
-    def _submit(self, fn, task):
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.n_threads)
-        return self._pool.submit(fn, task)
 
     def close(self):
         """End the threads of the pool."""
