@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from sksoftmax._fit.prepare import with_near_columns, with_weight
-from sksoftmax._fit.settings import with_alpha
+from sksoftmax._fit.settings import changed
 from sksoftmax._fit.transforms import PenaltyGauge
 from sksoftmax._utils.parameters import check_numbers
 from sksoftmax._utils.threads import fit_threads
@@ -66,7 +66,7 @@ def alpha_grid(settings, training, n_alphas):
 
 def _largest_sparse(settings, prepared):
     """The least alpha at which all weights are zero, for l1_ratio > 0."""
-    problem = prepared.problem(with_alpha(settings, 1.0), PenaltyGauge())
+    problem = prepared.problem(changed(settings, alpha=1.0), PenaltyGauge())
     with fit_threads() as threads:
         objective = problem.on(prepared.dataset.chunks(threads)).objective
         _, grad = objective.value_and_grad(problem.null_w())

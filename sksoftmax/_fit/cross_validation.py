@@ -1,6 +1,5 @@
 """Scores along paths of alphas: by folds of rows, or by leave-one-out."""
 
-import copy
 from numbers import Integral
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sksoftmax._fit.leave_one_out import LeaveOneOut
 from sksoftmax._fit.path import fit_path
+from sksoftmax._fit.settings import changed
 from sksoftmax._utils.errors import error_context
 
 
@@ -76,8 +76,7 @@ def score_paths(grid, dataset, folds, scoring):
     """
     tasks = [delayed(_whole)(*path, dataset, scoring, folds is None) for path in grid]
     for settings, alphas in grid:
-        quiet = copy.copy(settings)
-        quiet.verbose = 0
+        quiet = changed(settings, verbose=0)
         tasks += [
             delayed(_fold)(quiet, alphas, dataset, scoring, fold)
             for fold in folds or ()
@@ -100,10 +99,8 @@ def _whole(settings, alphas, dataset, scoring, leave_one_out):
         return fit_path(settings, training, alphas), None
     path = fit_path(settings, training, alphas, LeaveOneOut())
     kept = training.targets.s > 0
-    Y, weights = dataset.targets.Y[kept], scoring.weights(kept.size)[kept]
+    Y, weights = dataset.targets.Y[kept], scoring.weights(kept.size, kept)
     present = training.targets.present
-    if not weights.any():
-        raise ValueError("sample_weight is zero for all rows that are to be scored.")
     means, errors = np.transpose(
         [
             left.with_all_classes(present).mean(scoring.of_rows, Y, weights)

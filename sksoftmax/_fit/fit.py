@@ -1,6 +1,5 @@
 """From checked data to a fitted network: the whole way of a fit, in order."""
 
-import copy
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ from sksoftmax._fit.full_batch import fit_full_batch
 from sksoftmax._fit.minibatch import fit_minibatch
 from sksoftmax._fit.prepare import Prepared, with_weight
 from sksoftmax._fit.problem import FitResult
-from sksoftmax._fit.settings import hidden_sizes, resolve_solver
+from sksoftmax._fit.settings import changed, hidden_sizes, resolve_solver
 from sksoftmax._utils.threads import fit_threads
 
 
@@ -49,8 +48,7 @@ def fit_epoch(settings, training, start):
             " early_stopping=False, got early_stopping=True."
         )
     if settings.solver == "auto":
-        settings = copy.copy(settings)
-        settings.solver = "adam"
+        settings = changed(settings, solver="adam")
     training = training.with_weight().smooth(settings.label_smoothing)
     every_class = np.ones(training.targets.classes.size, dtype=bool)
     prepared = Prepared(training, (), every_class, training.dtype)

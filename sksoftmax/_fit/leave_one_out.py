@@ -140,13 +140,18 @@ class _Frame(NamedTuple):
 def _frame(objective, w, hessian, curvature):
     n_classes = objective.network.n_units[-1]
     entries = objective.penalty.free_entries(w)
-    if entries is None:
+    is_smooth = entries is None
+    if is_smooth:
         entries = np.arange(w.size).reshape(-1, n_classes)
         entries = entries[:, : objective.network.n_free_logits].T.ravel()
-        _check_size(entries.size)
+    if entries.size > LARGEST:
+        raise ValueError(
+            f"cv='alo' inverts the Hessian, here in {entries.size} parameters; it is"
+            f" for up to {LARGEST}. Use a number of folds for cv."
+        )
+    if is_smooth:
         H = _hessian_without_last_class(objective, hessian, curvature, entries.size)
     else:
-        _check_size(entries.size)
         H, free = _hessian_of_support(objective, w, hessian, entries)
         H, entries = H[np.ix_(free, free)], entries[free]
     features, classes = divmod(entries, n_classes)
@@ -205,14 +210,6 @@ def _mean_fraction(objective):
     """The weighted mean of t, the fraction of the weight that a row has."""
     squares = objective.chunks.sum(lambda chunk: chunk.s @ chunk.s, reads_X=False)
     return float(squares) / objective.total_weight**2
-
-
-def _check_size(n_free):
-    if n_free > LARGEST:
-        raise ValueError(
-            f"cv='alo' inverts the Hessian, here in {n_free} parameters; it is for up"
-            f" to {LARGEST}. Use a number of folds for cv."
-        )
 
 
 def _chunk_logits(chunk, network, w):

@@ -8,7 +8,7 @@ import numpy as np
 from sksoftmax._fit.full_batch import solve
 from sksoftmax._fit.history import History
 from sksoftmax._fit.prepare import with_suitable_features, with_weight
-from sksoftmax._fit.settings import is_sparse, with_alpha
+from sksoftmax._fit.settings import changed, is_sparse
 from sksoftmax._fit.transforms import logits_for
 from sksoftmax._objective.preconditioners import Preconditioner
 from sksoftmax._utils.threads import fit_threads
@@ -75,13 +75,13 @@ class _Problems:
         self._settings, self._prepared = settings, prepared
         self._chunks = prepared.dataset.chunks(threads)
         # The same number of logits at all alphas: no penalty is sparse at alpha=0.
-        self._may_be_one = not is_sparse(with_alpha(settings, largest_alpha))
+        self._may_be_one = not is_sparse(changed(settings, alpha=largest_alpha))
         self._last = {}  # objectives, by whether their penalty is sparse
         self._preconditioner = None
 
     def at(self, alpha):
         """The problem with this alpha."""
-        settings = with_alpha(self._settings, alpha)
+        settings = changed(self._settings, alpha=float(alpha))
         kind = is_sparse(settings)
         n_classes = self._prepared.dataset.targets.classes.size
         logits = logits_for(n_classes, is_sparse=kind, may_be_one=self._may_be_one)

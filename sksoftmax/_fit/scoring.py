@@ -53,22 +53,29 @@ class Scoring(NamedTuple):
         weighs_at_most = set(params) <= {"sample_weight"}
         return cls(scorer, params, of_rows if weighs_at_most else None)
 
-    def weights(self, n_rows):
-        """Weights of the rows in a mean, shape (n_rows,)."""
+    def weights(self, n_rows, rows=slice(None)):
+        """Weights in a mean, not all of them zero, of some of n_rows rows."""
         weights = self.params.get("sample_weight")
-        return np.ones(n_rows) if weights is None else check_weights(weights, n_rows)
+        weights = np.ones(n_rows) if weights is None else check_weights(weights, n_rows)
+        if not weights[rows].sum() > 0.0:
+            raise ValueError(
+                "sample_weight is zero for all rows that are to be scored."
+            )
+        return weights[rows]
 
     def mean(self, Z, Y):
         """The score of logits and targets of all rows."""
-        return _mean(self.of_rows(Z, Y), self.weights(len(Z)))
+        weights = self.weights(len(Z))
+        return float(self.of_rows(Z, Y) @ weights / weights.sum())
 
     def __call__(self, settings, fitted, dataset, rows):
         """The score of a fit on some rows, given by their numbers."""
         X, targets = take_rows(dataset.X, rows), dataset.targets
         if self.of_rows is not None:
             ((W, b),) = fitted.layers
+            weights = self.weights(targets.s.size, rows)
             scores = self.of_rows(X @ W + b, targets.Y[rows])
-            return _mean(scores, self.weights(targets.s.size)[rows])
+            return float(scores @ weights / weights.sum())
         model = copy.copy(settings)
         model.n_features_in_ = X.shape[1]
         model._keep(model, targets.classes, fitted)
@@ -77,13 +84,6 @@ class Scoring(NamedTuple):
             for name, value in self.params.items()
         }
         return self.scorer(model, X, targets.labels[rows], **params)
-
-
-def _mean(scores, weights):
-    total = weights.sum()
-    if not total > 0.0:
-        raise ValueError("sample_weight is zero for all rows that are to be scored.")
-    return float(scores @ weights / total)
 
 
 def _computes(scorer):

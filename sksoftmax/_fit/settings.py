@@ -119,10 +119,10 @@ def access_of(settings):
     return "passes" if is_linear and solver in _solvers.EXACT else "whole"
 
 
-def with_alpha(settings, alpha):
-    """The same settings at another alpha."""
+def changed(settings, **parameters):
+    """The same settings but for these parameters."""
     settings = copy.copy(settings)
-    settings.alpha = float(alpha)
+    vars(settings).update(parameters)
     return settings
 
 

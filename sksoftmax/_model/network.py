@@ -47,7 +47,7 @@ class Network:
 
     @property
     def n_free_logits(self):
-        """Logits of a row without the one that others are compared to, but at least 1."""
+        """Logits of a row without the one that others are compared to; at least 1."""
         return max(self.n_units[-1] - 1, 1)
 
     @cached_property
