@@ -17,7 +17,12 @@ import numpy as np
 from sksoftmax._model.loss import all_logits, loss, loss_grad, loss_hessp
 from sksoftmax._model.network import in_gauge
 from sksoftmax._objective.duality import has_dual, value_and_gap
-from sksoftmax._objective.separation import has_no_wrong_row, is_separated, separates
+from sksoftmax._objective.separation import (
+    has_no_wrong_row,
+    is_separated,
+    scaled_up,
+    separates,
+)
 from sksoftmax._objective.single_precision import SingleCopy, is_worth_copying
 
 # Making the copy takes as long as it saves on 1 (letter) to 26 products (5,000 x 50
@@ -62,6 +67,7 @@ class Objective:
     # Methods: whether F has no minimum, and how far away a minimum is at most.
     is_separated = is_separated
     has_no_wrong_row = has_no_wrong_row
+    scaled_up = scaled_up
     separates = separates
     has_dual = property(has_dual)
     value_and_gap = value_and_gap

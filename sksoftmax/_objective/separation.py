@@ -67,6 +67,30 @@ def has_no_wrong_row(objective, value):
     return value * objective.total_weight < 0.69 * smallest
 
 
+def scaled_up(objective, w, null_value):
+    """The multiple of w that proves separation, and F there; None if there is none.
+
+    Without a penalty a w for which every row is right is a direction in which F falls
+    to zero.
+    """
+    network = objective.network
+    if not (objective.penalty.is_zero and network.is_linear):
+        return None
+    logits_of = partial(network.logits, layers=network.unpack(w))
+    if not gains_along(objective.chunks, logits_of).least.min() > 0.0:
+        return None
+    phi, t = objective.along(w, w), 1.0
+    while not is_separated(objective, phi(t)[0], null_value):
+        t *= 2.0
+        if t > _LARGEST_MULTIPLE:
+            return None
+    return (1.0 + t) * w, phi(t)[0]
+
+
+# Where rows are ahead by rounding alone, no multiple is of use.
+_LARGEST_MULTIPLE = 1e9
+
+
 def separates(objective, d):
     """Mask of the classes told apart without bound along d, for a linear network.
 

@@ -114,7 +114,7 @@ EXACT = {
     solver.name: solver
     for solver in (
         Solver("lbfgs", lbfgs.lbfgs, _SMOOTH | {"value_and_grad"}),
-        Solver("newton", newton.newton, _SMOOTH | {"subsamples"}),
+        Solver("newton", newton.newton, _SMOOTH | {"subsamples", "scaled_up"}),
     )
 }
 SPARSE = {

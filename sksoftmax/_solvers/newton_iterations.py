@@ -165,11 +165,20 @@ class NewtonIterations:
     def _escape(self, start, max_iter, iterations):
         """The last of some quasi-Newton steps from where the Hessian is of no use.
 
-        None are taken where Newton's steps lead to the minimum: with a penalty there is
-        one, and they do where no row is wrong. Returns the iterate and the number of
-        steps.
+        One step up to a multiple of w is enough where every row is right and there is
+        no penalty (digits at alpha = 0: 43 passes, in the place of 330 to 1,900 by the
+        rounding of the processor). No steps are taken where Newton's lead to the
+        minimum: with a penalty there is one, and they do where no row is wrong. Returns
+        the iterate and the number of steps.
         """
         objective, callback = self.objective, self.callback
+        scaled = None
+        if max_iter > 0:
+            scaled = objective.scaled_up(start.w, self.criterion.null_value)
+        if scaled is not None:
+            if callback is not None:
+                callback(next(iterations), *scaled)
+            return Iterate(*scaled, None, None), 1
         if not objective.network.is_linear:
             return start, 0
         if not objective.penalty.is_zero and objective.has_no_wrong_row(start.value):
