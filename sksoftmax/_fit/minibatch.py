@@ -8,7 +8,6 @@ from sksoftmax import _solvers
 from sksoftmax._fit.prepare import scaling_for
 from sksoftmax._fit.problem import FitResult
 from sksoftmax._fit.settings import max_iter_of, resolve_solver, tol_of
-from sksoftmax._model.penalties import L2Penalty
 from sksoftmax._objective.minibatch import BatchObjective
 from sksoftmax._utils.threads import fit_threads
 from sksoftmax._utils.warnings import warn
@@ -41,10 +40,8 @@ def fit_minibatch(
     with fit_threads() as threads:
         history = problem.history(validation, threads, monitor)
         rows = training.minibatches(scaling, dtype, ones=settings.fit_intercept)
-        strength = settings.alpha * problem.network.weight_mask()
-        penalty = L2Penalty(strength.astype(dtype))
         result = _solvers.minibatch(
-            BatchObjective(problem.network, rows, penalty, threads),
+            BatchObjective(problem.network, rows, problem.penalty(dtype), threads),
             w,
             training=scheme,
             patience=_patience(problem, is_part),

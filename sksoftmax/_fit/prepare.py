@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoftmax._data.arrays import is_dense, largest_entry, unpacked
-from sksoftmax._fit.problem import Problem
-from sksoftmax._fit.settings import hidden_sizes, is_sparse
+from sksoftmax._fit.problem import Problem, penalty_kind
+from sksoftmax._fit.settings import changed, hidden_sizes, is_sparse
 from sksoftmax._fit.transforms import (
     ClassSubset,
     Composition,
@@ -67,8 +67,9 @@ def with_suitable_features(settings, prepared, smallest_alpha, *, may_change=Tru
     dense = prepared.dataset.with_X(unpacked(prepared.dataset.X))
     prepared = with_near_columns(settings, prepared._replace(dataset=dense))
     dataset = prepared.dataset
-    is_ridge = smallest_alpha > 0.0 and not settings.l1_ratio > 0.0
-    if is_ridge and can_use_row_space(dataset):
+    kind = penalty_kind(changed(settings, alpha=smallest_alpha))
+    has_row_space = smallest_alpha > 0.0 and kind.is_rotation_invariant
+    if has_row_space and can_use_row_space(dataset):
         space = RowSpace(dataset.X)
         prepared = prepared.then(space, dataset.with_X(space.coordinates))
     return prepared

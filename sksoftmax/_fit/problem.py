@@ -102,20 +102,21 @@ class Problem:
             return self.null_w()
         return self.network.initial(np.random.default_rng(start.seed))
 
-    def penalty(self):
-        """The penalty of the settings, on w."""
-        settings = self.settings
-        if not is_sparse(settings):
-            *_, logits = self.transform.transforms
-            strength = settings.alpha * self.network.weight_mask()
-            return L2Penalty(logits.penalty_factor * strength)
-        n_features, n_classes = self.network.n_units
-        return (GroupPenalty if settings.grouped else ElasticNetPenalty)(
-            settings.alpha,
-            settings.l1_ratio,
-            n_classes=n_classes,
-            n_weights=n_features * n_classes,
-        )
+    def penalty(self, dtype=np.float64):
+        """The penalty of the settings, on w of this precision."""
+        settings, network = self.settings, self.network
+        kind = penalty_kind(settings)
+        if kind.is_sparse:
+            n_features, n_classes = network.n_units
+            return kind(
+                settings.alpha,
+                settings.l1_ratio,
+                n_classes=n_classes,
+                n_weights=n_features * n_classes,
+            )
+        *_, logits = self.transform.transforms
+        strength = settings.alpha * network.weight_mask()
+        return kind((logits.penalty_factor * strength).astype(dtype))
 
     def on(self, chunks, make_preconditioner=Preconditioner):
         """The problem with its objective, on chunks of the transformed dataset."""
@@ -150,3 +151,10 @@ class Problem:
             layers=self.layers,
             watches_validation=self.settings.early_stopping,
         )
+
+
+def penalty_kind(settings):
+    """The class of the penalty that settings ask for: the only place that chooses."""
+    if not is_sparse(settings):
+        return L2Penalty
+    return GroupPenalty if settings.grouped else ElasticNetPenalty

@@ -135,7 +135,8 @@ def check_trains_by_minibatches(settings):
         )
     if settings.solver in ("auto", *_solvers.MINIBATCH):
         return True
+    solvers = ", ".join(map(repr, _solvers.MINIBATCH))
     raise AttributeError(
-        f"partial_fit needs a mini-batch solver, 'adam', 'sgd' or 'auto'; solver is"
+        f"partial_fit needs a mini-batch solver, {solvers} or 'auto'; solver is"
         f" {settings.solver!r}."
     )

@@ -20,6 +20,9 @@ class Penalty:
 
     is_zero = False  # whether R is zero everywhere
     is_sparse = False  # whether R makes parts of w zero
+    # Whether R depends on ||W|| alone. Then the best W is a combination of the rows of
+    # X, and fits of wide data may be solved in the space of the rows.
+    is_rotation_invariant = False
 
     def add_grad(self, w, grad):
         """Add the gradient of R to grad, in place."""
@@ -40,6 +43,8 @@ class Penalty:
 
 class L2Penalty(Penalty):
     """R(w) = 1/2 sum_j strength_j w_j^2, strength_j being alpha or, for b, zero."""
+
+    is_rotation_invariant = True
 
     def __init__(self, strength):
         self._strength = strength
