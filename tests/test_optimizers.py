@@ -8,6 +8,8 @@ import pytest
 import scipy.optimize
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._solvers import MINIBATCH, make_optimizer
 from sksoftmax.optimizers import SGD, Adam, minimize
 
 EVERY_OPTIMIZER = [
@@ -111,6 +113,12 @@ def test_the_first_step_of_adam_has_the_size_of_the_learning_rate(rng):
 
 
 # What all optimizers promise
+
+
+@pytest.mark.parametrize("name", MINIBATCH)
+def test_every_optimizer_that_the_estimator_offers_is_tested_here(name):
+    optimizer = make_optimizer(name, SoftmaxRegressionClassifier())
+    assert type(optimizer) in map(type, EVERY_OPTIMIZER)
 
 
 @each_optimizer

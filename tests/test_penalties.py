@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize, minimize_scalar
 
+from sksoftmax._model import sparse_penalties
 from sksoftmax._model.penalties import L2Penalty, Penalty
 from sksoftmax._model.sparse_penalties import (
     ElasticNetPenalty,
@@ -13,6 +14,13 @@ from sksoftmax._model.sparse_penalties import (
 )
 
 STRENGTH = np.array([0.5, 0.5, 0.0, 2.0])
+SPARSE = [
+    kind
+    for kind in vars(sparse_penalties).values()
+    if isinstance(kind, type) and issubclass(kind, SparsePenalty)
+]
+SPARSE.remove(SparsePenalty)
+each_sparse_penalty = pytest.mark.parametrize("make", SPARSE)
 
 
 def test_the_value_is_half_the_weighted_sum_of_squares():
@@ -82,7 +90,7 @@ def test_a_smooth_penalty_needs_value_gradient_and_hessian_only(rng):
     assert_array_equal(Halfway().grad_of_support(w), w - 1.0)
 
 
-@pytest.mark.parametrize("make", [ElasticNetPenalty, GroupPenalty])
+@each_sparse_penalty
 def test_where_parts_are_zero_there_is_no_free_entry_and_no_gradient(
     rng, make, finite_differences
 ):
@@ -132,9 +140,6 @@ def sparse(make, alpha=0.7, l1_ratio=0.6, n_features=4):
     return make(alpha, l1_ratio, n_classes=3, n_weights=3 * n_features)
 
 
-BOTH = pytest.mark.parametrize("make", [ElasticNetPenalty, GroupPenalty])
-
-
 def test_the_values_of_sparse_penalties_are_their_formulas():
     w = np.array([3.0, 0.0, 4.0, 0.0, 0.0, 0.0, 9.0, 9.0, 9.0])  # intercepts last
     ridge = 0.7 * 0.4 / 2 * 25.0
@@ -144,7 +149,7 @@ def test_the_values_of_sparse_penalties_are_their_formulas():
     assert_allclose(grouped.value(w), ridge + 0.7 * 0.6 * 5.0)
 
 
-@BOTH
+@each_sparse_penalty
 def test_grad_and_hessp_are_those_of_the_ridge_and_leave_intercepts_free(make, rng):
     penalty, w = sparse(make), rng.standard_normal(15)
     expected = np.append(0.7 * 0.4 * w[:12], np.zeros(3))
@@ -182,7 +187,7 @@ def test_the_prox_of_rows_is_the_argmin_that_defines_it(rng):
     assert not found[3].any()
 
 
-@BOTH
+@each_sparse_penalty
 def test_slope_and_curvature_are_derivatives_of_the_norms(
     make, rng, finite_differences
 ):
@@ -200,7 +205,7 @@ def test_slope_and_curvature_are_derivatives_of_the_norms(
     assert_allclose(penalty.curvature_times(u, v), H @ v, atol=1e-9)
 
 
-@BOTH
+@each_sparse_penalty
 def test_the_change_of_the_norms_keeps_its_digits(make, rng):
     penalty, u = sparse(make), rng.standard_normal(12)
     change = 1e-12 * rng.standard_normal(12)
@@ -211,7 +216,7 @@ def test_the_change_of_the_norms_keeps_its_digits(make, rng):
     assert_allclose(penalty.norms_change(w, u), difference)
 
 
-@BOTH
+@each_sparse_penalty
 @pytest.mark.parametrize("size", [1e-3, 1.0])
 def test_features_that_are_zero_change_norms_and_prox_by_nothing(make, rng, size):
     penalty, u, v = sparse(make), *(size * rng.standard_normal((2, 12)))
@@ -223,7 +228,7 @@ def test_features_that_are_zero_change_norms_and_prox_by_nothing(make, rng, size
     assert penalty.prox(v, steps).any()
 
 
-@BOTH
+@each_sparse_penalty
 def test_a_step_ends_at_the_minimum_along_it(make, rng):
     penalty = sparse(make)
     for _ in range(20):
@@ -242,7 +247,7 @@ def test_a_step_ends_at_the_minimum_along_it(make, rng):
         assert cost(t) <= brute.fun + 1e-5
 
 
-@BOTH
+@each_sparse_penalty
 @pytest.mark.parametrize("l1_ratio", [0.3, 0.9, 1.0])
 @pytest.mark.parametrize("n_classes", [2, 3, 4, 5])
 def test_centring_finds_the_least_penalty_of_equal_models(
@@ -272,7 +277,7 @@ def test_an_interval_of_medians_gives_the_one_nearest_to_the_mean():
     )
 
 
-@BOTH
+@each_sparse_penalty
 @pytest.mark.parametrize("size", [1e-6, 1.0])
 def test_alpha_max_is_where_the_subdifferential_at_zero_holds_the_gradient(
     make, rng, size
@@ -285,7 +290,7 @@ def test_alpha_max_is_where_the_subdifferential_at_zero_holds_the_gradient(
     assert outside.prox(-grad[:12], np.ones(12)).any()
 
 
-@BOTH
+@each_sparse_penalty
 @pytest.mark.parametrize("size", [0.01, 1.0])
 def test_the_gap_is_taken_at_the_largest_point_that_the_dual_allows(make, rng, size):
     penalty = make(0.7, 1.0, n_classes=3, n_weights=12)
@@ -308,7 +313,7 @@ def test_the_gap_is_taken_at_the_largest_point_that_the_dual_allows(make, rng, s
     assert_allclose(gap, value - 0.25 * t)
 
 
-@BOTH
+@each_sparse_penalty
 def test_the_gap_is_never_below_the_rounding_of_the_value(make):
     penalty = make(0.7, 1.0, n_classes=3, n_weights=12)
     nothing = np.zeros(15)
@@ -317,7 +322,7 @@ def test_the_gap_is_never_below_the_rounding_of_the_value(make):
         assert np.finfo(float).eps * value <= gap <= 10 * np.finfo(float).eps * value
 
 
-@BOTH
+@each_sparse_penalty
 @pytest.mark.parametrize("l1_ratio", [0.3, 0.8])
 def test_with_a_ridge_the_gap_is_that_of_the_better_dual_point(make, rng, l1_ratio):
     # For t = 1: R(u) + R*(-g) + g.u, with the conjugate by brute force.
@@ -377,7 +382,7 @@ def test_without_curvature_a_step_ends_where_a_weight_is_zero(slope, t):
     assert np.isin(0.0, v[:3]) == (t > 0.0)
 
 
-@BOTH
+@each_sparse_penalty
 def test_a_restricted_penalty_is_the_same_on_fewer_features(make, rng):
     penalty, u = sparse(make), rng.standard_normal(12)
     part = penalty.restricted(6)
@@ -387,7 +392,7 @@ def test_a_restricted_penalty_is_the_same_on_fewer_features(make, rng):
     assert part.value(np.append(u[:6], 100.0)) == part.value(u[:6])
 
 
-@BOTH
+@each_sparse_penalty
 def test_within_its_rounding_a_gradient_fits_the_dual(make, rng):
     penalty, g = make(0.7, 1.0, n_classes=3, n_weights=12), rng.standard_normal(12)
     g *= 1.02 * penalty.lasso / penalty.norms(g).max()
@@ -410,7 +415,7 @@ def test_a_step_of_grouped_weights_is_a_whole_one_at_most(rng):
     assert_array_equal(v, u + d)
 
 
-@BOTH
+@each_sparse_penalty
 def test_sweeps_lead_to_where_zero_is_in_the_subdifferential(make, rng):
     penalty = make(0.3, 1.0, n_classes=3, n_weights=12)
     A, b = rng.standard_normal((40, 14)), rng.standard_normal(14)
@@ -436,7 +441,7 @@ def test_sweeps_lead_to_where_zero_is_in_the_subdifferential(make, rng):
         assert (penalty.norms(g)[penalty.norms(u) == 0.0] <= penalty.lasso).all()
 
 
-@BOTH
+@each_sparse_penalty
 def test_the_prox_of_a_part_is_that_of_all_parts(make, rng):
     penalty, u = sparse(make), rng.standard_normal(12)
     size = penalty.n_together
