@@ -4,8 +4,8 @@ One operator, number, condition or statement of a file is changed at a time, and
 tests that matter to that file are run until one fails. A change that none notices
 survives; docs/mutation.md has a reason for each of those.
 
-    python tools/mutate.py            # all rooms, as `make mutation`
-    python tools/mutate.py _loss      # one of them
+    python tools/mutate.py                # all modules, as `make mutation`
+    python tools/mutate.py _model/loss    # one of them
 
 Each mutant runs in a fork of this process, which has imported all that the tests need
 but the package: a second instead of five. That needs a system that can fork.
@@ -33,11 +33,13 @@ import sklearn.model_selection  # noqa: F401
 import statsmodels.api  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = {
-    "_model/loss": ["test_loss", "test_minibatch_objective"],
+MODULES = {
+    "_model/loss": ["test_loss", "test_minibatch_objective", "test_objective"],
     "_model/network": ["test_network"],
-    "_objective/objective": ["test_objective", "test_single_precision"],
     "_model/penalties": ["test_penalties"],
+    "_model/sparse_penalties": ["test_penalties"],
+    "_objective/objective": ["test_objective", "test_single_precision"],
+    "_objective/separation": ["test_objective"],
 }
 LIMIT = 60  # seconds, of which tests take less than 10: a mutant may loop for ever
 
@@ -173,9 +175,9 @@ class Mutated(importlib.machinery.SourceFileLoader):
 class Finder:
     """Finds the one module that is mutated."""
 
-    def __init__(self, room, tree):
-        self.name, self.tree = f"sksoftmax.{room.replace('/', '.')}", tree
-        self.path = str(ROOT / "sksoftmax" / f"{room}.py")
+    def __init__(self, module, tree):
+        self.name, self.tree = f"sksoftmax.{module.replace('/', '.')}", tree
+        self.path = str(ROOT / "sksoftmax" / f"{module}.py")
 
     def find_spec(self, name, path=None, target=None):
         """Where that module is, and nothing of others."""
@@ -186,15 +188,15 @@ class Finder:
         return importlib.machinery.ModuleSpec(name, loader, origin=self.path)
 
 
-def is_noticed(room, tree):
-    """Whether the tests of a room fail with the tree in the place of its file."""
+def is_noticed(module, tree):
+    """Whether the tests of a module fail with the tree in the place of its file."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
             os.setsid()  # so that a time limit ends what tests started too
-            sys.meta_path.insert(0, Finder(room, tree))
-            files = [str(ROOT / "tests" / f"{name}.py") for name in ROOMS[room]]
+            sys.meta_path.insert(0, Finder(module, tree))
+            files = [str(ROOT / "tests" / f"{name}.py") for name in MODULES[module]]
             with open(os.devnull, "w") as nothing:
                 os.dup2(nothing.fileno(), 1)
                 os.dup2(nothing.fileno(), 2)
@@ -213,30 +215,30 @@ def is_noticed(room, tree):
     return True
 
 
-def report(room):
-    """Print the survivors of a room; return the numbers of mutants and of survivors."""
-    tree = ast.parse((ROOT / "sksoftmax" / f"{room}.py").read_text(encoding="utf-8"))
-    if is_noticed(room, tree):
-        sys.exit(f"The tests of {room} fail without a change.")
+def report(module):
+    """Print the survivors; return the numbers of mutants and of survivors."""
+    tree = ast.parse((ROOT / "sksoftmax" / f"{module}.py").read_text(encoding="utf-8"))
+    if is_noticed(module, tree):
+        sys.exit(f"The tests of {module} fail without a change.")
     n_mutants = n_survivors = 0
     for place, before, after, mutant in mutants(tree):
         n_mutants += 1
-        if not is_noticed(room, mutant):
+        if not is_noticed(module, mutant):
             n_survivors += 1
-            print(f"{room} {place}: {before}  ->  {after}", flush=True)
+            print(f"{module} {place}: {before}  ->  {after}", flush=True)
     score = 100.0 * (1.0 - n_survivors / n_mutants)
-    print(f"{room}: {n_mutants} mutants, {n_survivors} survive: {score:.1f} %\n")
+    print(f"{module}: {n_mutants} mutants, {n_survivors} survive: {score:.1f} %\n")
     return n_mutants, n_survivors
 
 
 def main():
-    """Report on the rooms that were asked for."""
+    """Report on the modules that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     # Before Python 3.12 no arguments at all have to be among the choices.
-    parser.add_argument("rooms", nargs="*", choices=[[], *ROOMS], metavar="room")
-    rooms = parser.parse_args().rooms or list(ROOMS)
+    parser.add_argument("modules", nargs="*", choices=[[], *MODULES], metavar="module")
+    modules = parser.parse_args().modules or list(MODULES)
     os.chdir(ROOT)
-    counts = [report(room) for room in rooms]
+    counts = [report(module) for module in modules]
     n_mutants, n_survivors = (sum(column) for column in zip(*counts, strict=True))
     score = 100.0 * (1.0 - n_survivors / n_mutants)
     print(f"all: {n_mutants} mutants, {n_survivors} survive: {score:.1f} %")
