@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sksoftmax import _solvers
 from sksoftmax._data.arrays import check_X, in_memory
+from sksoftmax._data.labels import as_labels, places_of
 from sksoftmax._data.targets import check_weights, hard_labels
 from sksoftmax._data.validation import map_rows
 from sksoftmax._model.activations import ACTIVATIONS
@@ -119,6 +120,9 @@ class FittedNetworkMixin:
         with error_context("X and y"):
             check_consistent_length(predicted, y)
         s = check_weights(sample_weight, predicted.size)
+        places = places_of(model.classes_, as_labels(y, warn=False))
+        if (places >= 0).all():
+            y, predicted = places, places_of(model.classes_, predicted)
         with error_context("y"):
             return float(accuracy_score(y, predicted, sample_weight=s))
 

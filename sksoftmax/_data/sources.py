@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_consistent_length
 
 from sksoftmax._data.arrays import (
     is_exhaustible,
@@ -15,6 +15,7 @@ from sksoftmax._data.arrays import (
     stored_per_row,
     without_file,
 )
+from sksoftmax._data.labels import as_labels
 from sksoftmax._data.targets import is_soft
 
 # A batch of a memory-mapped table: enough chunks for a few threads, and little memory.
@@ -68,7 +69,7 @@ def _open(batches):
 
 def source_of_slices(X, y, sample_weight):
     """The source of a memory-mapped table, in slices of rows."""
-    y = y if is_soft(y) else column_or_1d(y, warn=True)
+    y = y if is_soft(y) else as_labels(y)
     if not np.isscalar(sample_weight) and sample_weight is not None:
         sample_weight = np.asarray(sample_weight)
     check_consistent_length(X, y)

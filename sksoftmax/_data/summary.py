@@ -14,6 +14,7 @@ from sksoftmax._data.arrays import (
     sum_of_squares,
     take_rows,
 )
+from sksoftmax._data.labels import are_same, join_classes, places_of
 from sksoftmax._data.statistics import ColumnStatistics, statistics_of
 from sksoftmax._data.targets import (
     ClassTotals,
@@ -48,10 +49,10 @@ class Summary:
 
     def __add__(self, other):
         self._check_fits(other)
-        classes = np.union1d(self.classes, other.classes)
+        classes = join_classes(self.classes, other.classes)
         counts, mass = np.zeros((2, classes.size))
         for part in (self, other):
-            columns = np.searchsorted(classes, part.classes)
+            columns = places_of(classes, part.classes)
             counts[columns] += part.counts
             mass[columns] += part.mass
         return replace(
@@ -77,7 +78,7 @@ class Summary:
             )
         if part.is_soft != self.is_soft:
             raise ValueError("y must hold soft labels in all parts or in none.")
-        if part.is_soft and not np.array_equal(part.classes, self.classes):
+        if part.is_soft and not are_same(part.classes, self.classes):
             raise ValueError(
                 f"y has the columns {part.classes}, and {self.classes} before."
             )

@@ -10,8 +10,9 @@ from numbers import Real
 import numpy as np
 from scipy.special import entr
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import assert_all_finite, check_array, column_or_1d
+from sklearn.utils.validation import assert_all_finite, check_array
 
+from sksoftmax._data.labels import are_same, as_labels, class_index, places_of
 from sksoftmax._utils.errors import error_context, refuse_masked
 
 
@@ -150,7 +151,7 @@ def encode(y, classes=None, *, name="y"):
 def check_classes(classes):
     """Announced classes, sorted, each once."""
     with error_context("classes"):
-        found = np.unique(classes)
+        found = np.unique(as_labels(classes))
         if (found != found).any():  # only missing values differ from themselves
             raise ValueError(f"classes must all be there, got {classes!r}.")
         return found
@@ -163,9 +164,8 @@ def encode_again(y, classes):
     """
     if y.ndim == 2:
         return Targets(classes, y, np.ones(y.shape[0]))
-    codes = np.searchsorted(classes, y)
-    np.minimum(codes, classes.size - 1, out=codes)
-    if not np.array_equal(classes[codes], y):
+    codes = places_of(classes, y)
+    if (codes < 0).any():
         return encode(y, classes)
     Y = np.zeros((classes.size, codes.size))
     Y[codes, np.arange(codes.size)] = 1.0
@@ -174,13 +174,21 @@ def encode_again(y, classes):
 
 def label_array(y, classes):
     """y as an array for `encode_again`."""
-    return encode(y, classes).Y if is_soft(y) else column_or_1d(y)
+    return encode(y, classes).Y if is_soft(y) else as_labels(y)
 
 
 def hard_labels(y, classes):
-    """Labels of y: as they are, or the largest class of each soft row."""
+    """Labels of y in the type of the classes, or the largest class of each soft row.
+
+    If some are no classes, all stay as they are.
+    """
     refuse_masked("y", y)
-    return encode(y, classes).labels if is_soft(y) else y
+    if is_soft(y):
+        return encode(y, classes).labels
+    with error_context("y"):
+        labels = as_labels(y, warn=False)
+        places = places_of(classes, labels)
+    return y if (places < 0).any() else classes[places]
 
 
 def is_soft(y, name="y"):
@@ -219,7 +227,7 @@ def _encode_soft(y, classes, name):
         if (found != found).any():  # only missing values differ from themselves
             raise ValueError(f"The columns of {name} must all have names: {names}.")
         found, Y = found[order], Y[:, order]
-    if classes is not None and not np.array_equal(found, classes):
+    if classes is not None and not are_same(found, classes):
         raise ValueError(
             f"{name} has {found.size} columns, for the classes {_listed(found)}; there"
             f" must be one for each of the {classes.size} classes {_listed(classes)}."
@@ -229,7 +237,7 @@ def _encode_soft(y, classes, name):
 
 def _encode_labels(y, classes, name):
     if not (isinstance(y, np.ndarray) and y.ndim == 1):  # spares small fits 40 us
-        y = column_or_1d(y, warn=True)
+        y = as_labels(y)
     if y.dtype.kind in "fc":
         assert_all_finite(y, input_name=name)
     if y.dtype.kind in "mM" and np.isnat(y).any():
@@ -243,14 +251,14 @@ def _encode_labels(y, classes, name):
             f"{name} must hold labels that sort, without missing ones: {error}."
         ) from None
     if classes is not None:
-        unseen = ~np.isin(found, classes)
+        places = places_of(classes, found)
+        unseen = places < 0
         if unseen.any():
             raise ValueError(
                 f"{name} has the labels {_listed(found[unseen])}, which are not among"
                 f" the classes {_listed(classes)}."
             )
-        codes = np.searchsorted(classes, found)[codes]
-        found = classes
+        codes, found = places[codes], classes
     Y = np.zeros((codes.size, found.size))
     Y[np.arange(codes.size), codes] = 1.0
     return found, Y
@@ -306,17 +314,19 @@ def class_factors(targets, class_weight):
         mass = targets.mass
         balanced = targets.total_weight / np.count_nonzero(mass)
         return np.divide(balanced, mass, out=np.ones_like(mass), where=mass > 0)
-    names = targets.classes.tolist()
-    # A class that a fold lacks may be named; beside a class without weight it is taken
-    # for a misspelling, as scikit-learn does.
-    unknown = [name for name in class_weight if name not in names]
-    if unknown and any(name not in class_weight for name in names):
+    factors = np.ones(targets.classes.size)
+    places = [class_index(targets.classes, name) for name in class_weight]
+    # A class that a fold lacks may be named. If a class of y is not named, it is taken
+    # for a misspelling, as in scikit-learn.
+    if None in places and not set(places) >= set(range(factors.size)):
         raise ValueError(
             f"class_weight must name classes of y, which has"
             f" {_listed(targets.classes)}; got {class_weight}."
         )
     with error_context("class_weight"):
-        factors = np.array([float(class_weight.get(name, 1.0)) for name in names])
+        for place, factor in zip(places, class_weight.values(), strict=True):
+            if place is not None:
+                factors[place] = float(factor)
     if not (np.isfinite(factors).all() and (factors >= 0).all()):
         raise ValueError(f"class_weight must hold numbers >= 0, got {class_weight}.")
     return factors

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sksoftmax._data.labels import are_same
 from sksoftmax._data.targets import check_classes, is_soft
 from sksoftmax._fit.problem import InitialPoint
 from sksoftmax._fit.settings import hidden_sizes
@@ -52,7 +53,7 @@ def _check_continues(model, checked, classes, by):
             f" {model.n_features_in_} features."
         )
     _check_names(model, checked, by)
-    if not np.array_equal(classes, model.classes_):
+    if not are_same(classes, model.classes_):
         raise ValueError(
             f"y has the classes {classes!r}, but {by} continues a fit on"
             f" {model.classes_!r}."
@@ -97,7 +98,7 @@ def announced_classes(model, classes, y):
             raise ValueError("classes must be passed on the first call of partial_fit.")
         return None if classes is None else check_classes(classes)
     known = model.classes_
-    if classes is not None and not np.array_equal(check_classes(classes), known):
+    if classes is not None and not are_same(check_classes(classes), known):
         raise ValueError(
             f"classes={classes!r} differs from those of the first call, {known!r}."
         )

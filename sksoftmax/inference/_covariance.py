@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import column_or_1d
 
 from sksoftmax._data.arrays import take_rows
+from sksoftmax._data.labels import class_index
 from sksoftmax._model.loss import softmax
 from sksoftmax._utils.errors import check_choice, error_context
 from sksoftmax.inference._likelihood import logits
@@ -63,13 +64,13 @@ def find_base(classes, base):
         is_label = np.ndim(base) <= np.ndim(classes[0])
     if not is_label:
         raise ValueError(f"base must be the label of one class, got {base!r}.")
-    found = [k for k, label in enumerate(classes.tolist()) if label == base]
-    if not found:
+    found = class_index(classes, base)
+    if found is None:
         raise ValueError(
             f"base must be one of the classes {classes.tolist()} or None for the mean"
             f" of all classes, got {base!r}."
         )
-    return found[0]
+    return found
 
 
 def _check_groups(groups, cov_type, n_samples):

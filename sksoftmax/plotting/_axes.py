@@ -5,6 +5,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._utils.errors import optional_package
 
+from sksoftmax._data.labels import class_index
+
 
 def import_pyplot(caller):
     """Return matplotlib.pyplot, or an ImportError that says how to install it."""
@@ -46,9 +48,11 @@ def column_of(class_of_interest, classes):
     """The column of a class; for None that of the second of two classes, else None."""
     if class_of_interest is None:
         return 1 if len(classes) == 2 else None
-    names = np.asarray(classes).tolist()
-    if class_of_interest not in names:
+    classes = np.asarray(classes)
+    column = class_index(classes, class_of_interest)
+    if column is None:
         raise ValueError(
-            f"class_of_interest must be one of {names}, got {class_of_interest!r}."
+            f"class_of_interest must be one of {classes.tolist()}, got"
+            f" {class_of_interest!r}."
         )
-    return names.index(class_of_interest)
+    return column
