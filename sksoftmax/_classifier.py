@@ -373,7 +373,7 @@ default="cosine"
         classes = announced_classes(self, classes, y)
         data = X, y, sample_weight
         training = check_rows(checked, data, classes=classes, reset=first)
-        training = training.weigh_classes(checked.class_weight)
+        training = training.weigh_classes(checked.class_weight, checked.label_smoothing)
         classes = training.targets.classes
         start = initial_point(self, checked, classes, by="partial_fit")
         fitted = fit_epoch(checked, training, start)

@@ -360,7 +360,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
 
     def _grid(self, dataset):
         """Settings and alphas of each path."""
-        training = dataset.weigh_classes(self.class_weight)
+        training = dataset.weigh_classes(self.class_weight, self.label_smoothing)
         n_present = np.count_nonzero(training.targets.present)
         if n_present < 2:
             raise ValueError(

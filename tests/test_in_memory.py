@@ -11,8 +11,9 @@ from sksoftmax._data.in_memory import check_training, check_validation
 
 
 class Estimator(BaseEstimator):
-    def __init__(self, class_weight=None):
+    def __init__(self, class_weight=None, label_smoothing=0.0):
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ from sksoftmax._data.targets import (
     encode_again,
     label_array,
     smooth,
+    smooth_totals,
     weigh,
 )
 from sksoftmax._utils.threads import Threads
@@ -53,10 +54,9 @@ class TargetEncoder(NamedTuple):
 
     def targets(self, y, s):
         """Targets of labels y and sample weights s."""
-        targets = weigh(
-            replace(encode_again(y, self.classes), s=s), self.factors, is_part=True
-        )
+        targets = replace(encode_again(y, self.classes), s=s)
         targets = smooth(targets, self.label_smoothing)
+        targets = weigh(targets, self.factors, is_part=True)
         return targets if self.present is None else targets.restrict(self.present)
 
     @property
@@ -71,10 +71,9 @@ class TargetEncoder(NamedTuple):
 
     def totals(self, totals):
         """Weights of each class, before the recipe, as they are after it."""
+        totals = smooth_totals(totals, self.label_smoothing)
         if self.factors is not None:
             totals = totals * self.factors
-        share = self.label_smoothing
-        totals = (1.0 - share) * totals + share * totals.sum() / totals.size
         return totals if self.present is None else totals[self.present]
 
 
@@ -304,7 +303,8 @@ def encoder_of(summary, estimator, like):
     check_complete(summary)
     if like is not None:
         return TargetEncoder(summary.classes, like.factors)
-    return TargetEncoder(summary.classes, summary.factors(estimator.class_weight))
+    factors = summary.factors(estimator.class_weight, estimator.label_smoothing)
+    return TargetEncoder(summary.classes, factors)
 
 
 def _chunk_n_rows(chunk):

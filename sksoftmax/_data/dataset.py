@@ -61,13 +61,18 @@ class Dataset(Protocol):
         """The rows with weight."""
 
     def smooth(self, label_smoothing):
-        """With targets moved towards the uniform distribution."""
+        """With targets moved towards the uniform distribution, and then weighted.
+
+        Smoothing by e is fitting (1 - e) y + e/K as soft labels, class weights or not.
+        """
 
     def restrict(self, present):
         """With targets of the classes in a mask."""
 
     def hold_out(self, fraction, rng):
-        """Two datasets, for training and for validation.
+        """Two datasets, for training and for validation, before they are smoothed.
+
+        Rows without weight stay in training, where smoothing may give them some.
 
         Raises
         ------

@@ -29,6 +29,7 @@ class InMemoryDataset(NamedTuple):
     X: object  # (n_rows, n_features), dense or CSR
     targets: Targets
     factors: np.ndarray | None  # (n_classes,)
+    unweighted: Targets | None = None  # targets before the factors, to be smoothed
 
     is_in_memory = True
 
@@ -63,13 +64,19 @@ class InMemoryDataset(NamedTuple):
         return self.take(self.targets.s > 0)
 
     def smooth(self, label_smoothing):
-        return self._replace(targets=smooth(self.targets, label_smoothing))
+        if not label_smoothing:
+            return self
+        unweighted = self.targets if self.unweighted is None else self.unweighted
+        targets = smooth(unweighted, label_smoothing)
+        return self._replace(targets=weigh(targets, self.factors), unweighted=None)
 
     def restrict(self, present):
-        return self._replace(targets=self.targets.restrict(present))
+        return self._replace(targets=self.targets.restrict(present), unweighted=None)
 
     def hold_out(self, fraction, rng):
-        held = hold_out(self.targets, fraction, rng)
+        with_weight = self.targets.s > 0
+        held = np.zeros_like(with_weight)
+        held[with_weight] = hold_out(self.targets.take(with_weight), fraction, rng)
         return self.take(~held), self.take(held)
 
     def with_X(self, X):
@@ -78,7 +85,12 @@ class InMemoryDataset(NamedTuple):
 
     def take(self, rows):
         """The rows of a mask."""
-        return self._replace(X=take_rows(self.X, rows), targets=self.targets.take(rows))
+        unweighted = self.unweighted and self.unweighted.take(rows)
+        return self._replace(
+            X=take_rows(self.X, rows),
+            targets=self.targets.take(rows),
+            unweighted=unweighted,
+        )
 
     def select(self, numbers):
         """Rows chosen by their numbers, in that order, repeated ones repeated."""
@@ -88,10 +100,19 @@ class InMemoryDataset(NamedTuple):
             targets=replace(targets, Y=targets.Y[numbers], s=targets.s[numbers]),
         )
 
-    def weigh_classes(self, class_weight):
-        """With the factors of class_weight, which "balanced" finds from these rows."""
-        factors = class_factors(self.targets, class_weight)
-        return self._replace(targets=weigh(self.targets, factors), factors=factors)
+    def weigh_classes(self, class_weight, label_smoothing=0.0):
+        """With the factors of class_weight, which "balanced" finds from these rows.
+
+        Targets stay as they are, but "balanced" counts them as they will be smoothed.
+        """
+        factors = class_factors(smooth(self.targets, label_smoothing), class_weight)
+        if factors is None:
+            return self
+        return self._replace(
+            targets=weigh(self.targets, factors, is_part=label_smoothing > 0),
+            factors=factors,
+            unweighted=self.targets,
+        )
 
 
 def check_training(estimator, X, y, sample_weight, *, classes=None, reset=True):
@@ -101,7 +122,7 @@ def check_training(estimator, X, y, sample_weight, *, classes=None, reset=True):
     with those there; y is encoded against classes where they are given.
     """
     rows = check_rows(estimator, X, y, sample_weight, classes=classes, reset=reset)
-    return rows.weigh_classes(estimator.class_weight)
+    return rows.weigh_classes(estimator.class_weight, estimator.label_smoothing)
 
 
 def check_rows(estimator, X, y, sample_weight, *, classes=None, reset=True):

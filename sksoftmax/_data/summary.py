@@ -23,6 +23,7 @@ from sksoftmax._data.targets import (
     class_factors,
     encode,
     is_soft,
+    smooth_totals,
 )
 
 _SUMS = ("n_rows", "n_stored", "n_bytes", "squares", "statistics")
@@ -103,17 +104,13 @@ class Summary:
         """Mean number of stored entries of a row of X."""
         return self.n_stored / self.n_rows
 
-    @property
-    def totals(self):
-        """The classes and their weights."""
-        return ClassTotals(self.classes, self.mass)
-
-    def factors(self, class_weight):
-        """Factors of `class_weight`, shape (n_classes,), or None."""
-        factors = class_factors(self.totals, class_weight)
+    def factors(self, class_weight, label_smoothing=0.0):
+        """Factors of `class_weight`, which "balanced" finds from smoothed targets."""
+        totals = smooth_totals(self.mass, label_smoothing)
+        factors = class_factors(ClassTotals(self.classes, totals), class_weight)
         if factors is not None:
             with np.errstate(over="ignore"):
-                mass = factors * self.mass
+                mass = factors * totals
             if not mass.any():
                 raise ValueError(
                     "class_weight leaves no sample with a positive weight."

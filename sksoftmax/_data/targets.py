@@ -352,11 +352,20 @@ def weigh(targets, factors, *, is_part=False):
 
 
 def smooth(targets, label_smoothing):
-    """Targets moved towards the uniform distribution by the share label_smoothing."""
+    """Targets moved towards the uniform distribution by the fraction label_smoothing.
+
+    The distribution is over all classes, those without weight included.
+    """
     if not label_smoothing:
         return targets
     Y = (1.0 - label_smoothing) * targets.Y + label_smoothing / targets.classes.size
     return replace(targets, Y=Y)
+
+
+def smooth_totals(totals, label_smoothing):
+    """Weights of the classes of targets, as they are after `smooth`."""
+    uniform = totals.sum() / totals.size
+    return (1.0 - label_smoothing) * totals + label_smoothing * uniform
 
 
 def hold_out(targets, fraction, rng):

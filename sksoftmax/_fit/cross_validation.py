@@ -94,10 +94,12 @@ def score_paths(grid, dataset, folds, scoring):
 
 
 def _whole(settings, alphas, dataset, scoring, leave_one_out):
-    training = dataset.weigh_classes(settings.class_weight)
+    e = settings.label_smoothing
+    training = dataset.weigh_classes(settings.class_weight, e)
     if not leave_one_out:
         return fit_path(settings, training, alphas), None
     path = fit_path(settings, training, alphas, LeaveOneOut())
+    training = training.smooth(e)
     kept = training.targets.s > 0
     Y, weights = dataset.targets.Y[kept], scoring.weights(kept.size, kept)
     present = training.targets.present
@@ -112,7 +114,9 @@ def _whole(settings, alphas, dataset, scoring, leave_one_out):
 
 def _fold(settings, alphas, dataset, scoring, fold):
     train, test = fold
-    training = dataset.select(train).weigh_classes(settings.class_weight)
+    training = dataset.select(train).weigh_classes(
+        settings.class_weight, settings.label_smoothing
+    )
     fits = fit_path(settings, training, alphas).fits
     scores = [scoring(settings, fitted, dataset, test) for fitted in fits]
     return scores, [fitted._replace(layers=None, history=None) for fitted in fits]

@@ -49,7 +49,7 @@ def fit_epoch(settings, training, start):
         )
     if settings.solver == "auto":
         settings = changed(settings, solver="adam")
-    training = training.with_weight().smooth(settings.label_smoothing)
+    training = training.smooth(settings.label_smoothing).with_weight()
     every_class = np.ones(training.targets.classes.size, dtype=bool)
     prepared = Prepared(training, (), every_class, training.dtype)
     fitted = fit_minibatch(settings, prepared, None, start, is_part=True)
@@ -64,7 +64,7 @@ def _hold_out(settings, training, start):
     A training that goes on holds out the same rows of the same data.
     """
     rng = np.random.default_rng((start.state or {}).get("seed", start.seed))
-    return training.with_weight().hold_out(settings.validation_fraction, rng)
+    return training.hold_out(settings.validation_fraction, rng)
 
 
 def _fit_constant(settings, prepared, validation, start, monitor):

@@ -48,7 +48,7 @@ class Prepared(NamedTuple):
 
 def with_weight(settings, training):
     """The rows and classes with weight, targets smoothed, as `Prepared`."""
-    training = training.with_weight().smooth(settings.label_smoothing)
+    training = training.smooth(settings.label_smoothing).with_weight()
     present = training.targets.present
     return Prepared(training.restrict(present), (), present, training.dtype)
 
