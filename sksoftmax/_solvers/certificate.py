@@ -25,9 +25,12 @@ def certified_step(certify, now, direction, tolerance):
     return after if is_level and gap < 0.5 * gap_before else (None, gap_before)
 
 
-def reported_gap(gap, value):
-    """The gap that users see: at least the rounding error of F, and at most F."""
-    return float(min(max(gap, rounding_error(value)), value))
+def reported_gap(gap, value, tolerance):
+    """The gap that users see: at least the rounding error of F, and at most F.
+
+    The tolerance has that error too, of an F that may differ in the last bits.
+    """
+    return float(min(max(gap, min(rounding_error(value), tolerance)), value))
 
 
 def is_falling(certificates):

@@ -85,10 +85,6 @@ _LARGEST_FORCING_TERM = 0.3
 # for the error of the quadratic model.
 _RESIDUAL_PART = 0.3
 
-# How far above the tolerance an estimate may be for a step to be the last, if the
-# duality gap after the step decides: a Newton step leaves about the square.
-EARLY = 10.0
-
 # Products after which conjugate gradients have seen the lowest eigenvalue. The estimate
 # depends on it where no duality gap decides.
 _PRODUCTS_TO_MEASURE = 5
@@ -191,7 +187,7 @@ class _Sufficiency:
             return False
         gap = 0.5 * decrement + residual / lowest
         if is_certified:
-            self._is_last = gap <= EARLY * tolerance
+            self._is_last = gap <= tolerance
             return not self._is_last or (
                 self._precondition.ridge_gap(r) <= _RESIDUAL_PART * tolerance
             )

@@ -97,7 +97,7 @@ def _last_step(objective, now, precondition, criterion):
     if certify is not None:
         lower, gap = certified_step(certify, now, step.direction, tolerance)
         now = lower or now
-        gap = reported_gap(gap, now.value)
+        gap = reported_gap(gap, now.value, tolerance)
         return Result(now.w, now.value, gap, tolerance, 0) if gap <= tolerance else None
     w = now.w + step.direction
     value = objective.value(w)
@@ -111,7 +111,7 @@ def _judged(now, precondition, criterion, n_iter):
     """The result at an iterate after which there is no other."""
     tolerance = criterion.tolerance_at(now.value)
     if criterion.certify is not None:
-        gap = reported_gap(criterion.certify(now.w, tolerance)[1], now.value)
+        gap = reported_gap(criterion.certify(now.w, tolerance)[1], now.value, tolerance)
         return Result(now.w, now.value, gap, tolerance, n_iter)
     step = _newton_step(now, precondition, tolerance)
     direction = step.direction

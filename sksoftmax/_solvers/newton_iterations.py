@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoftmax._solvers.certificate import certified_step, is_falling, reported_gap
-from sksoftmax._solvers.cg import EARLY, Accuracy, solve_newton_system
+from sksoftmax._solvers.cg import Accuracy, solve_newton_system
 from sksoftmax._solvers.line_search import LineSearch
 from sksoftmax._solvers.quasi_newton import (
     LimitedMemory,
@@ -75,9 +75,8 @@ class NewtonIterations:
             memory = None
             gaps.append(step.gap)
             gap = _doubted(gaps)
-            near = EARLY * tolerance if certify else tolerance
             may_go_on = n_iter < numbers[-1]
-            last = not may_go_on or (gap <= near and step.gap_after <= tolerance)
+            last = not may_go_on or (gap <= tolerance and step.gap_after <= tolerance)
             before = now
             if last and certify:
                 lower, gap, last = self._take_certified(
@@ -112,7 +111,7 @@ class NewtonIterations:
             ):
                 break
         if certify and not last:
-            gap = reported_gap(certify(now.w, tolerance)[1], now.value)
+            gap = reported_gap(certify(now.w, tolerance)[1], now.value, tolerance)
         return Result(
             now.w,
             now.value,
@@ -154,7 +153,7 @@ class NewtonIterations:
         )
         value = now.value if lower is None else lower.value
         certificates.append((gap, value))
-        gap = reported_gap(gap, value)
+        gap = reported_gap(gap, value, tolerance)
         if gap <= tolerance or not may_go_on:
             return lower, gap, True
         if lower is None:

@@ -3,9 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sksoftmax._utils.errors import optional_package
-
 from sksoftmax._data.labels import class_index
+from sksoftmax._utils.errors import optional_package
 
 
 def import_pyplot(caller):
