@@ -141,8 +141,8 @@ def _iterate(part, w, limits, report):
     """The w after proximal Newton steps, and the number of the last iteration.
 
     The last step is the one whose predicted reduction of F is within the tolerance.
-    Where a model predicts more than there is to gain, or no step along its direction
-    lowers F, the next model is damped (Levenberg 1944, Quart. Appl. Math. 2:164;
+    Where a model predicts more than there is to gain, or little of what it predicts
+    comes true, the next model is damped (Levenberg 1944, Quart. Appl. Math. 2:164;
     Marquardt 1963, J. SIAM 11:431), until models are right again.
     """
     tolerance, iterations, budget = limits
@@ -170,13 +170,14 @@ def _iterate(part, w, limits, report):
         least = max(tolerance, _LAST * abs(now.value))
         gained = before - now.value
         is_wrong = lower is None or predicted_reduction > most
+        is_wrong = is_wrong or gained < _POOR * predicted_reduction
         if is_wrong and predicted_reduction > least:
             damping = max(10.0 * damping, _DAMPING)
             if damping > 1.0:
                 break
             continue
-        if gained > 0.5 * predicted_reduction:
-            damping = 0.1 * damping if damping > _DAMPING else 0.0
+        if gained > _GOOD * predicted_reduction:
+            damping = 0.3 * damping if damping > _DAMPING else 0.0
         # A smaller decrease than the rounding of F would make a model of rounding.
         is_last = predicted_reduction <= least or gained <= rounding_error(
             abs(now.value)
@@ -196,7 +197,14 @@ def _iterate(part, w, limits, report):
 
 # A model that predicts a reduction by more than this many times F is wrong, because F
 # is never below zero. The next model has at least this damping.
-_TOO_MUCH, _DAMPING = 10.0, 1e-8
+_TOO_MUCH, _DAMPING = 10.0, 1e-10
+
+# A model is also wrong where F falls by less than the first fraction of the prediction,
+# and damping gets less where F falls by more than the second. Three tables of separated
+# rows with alpha from 1e-8 to 1e-12 converge in 16,000 to 33,000 passes. Without the
+# first fraction one of them did not in 45,000. (The least damping may be from 1e-9 to
+# 1e-11.)
+_POOR, _GOOD = 0.1, 0.75
 
 # Range of the forcing term, the relative decrease at which the minimisation of a model
 # ends. It is the relative error of the last model (Eisenstat and Walker 1996, SIAM J.
