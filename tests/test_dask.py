@@ -411,6 +411,9 @@ def test_data_that_do_not_fit_together(data):
 
 def test_a_client_that_is_closed_during_the_fit_is_named(data, monkeypatch):
     with (
+        # A client that is closed inside its own `with` leaves dask's configuration
+        # pointing at it (distributed 2026.8).
+        dask.config.set(scheduler=None),
         distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, processes=False, **no_dashboard
         ) as cluster,
