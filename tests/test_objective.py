@@ -329,7 +329,7 @@ def test_what_does_not_look_at_x_reads_no_rows_of_it():
     phi(0.0)  # the first may form the logits
     before = objective.chunks.rows_read
     phi(0.5)
-    objective.has_no_wrong_row(0.1)
+    objective.is_separated(1e-9, 1.0)
     assert objective.chunks.rows_read == before
 
 

@@ -18,7 +18,6 @@ from sksoftmax._model.loss import all_logits, loss, loss_grad, loss_hessp
 from sksoftmax._model.network import in_gauge
 from sksoftmax._objective.duality import has_dual, value_and_gap
 from sksoftmax._objective.separation import (
-    has_no_wrong_row,
     is_separated,
     scaled_up,
     separates,
@@ -66,7 +65,6 @@ class Objective:
 
     # Methods: whether F has no minimum, and how far away a minimum is at most.
     is_separated = is_separated
-    has_no_wrong_row = has_no_wrong_row
     scaled_up = scaled_up
     separates = separates
     has_dual = property(has_dual)

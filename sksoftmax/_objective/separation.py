@@ -54,10 +54,10 @@ def is_separated(objective, value, null_value):
     """
     if not objective.penalty.is_zero or value > 1e-5 * null_value:
         return False
-    return objective.network.is_linear and has_no_wrong_row(objective, value)
+    return objective.network.is_linear and _has_no_wrong_row(objective, value)
 
 
-def has_no_wrong_row(objective, value):
+def _has_no_wrong_row(objective, value):
     """Whether F(w) = value proves that the own class of every row is the most probable.
 
     As a total loss under log 2 times the smallest weight does; not where a row has

@@ -106,7 +106,7 @@ class Solver:
 
 _ALL = frozenset({"project_onto_gauge", "value_grad_hessp"})
 _SMOOTH = _ALL | {"preconditioner", "value", "along", "is_separated"}
-_SMOOTH |= {"has_no_wrong_row", "has_dual", "value_and_gap", "n_passes"}
+_SMOOTH |= {"has_dual", "value_and_gap", "n_passes"}
 _SPARSE = _ALL | {"value_and_grad", "along", "subsamples", "at_best_intercepts", "gap"}
 _SPARSE |= {"restricted", "entries", "scale", "model", "product_cost"}
 

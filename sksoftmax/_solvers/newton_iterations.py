@@ -166,9 +166,10 @@ class NewtonIterations:
 
         One step up to a multiple of w is enough where every row is right and there is
         no penalty (digits at alpha = 0: 43 passes, in the place of 330 to 1,900 by the
-        rounding of the processor). No steps are taken where Newton's lead to the
-        minimum: with a penalty there is one, and they do where no row is wrong. Returns
-        the iterate and the number of steps.
+        rounding of the processor). No steps are taken where there is a penalty: its
+        curvature leads Newton's to the minimum (24 tables of 20,000 rows with outliers
+        at alpha = 1e-6: 37 passes in the mean and at most 73, in the place of 109 and
+        654). Returns the iterate and the number of steps.
         """
         objective, callback = self.objective, self.callback
         scaled = None
@@ -178,9 +179,7 @@ class NewtonIterations:
             if callback is not None:
                 callback(next(iterations), *scaled)
             return Iterate(*scaled, None, None), 1
-        if not objective.network.is_linear:
-            return start, 0
-        if not objective.penalty.is_zero and objective.has_no_wrong_row(start.value):
+        if not (objective.network.is_linear and objective.penalty.is_zero):
             return start, 0
         weak = objective.preconditioner(weak=True)
         weak.update(start.hessian)
