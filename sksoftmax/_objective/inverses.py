@@ -220,7 +220,9 @@ def add_centred_penalty(H, diagonal):
     """
     q, n_classes = diagonal.shape
     n_free = H.shape[0] // q
-    coupling = in_gauge(np.eye(n_classes))[:n_free, :n_free]
+    coupling = np.eye(n_free)
+    if n_classes > 1:
+        coupling -= 1.0 / n_classes
     blocks = H.reshape(n_free, q, n_free, q)
     diagonals = np.einsum("kjlj->klj", blocks)  # a view
     diagonals += coupling[:, :, None] * diagonal[:, 0]

@@ -202,8 +202,8 @@ _SHORT_STEP, _ESCAPE = 0.1, 60
 
 def _is_cut(before, now, direction):
     """Whether only a small fraction of a direction could be gone."""
-    moved, wanted = np.linalg.norm(now.w - before.w), np.linalg.norm(direction)
-    return 0.0 < moved < _SHORT_STEP * wanted
+    moved = now.w - before.w
+    return 0.0 < moved @ moved < _SHORT_STEP**2 * (direction @ direction)
 
 
 # Newton's steps shrink the gap to its square. Where they leave more than this fraction
