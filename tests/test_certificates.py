@@ -166,11 +166,21 @@ def test_the_duality_gap_bounds_f_at_any_point(rng, fit_intercept, n_classes, n_
     )
     w, least = found.x, found.fun
     d = rng.standard_normal(w.size)
-    for size in (1e-1, 1e-2, 1e-4):
+    sizes, bounds = (1e-1, 1e-2, 1e-4), []
+    for size in sizes:
         value, gap = objective.value_and_gap(w + size * d, 0.0)
         assert_allclose(value, objective.value(w + size * d), rtol=1e-14)
         assert value - least <= gap + 10 * EPS
         assert gap <= 1e4 * size**2
+        bounds.append(gap)
+    # Where the ranges of the features are known, one pass gives a weaker bound.
+    objective.chunks.statistics()
+    for size, gap in zip(sizes, bounds, strict=True):
+        before = objective.n_passes
+        _, weaker = objective.value_and_gap(w + size * d, np.inf)
+        assert objective.n_passes == before + 1
+        assert gap <= weaker + 10 * EPS
+        assert weaker <= 1e5 * size**2
 
 
 def test_a_penalty_on_some_weights_alone_gives_no_duality_gap(rng):

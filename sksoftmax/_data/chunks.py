@@ -251,6 +251,11 @@ class Chunks(ChunkVerbs):
             self._statistics = self.sum(chunk_statistics)
         return self._statistics
 
+    @property
+    def known_statistics(self):
+        """What `statistics` returned, or None before its first call."""
+        return self._statistics
+
     def centre(self):
         """Weighted mean of each feature, exact for a constant one; zero where sparse.
 

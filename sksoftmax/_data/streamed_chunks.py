@@ -87,16 +87,21 @@ class RemoteChunks:
         drawn = 0 if sample is None else sample.n_passes * sample.n_rows
         return self._n_reads + drawn / self.n_rows
 
+    @property
+    def known_statistics(self):
+        """The `ColumnStatistics` of the features, before class weights."""
+        return self._summary.statistics
+
     def centre(self):
         """Mean of each feature, exact for a constant one; zero where sparse.
 
         It was found in the first pass, in which class weights are not known.
         """
-        return self._summary.statistics.centre
+        return self.known_statistics.centre
 
     def second_moment(self, centre):
         """Weighted mean of (x - centre)^2 of each feature, before class weights."""
-        return self._summary.statistics.second_moment(centre)
+        return self.known_statistics.second_moment(centre)
 
     def subsample(self, n_rows, largest):
         """Chunks of about n_rows random rows, in memory, weighted to stand for all.

@@ -41,28 +41,54 @@ def value_and_gap(objective, w, tolerance):
     number c for each class. They solve a linear system: mean s (Q - Y) = g_b + H_bb c.
     Q are probabilities if the range of c is at most 1. Then mean KL(Q || P) is at most
     c.H_bb.c, because (1 + e) log(1 + e) - e <= e^2.
+
+    G(Q) takes another pass, because c is known only after the first. Where the ranges
+    of the features are known, they bound what c changes of G. This is tried first.
     """
     network, chunks, S = objective.network, objective.chunks, objective.total_weight
-    (total, g, H), states = chunks.map_sum(_chunk_probabilities, network, w)
+    (total, H, slope), states = chunks.map_sum(_chunk_probabilities, network, w)
     value = total / S + objective.penalty.value(w)
-    c = _solve_in_gauge(H, -g) if network.fit_intercept else np.zeros_like(g)
-    span = np.ptp(c) if c.size > 1 else abs(float(c[0]))
-    if not span <= 1.0:
-        return value, np.inf
-    slope = chunks.sum(_chunk_dual_slope, network, w, states, c) / S
-    slope += objective.penalty.grad(w)
-    ((W, b),) = network.unpack(slope)
-    gap = max(float(c @ H @ c), 0.0) / S
-    if b is not None:
+    layer = network.unpack(slope)[0]
+    c, span, gap = np.zeros(H.shape[0]), 0.0, 0.0
+    if network.fit_intercept:
+        c = _solve_in_gauge(H, -layer[1])
+        span = np.ptp(c) if c.size > 1 else abs(float(c[0]))
+        if not span <= 1.0:
+            return value, np.inf
         # The rounding error of mean s (Q - Y), times a shift of the intercepts.
-        gap += float(np.abs(b).sum()) * span
+        left = float(np.abs(layer[1] + H @ c).sum()) * span
+        gap = (max(float(c @ H @ c), 0.0) + left) / S
+    own = network.unpack(objective.penalty.grad(w))[0][0]
     diagonal = objective.penalty.hessian_diagonal(network.n_params)
     strength = network.unpack(diagonal)[0][0]
+    if span > 0.0:
+        whole = gap + _bound_by_ranges(chunks, layer, own, strength, span, S)
+        if whole <= tolerance:
+            return value, whole
+        slope = chunks.sum(_chunk_dual_slope, network, w, states, c)
+        layer = network.unpack(slope)[0]
+    W = layer[0] / S + own
     whole = gap + 0.5 * float(np.sum(W**2 / strength))
     if whole > tolerance >= gap:
         W = np.maximum(np.abs(W) - _rounding(objective, w, states), 0.0)
         whole = gap + 0.5 * float(np.sum(W**2 / strength))
     return value, whole
+
+
+def _bound_by_ranges(chunks, layer, own, strength, span, S):
+    """A bound on ||G(Q) + alpha W||^2 / 2 alpha, from the slope by P; maybe infinite.
+
+    The mean of Q - Y is zero, so X counts less the middle of the range of each feature.
+    The sum over classes of |Q - P| is at most the range of c.
+    """
+    statistics = chunks.known_statistics
+    if statistics is None:
+        return np.inf
+    middle = statistics.low / 2.0 + statistics.high / 2.0
+    half = statistics.high / 2.0 - statistics.low / 2.0
+    W = (layer[0] - np.outer(middle, layer[1])) / S + own
+    size = np.sqrt((W**2).sum(axis=1)) + span * half
+    return 0.5 * float(np.sum(size**2 / strength[:, 0]))
 
 
 def _rounding(objective, w, states):
@@ -102,12 +128,12 @@ def _solve_in_gauge(H, right):
 
 
 def _chunk_probabilities(chunk, network, w):
-    """L, its gradient and Hessian by the intercepts, shapes (K,) and (K, K); and sP.
+    """L, its Hessian by the intercepts, (K, K), and its gradient, (n_params,); and sP.
 
     The Hessian has -sum s p_k p_l beside its diagonal, and its rows sum to zero. This
     costs no digits where rows are all but certain.
     """
-    Z = network.logits(chunk.X, network.unpack(w))
+    Z, tape = network.linearize(chunk.X, w)
     value, dZ, sP = loss_grad(Z, chunk.sY, chunk.s)
     if sP.shape[1] == 1:
         H = hessian_weights(sP, chunk.s).sum(axis=0)[None]
@@ -115,7 +141,7 @@ def _chunk_probabilities(chunk, network, w):
         H = -(sP.T @ (sP / chunk.s[:, None]))
         np.fill_diagonal(H, 0.0)
         np.fill_diagonal(H, -H.sum(axis=1))
-    return (value, dZ.sum(axis=0), H), sP
+    return (value, H, network.vjp(tape, dZ)), sP
 
 
 def _chunk_dual_slope(chunk, network, w, sP, c):
