@@ -117,7 +117,7 @@ def test_the_minimum_along_a_convex_function_is_found(name):
         calls.append(t)
         return value(t), slope(t)
 
-    t = search.minimize(phi)
+    t = search.minimize(phi, phi(1.0)[1])
     assert 0.0 < t <= 1.0
     assert value(t) <= search.value
     assert len(calls) <= 52
@@ -130,7 +130,7 @@ def test_the_minimum_along_a_convex_function_is_found(name):
 
 def test_a_function_that_falls_all_along_has_its_minimum_at_the_end():
     search = LineSearch(0.0, -3.0)
-    assert search.minimize(lambda t: (t * (t - 3.0), 2.0 * t - 3.0)) == 1.0
+    assert search.minimize(lambda t: (t * (t - 3.0), 2.0 * t - 3.0), -1.0) == 1.0
 
 
 @pytest.mark.parametrize("bad", [np.inf, np.nan])
@@ -138,7 +138,7 @@ def test_a_minimum_is_found_where_the_full_step_gives_no_number(bad):
     def phi(t):
         return (bad, bad) if t > 0.02 else ((t - 0.004) ** 2, 2.0 * (t - 0.004))
 
-    t = LineSearch(0.004**2, -0.008).minimize(phi)
+    t = LineSearch(0.004**2, -0.008).minimize(phi, phi(1.0)[1])
     assert_allclose(t, 0.004, rtol=0.11)
 
 

@@ -69,7 +69,7 @@ class LineSearch:
             length = shorten(length, trial[0] - self.value, self.slope)
         return None
 
-    def minimize(self, phi):
+    def minimize(self, phi, slope_at_one):
         """A t in (0, 1] near the minimum of a convex phi.
 
         Regula falsi on the slope with the Illinois modification (Dowell and Jarratt
@@ -77,7 +77,7 @@ class LineSearch:
         its value and its slope. Where the slope is not finite at t = 1, the search
         begins at the first of 0.1, 0.01 and so on where it is.
         """
-        low, low_slope, high, high_slope = 0.0, self.slope, 1.0, phi(1.0)[1]
+        low, low_slope, high, high_slope = 0.0, self.slope, 1.0, slope_at_one
         while not np.isfinite(high_slope) and high > 1e-100:
             high *= 0.1
             high_slope = phi(high)[1]

@@ -235,13 +235,14 @@ def _step_down(objective, now, direction, last):
         return Iterate(new, new_value, None, None) if new_value <= now.value else None
     at_new = Iterate.at(objective, new)
     search = LineSearch(now.value, float(now.grad @ direction))
+    slope = float(at_new.grad @ direction)
     if search.is_sufficient(at_new.value):
-        length = search.longer(float(at_new.grad @ direction))
+        length = search.longer(slope)
         if length is not None:
             further = Iterate.at(objective, now.w + length * direction)
             if further.value < at_new.value:
                 return further
         return at_new
-    length = search.minimize(objective.along(now.w, direction))
+    length = search.minimize(objective.along(now.w, direction), slope)
     at_new = Iterate.at(objective, now.w + length * direction)
     return at_new if at_new.value < now.value else None
