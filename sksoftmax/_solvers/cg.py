@@ -58,7 +58,6 @@ class Accuracy(NamedTuple):
     tolerance: float  # gap below which no more digits are needed, nats
     scale: float  # size of F, nats: makes the squared decrement a pure number
     shrinkage: float = 0.0  # gap after the last step over the gap before it
-    last_gap: float = 0.0  # before the last step, nats; zero if there was none
     # Whether a duality gap decides if a step was the last, as a ridge allows.
     is_certified: bool = False
     max_products: float = np.inf  # with H, before the whole fit has cost too much
@@ -110,8 +109,8 @@ def solve_newton_system(hessian, grad, precondition, accuracy):
     3. a stronger preconditioner would be cheaper than more products.
 
     The last step has to be more exact, since what it leaves is certified. Where the
-    gap that it should leave is within the tolerance, 1 and 2 do not suffice: the
-    duality gap that the residual leads to has to be small as well. Without a duality gap the
+    estimate of the gap is near the tolerance, 1 and 2 do not suffice: the duality gap
+    that the residual leads to has to be small as well. Without a duality gap the
     estimate has to rest on an eigenvalue that was seen.
 
     Parameters
@@ -161,19 +160,6 @@ def solve_newton_system(hessian, grad, precondition, accuracy):
     return NewtonStep(direction, gap, len(lengths), lowest, gap_after)
 
 
-# How much more than the square of the gap a Newton step may leave and still be tried as
-# the last one. (150 random tables: 5 % fewer passes; less with a factor of 3 or 100.)
-_SAFETY = 10.0
-
-
-def expected_gap(gap, last_gap):
-    """The gap after a Newton step, from the gaps before it and before the last one.
-
-    Newton's steps square the gap, up to a factor that the last step shows.
-    """
-    return min(gap, _SAFETY * gap * (gap / last_gap) ** 2) if last_gap else gap
-
-
 class _Sufficiency:
     """Whether the residuals of conjugate gradients are small enough to stop."""
 
@@ -190,7 +176,7 @@ class _Sufficiency:
         return is_exact or n_products >= min(most, accuracy.max_products)
 
     def _is_exact(self, decrement, residuals, r):
-        tolerance, scale, shrinkage, last_gap, is_certified, _ = self._accuracy
+        tolerance, scale, shrinkage, is_certified, _ = self._accuracy
         residual, lowest = residuals[-1], self._precondition.lowest
         eta_squared = min(
             _LARGEST_FORCING_TERM**2, max(decrement / scale, shrinkage**2)
@@ -201,7 +187,7 @@ class _Sufficiency:
             return False
         gap = 0.5 * decrement + residual / lowest
         if is_certified:
-            self._is_last = expected_gap(gap, last_gap) <= tolerance
+            self._is_last = gap <= tolerance
             return not self._is_last or (
                 self._precondition.ridge_gap(r) <= _RESIDUAL_PART * tolerance
             )

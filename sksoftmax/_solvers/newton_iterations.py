@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoftmax._solvers.certificate import certified_step, is_falling, reported_gap
-from sksoftmax._solvers.cg import Accuracy, expected_gap, solve_newton_system
+from sksoftmax._solvers.cg import Accuracy, solve_newton_system
 from sksoftmax._solvers.line_search import LineSearch
 from sksoftmax._solvers.quasi_newton import (
     LimitedMemory,
@@ -74,11 +74,9 @@ class NewtonIterations:
             step = self._solve(now, tolerance, gaps, memory)
             memory = None
             gaps.append(step.gap)
-            gap = expected = _doubted(gaps)
-            if certify and len(gaps) > 1:
-                expected = expected_gap(gap, gaps[-2])
+            gap = _doubted(gaps)
             may_go_on = n_iter < numbers[-1]
-            last = not may_go_on or max(expected, step.gap_after) <= tolerance
+            last = not may_go_on or (gap <= tolerance and step.gap_after <= tolerance)
             before = now
             if last and certify:
                 lower, gap, last = self._take_certified(
@@ -137,7 +135,6 @@ class NewtonIterations:
             tolerance=max(tolerance - rounding_error(null_value), 1e-3 * tolerance),
             scale=max(null_value - now.value, 0.0) + abs(now.value),
             shrinkage=gaps[-1] / gaps[-2] if len(gaps) > 1 and gaps[-2] else 0.0,
-            last_gap=gaps[-1] if gaps else 0.0,
             is_certified=certify is not None,
             max_products=max(max_passes - self.objective.n_passes, 1.0),
         )
