@@ -13,7 +13,6 @@ import numpy as np
 from scipy.linalg import qr, solve_triangular
 
 from sksoftmax._data.arrays import dense_with_ones
-from sksoftmax._fit.transforms import FeatureScaling
 
 # A column is a combination of others if they leave less than this fraction of its
 # spread. Sums of columns with 16 digits whose mean is 1e6 spreads leave 1e-10;
@@ -29,14 +28,9 @@ class Design:
     more pass over the rows, and round them once more.
     """
 
-    centring: FeatureScaling  # with factors of one
+    centre: np.ndarray  # (n_features,), zeros without an intercept
     U: np.ndarray  # (n_terms, n_terms)
     ones: bool  # whether there is an intercept, which is the last term
-
-    @property
-    def centre(self):
-        """Shape (n_features,)."""
-        return self.centring.centre
 
     def rows(self, X):
         """A for rows of X, shape (n_rows, n_terms)."""
@@ -49,17 +43,17 @@ class Design:
     @property
     def M(self):
         """Matrix of theta = M gamma, shape (n_terms, n_terms)."""
-        return self._move(self.centring.back, self.U)
+        M = self.U.copy()
+        if self.ones:
+            M[-1] -= self.centre @ M[:-1]
+        return M
 
     def coordinates(self, theta):
         """gamma of theta, both of shape (n_classes, n_terms)."""
-        return solve_triangular(self.U, self._move(self.centring.forward, theta.T)).T
-
-    def _move(self, move, coefficients):
-        """Coefficients, a column for each class, moved to or from the centred X."""
-        n_features = self.centre.size
-        layer = coefficients[:n_features], coefficients[n_features:]
-        return np.vstack(move([layer])[0])
+        centred = theta.T.copy()
+        if self.ones:
+            centred[-1] += self.centre @ centred[:-1]
+        return solve_triangular(self.U, centred).T
 
 
 def scaled_design(chunks, ones):
@@ -69,18 +63,11 @@ def scaled_design(chunks, ones):
     if ones:
         scale = np.append(scale, 1.0)
     scale[scale == 0.0] = 1.0
-    centring = FeatureScaling(centre, np.ones_like(centre))
-    return Design(centring, np.diag(1.0 / scale), ones)
+    return Design(centre, np.diag(1.0 / scale), ones)
 
 
 def orthonormal_design(chunks, ones, terms):
-    """Columns made orthonormal as well.
-
-    Raises
-    ------
-    ValueError
-        If columns of X (and the intercept) are linearly dependent; it names them.
-    """
+    """Columns made orthonormal as well; an error names any that depend on others."""
     plain = scaled_design(chunks, ones)
     R = qr(np.vstack(chunks.map(_chunk_R, plain)), mode="r")[0][: plain.U.shape[0]]
     norms = np.sqrt(np.einsum("ij,ij->j", R, R))
@@ -93,7 +80,7 @@ def orthonormal_design(chunks, ones, terms):
         )
     total = chunks.sum(lambda chunk: chunk.s.sum(), reads_X=False)
     inverse = solve_triangular(R, np.eye(R.shape[0])) * np.sqrt(total)
-    return Design(plain.centring, plain.U @ inverse, ones)
+    return Design(plain.centre, plain.U @ inverse, ones)
 
 
 def _dependencies(R, terms):

@@ -8,10 +8,10 @@ log-likelihood, in nats.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
 
 from sksoftmax._data.chunks import Chunks
-from sksoftmax._model.loss import loss, loss_grad
+from sksoftmax._model.loss import loss_grad
 from sksoftmax._objective.dense_hessian import dense_hessian
 from sksoftmax._utils.threads import Threads
 from sksoftmax.inference._design import Design
@@ -19,49 +19,27 @@ from sksoftmax.inference._design import Design
 
 @dataclass(frozen=True)
 class Likelihood:
-    """The loss L(gamma) + n alpha/2 ||W||^2 and its derivatives.
-
-    Attributes
-    ----------
-    chunks : Chunks
-    design : Design
-    ridge : float
-        n alpha.
-    """
+    """The loss L(gamma) + n alpha/2 ||W||^2 and its derivatives."""
 
     chunks: Chunks
     design: Design
-    ridge: float
-
-    def value(self, gamma):
-        """The penalised loss, a float."""
-        total = self.chunks.sum(_chunk_value, self.design, gamma)
-        return total + 0.5 * float(np.vdot(gamma, self._penalty_grad(gamma)))
+    ridge: float  # n alpha
 
     def derivatives(self, gamma):
-        """Penalised loss, gradient, and Hessian without and with the penalty.
+        """L, gradient and Hessian of the penalised loss, and the Hessian of L.
 
         Shapes: float, (K - 1, n_terms), twice ((K - 1) n_terms, (K - 1) n_terms).
         """
         value, grad, H = self.chunks.sum(_chunk_derivatives, self.design, gamma)
         if not self.ridge:
             return value, grad, H, H
-        pull = self._penalty_grad(gamma)
-        value += 0.5 * float(np.vdot(gamma, pull))
-        return value, grad + pull, H, H + np.kron(*self._penalty_factors(gamma))
-
-    def _penalty_factors(self, gamma):
-        """The penalty acts on coefficients that sum to zero over all K classes."""
+        # The penalty acts on coefficients that sum to zero over all K classes.
         n_free = gamma.shape[0]
         centring = np.eye(n_free) - 1.0 / (n_free + 1)
         weights = self.design.U[: self.design.centre.size]
-        return centring, self.ridge * (weights.T @ weights)
-
-    def _penalty_grad(self, gamma):
-        if not self.ridge:
-            return np.zeros_like(gamma)
-        centring, shrinkage = self._penalty_factors(gamma)
-        return centring @ gamma @ shrinkage
+        shrinkage = self.ridge * (weights.T @ weights)
+        grad = grad + centring @ gamma @ shrinkage
+        return value, grad, H + np.kron(centring, shrinkage), H
 
 
 class Factor:
@@ -79,9 +57,7 @@ class Factor:
 
     def solve(self, b):
         """H^-1 b, shaped as b is."""
-        scaled = self._scale * b.ravel()
-        half = solve_triangular(self._L, scaled, lower=True)
-        x = solve_triangular(self._L, half, lower=True, trans=1)
+        x = cho_solve((self._L, True), self._scale * b.ravel())
         return (self._scale * x).reshape(b.shape)
 
     def inverse(self):
@@ -95,10 +71,6 @@ def logits(A, gamma):
     Z = np.zeros((A.shape[0], gamma.shape[0] + 1), order="F")
     Z[:, :-1] = A @ gamma.T
     return Z
-
-
-def _chunk_value(chunk, design, gamma):
-    return loss(logits(design.rows(chunk.X), gamma), chunk.sY, chunk.s)
 
 
 def _chunk_derivatives(chunk, design, gamma):

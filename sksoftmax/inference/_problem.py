@@ -116,7 +116,7 @@ def open_problem(model, X, y, sample_weight, weights, threads):
         design = scaled_design(chunks, model.fit_intercept)
     likelihood = Likelihood(chunks, design, n * alpha)
     gamma = design.coordinates(theta[:-1] - theta[-1])
-    _, grad, H, penalised = likelihood.derivatives(gamma)
+    loss, grad, penalised, H = likelihood.derivatives(gamma)
     factor, step = _newton_step(grad, penalised)
     if alpha == 0:
         check_not_separated(likelihood, gamma, H, step, targets.classes, terms)
@@ -133,7 +133,7 @@ def open_problem(model, X, y, sample_weight, weights, threads):
         soft=is_soft(y),
         likelihood=likelihood,
         gamma=gamma,
-        loss=Likelihood(chunks, design, 0.0).value(gamma),
+        loss=loss,
         hessian=H,
         factor=factor,
     )
@@ -228,9 +228,15 @@ def _newton_step(grad, H):
     """The factor of H, or None where H has lost rank, and Newton's step from gamma."""
     try:
         factor = Factor(H)
+        return factor, -factor.solve(grad)
     except LinAlgError:
-        return None, _regular_step(grad, H)
-    return factor, -factor.solve(grad)
+        scale = np.sqrt(np.maximum(np.diag(H), np.finfo(float).tiny))
+    regular = H / np.outer(scale, scale)
+    regular.flat[:: len(H) + 1] = 1.0 + _HESSIAN_RIDGE
+    values, vectors = np.linalg.eigh(regular)
+    values = np.maximum(values, _HESSIAN_RIDGE)
+    d = vectors @ ((vectors.T @ (grad.ravel() / scale)) / values)
+    return None, -(d / scale).reshape(grad.shape)
 
 
 def _check_optimum(model, factor, decrement):
@@ -251,14 +257,3 @@ def _check_optimum(model, factor, decrement):
             f" Newton step would add about {decrement:.2g} nats). Pass the data of the"
             f" fit; if they are, {cure}."
         )
-
-
-def _regular_step(grad, H):
-    """Newton's step for a Hessian that has lost rank."""
-    scale = np.sqrt(np.maximum(np.diag(H), np.finfo(float).tiny))
-    regular = H / np.outer(scale, scale)
-    regular.flat[:: len(H) + 1] = 1.0 + _HESSIAN_RIDGE
-    values, vectors = np.linalg.eigh(regular)
-    values = np.maximum(values, _HESSIAN_RIDGE)
-    d = vectors @ ((vectors.T @ (grad.ravel() / scale)) / values)
-    return -(d / scale).reshape(grad.shape)

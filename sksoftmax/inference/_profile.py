@@ -35,7 +35,6 @@ def _end(problem, g, drop):
     the multiplier of the constraint.
     """
     gamma, factor = problem.gamma, problem.factor
-    lowest = problem.likelihood.value(gamma)
     estimate = float(np.vdot(g, gamma))
     variance = float(np.vdot(g, factor.solve(g)))
     target = estimate + np.sqrt(2.0 * drop * variance)
@@ -47,9 +46,9 @@ def _end(problem, g, drop):
         c = float(np.vdot(g, gamma))
         tangent = factor.solve(g)
         start = gamma + (target - c) * tangent / float(np.vdot(g, tangent))
-        gamma, growth, slope, factor = _minimise(problem, start, g, extra)
-        growth -= lowest
-        if abs(growth - drop) <= _TOLERANCE * max(1.0, 1e-3 * lowest):
+        gamma, loss, slope, factor = _minimise(problem, start, g, extra)
+        growth = loss - problem.loss
+        if abs(growth - drop) <= _TOLERANCE * max(1.0, 1e-3 * problem.loss):
             return target
         known[growth > drop] = target
         target = _next(target, growth, slope, drop, known, estimate)
@@ -76,7 +75,7 @@ def _minimise(problem, gamma, g, extra):
     Returns gamma, the loss, its slope in g.gamma, and the factor of H + extra.
     """
     derivatives = problem.likelihood.derivatives
-    value, grad, _, H = derivatives(gamma)
+    value, grad, H, _ = derivatives(gamma)
     for _ in range(_MAX_STEPS):
         factor = Factor(H + extra)
         along, down = factor.solve(g), factor.solve(grad)
@@ -92,6 +91,6 @@ def _minimise(problem, gamma, g, extra):
         )
         if found is None:  # what is left is rounding
             break
-        t, (value, grad, _, H), _ = found
+        t, (value, grad, H, _), _ = found
         gamma = gamma + t * step
     return gamma, value, slope, factor

@@ -43,18 +43,10 @@ def check_not_perfect(model, chunks, targets):
 
 
 def check_not_separated(likelihood, gamma, H, step, classes, terms):
-    """Raise if the coefficients are on their way to infinity.
+    """Raise if the coefficients gamma are on their way to infinity.
 
-    Parameters
-    ----------
-    likelihood : Likelihood
-        Without a penalty, in coordinates of an orthonormal design.
-    gamma, step : ndarray of shape (K - 1, n_terms)
-        The coefficients, and Newton's step from there.
-    H : ndarray
-        Hessian at gamma.
-    classes, terms
-        Labels and names, for the message.
+    The likelihood has no penalty and an orthonormal design; H is its Hessian at gamma,
+    and step Newton's step from there. Classes and terms are for the message.
     """
     data = likelihood.chunks, likelihood.design
     _check_direction(*data, step, NOISE, (classes, terms))

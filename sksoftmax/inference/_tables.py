@@ -29,11 +29,6 @@ class CoefficientTable:
     confidence_level: float
     notes: list
 
-    @property
-    def estimate(self):
-        """The estimates, under the name that all tables share."""
-        return getattr(self, self._estimate)
-
     def to_frame(self):
         """The table as a pandas data frame.
 
@@ -66,7 +61,8 @@ class CoefficientTable:
 
     def _numbers(self):
         """All columns of the table, shape (n_rows, n_terms, 6)."""
-        columns = np.stack([self.estimate, self.se, self.z, self.p_value], axis=-1)
+        estimate = getattr(self, self._estimate)
+        columns = np.stack([estimate, self.se, self.z, self.p_value], axis=-1)
         return np.concatenate([columns, self.conf_int], axis=-1)
 
     def _heads(self):
