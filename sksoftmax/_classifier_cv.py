@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.utils import metadata_routing
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metadata_routing import (
+    UNUSED,
     MetadataRouter,
     _raise_for_params,
     _routing_enabled,
@@ -194,9 +194,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
     """
 
     # `score` passes weights on to the scorer, which is asked in its stead.
-    __metadata_request__score: ClassVar[dict] = {
-        "sample_weight": metadata_routing.UNUSED
-    }
+    __metadata_request__score: ClassVar[dict] = {"sample_weight": UNUSED}
 
     _parameter_constraints: ClassVar[dict] = {
         "alphas": [
@@ -343,7 +341,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
             y = labels
             return self._scorer()(model, X, y, **score_params)
         Z = in_memory(model._answer(X, np.asarray))
-        return scoring.mean(Z, encode(y, model.classes_).Y)
+        return scoring.mean(Z, encode(y, model.classes_).Y, scoring.weights(len(Z)))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Who gets which metadata: `fit` the weights, the splitter, the scorer.
@@ -368,13 +366,12 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
                 f" choose a penalty; y has {n_present} class."
             )
         l1_ratios = check_numbers("l1_ratios", self.l1_ratios, 0.0, 1.0)
-        paths = [self._settings(l1_ratio) for l1_ratio in l1_ratios]
-        return [(path, alphas_of(path, training, self.alphas)) for path in paths]
-
-    def _settings(self, l1_ratio):
         passed_on = {name: getattr(self, name) for name in _OF_EVERY_FIT}
-        settings = SoftmaxRegressionClassifier(l1_ratio=float(l1_ratio), **passed_on)
-        return with_plain_numbers(settings)
+        paths = [
+            with_plain_numbers(SoftmaxRegressionClassifier(l1_ratio=r, **passed_on))
+            for r in l1_ratios.tolist()
+        ]
+        return [(path, alphas_of(path, training, self.alphas)) for path in paths]
 
     def _keep_paths(self, grid, fits, scores, best):
         """Take over what was found along the paths."""

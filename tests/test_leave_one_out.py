@@ -21,7 +21,7 @@ from sksoftmax._fit.path import fit_path
 def approximate_losses(settings, X, y, s=None):
     """Loss of each row by the model without it, from one fit."""
     training = check_training(copy.copy(settings), X, y, s)
-    (left,) = fit_path(settings, training, [settings.alpha], LeaveOneOut()).observed
+    _, (left,) = fit_path(settings, training, [settings.alpha], LeaveOneOut())
     assert_allclose(left.chances, 1.0)
     Y = training.targets.Y[training.targets.s > 0]
     return -np.sum(Y * log_softmax(left.Z_without, axis=1), axis=1)
@@ -234,15 +234,15 @@ def test_a_sample_of_the_rows_estimates_the_mean_of_all(rng, monkeypatch):
     weights = rng.uniform(0.5, 2.0, 6000)
 
     def path_of_means():
-        path = fit_path(settings, training, [0.1, 1e-3], LeaveOneOut())
-        return path.observed, np.array(
+        _, observed = fit_path(settings, training, [0.1, 1e-3], LeaveOneOut())
+        return observed, np.array(
             [
                 left.mean(
                     lambda Z, Y: np.sum(Y * log_softmax(Z, axis=1), axis=1),
                     training.targets.Y,
                     weights,
                 )
-                for left in path.observed
+                for left in observed
             ]
         )
 

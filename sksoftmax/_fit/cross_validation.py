@@ -83,7 +83,7 @@ def score_paths(grid, dataset, folds, scoring):
         ]
     done = Parallel()(tasks)
     whole, parts = done[: len(grid)], done[len(grid) :]
-    fits = [part.fits for part, _ in whole]
+    fits = [path for path, _ in whole]
     every_fit = [fitted for path in fits for fitted in path]
     every_fit += [fitted for _, path in parts for fitted in path]
     if folds is None:
@@ -97,8 +97,8 @@ def _whole(settings, alphas, dataset, scoring, leave_one_out):
     e = settings.label_smoothing
     training = dataset.weigh_classes(settings.class_weight, e)
     if not leave_one_out:
-        return fit_path(settings, training, alphas), None
-    path = fit_path(settings, training, alphas, LeaveOneOut())
+        return fit_path(settings, training, alphas)[0], None
+    fits, left_out = fit_path(settings, training, alphas, LeaveOneOut())
     training = training.smooth(e)
     kept = training.targets.s > 0
     Y, weights = dataset.targets.Y[kept], scoring.weights(kept.size, kept)
@@ -106,10 +106,10 @@ def _whole(settings, alphas, dataset, scoring, leave_one_out):
     means, errors = np.transpose(
         [
             left.with_all_classes(present).mean(scoring.of_rows, Y, weights)
-            for left in path.observed
+            for left in left_out
         ]
     )
-    return path._replace(observed=[]), Scores(means[:, None], means, errors)
+    return fits, Scores(means[:, None], means, errors)
 
 
 def _fold(settings, alphas, dataset, scoring, fold):
@@ -117,7 +117,7 @@ def _fold(settings, alphas, dataset, scoring, fold):
     training = dataset.select(train).weigh_classes(
         settings.class_weight, settings.label_smoothing
     )
-    fits = fit_path(settings, training, alphas).fits
+    fits, _ = fit_path(settings, training, alphas)
     scores = [scoring(settings, fitted, dataset, test) for fitted in fits]
     return scores, [fitted._replace(layers=None, history=None) for fitted in fits]
 

@@ -28,7 +28,9 @@ def fit_network(settings, training, validation, start, monitor=None):
             f" solver={settings.solver!r}."
         )
     if settings.early_stopping and by_minibatches and validation is None:
-        training, validation = _hold_out(settings, training, start)
+        # A training that goes on holds out the same rows of the same data.
+        rng = np.random.default_rng((start.state or {}).get("seed", start.seed))
+        training, validation = training.hold_out(settings.validation_fraction, rng)
     prepared = with_weight(settings, training)
     fit = fit_minibatch if by_minibatches else fit_full_batch
     if np.count_nonzero(prepared.present) == 1:
@@ -56,15 +58,6 @@ def fit_epoch(settings, training, start):
     if fitted.result.diverged:
         warn_unless_converged(settings, fitted)
     return fitted
-
-
-def _hold_out(settings, training, start):
-    """Training and validation data of a training that stops early.
-
-    A training that goes on holds out the same rows of the same data.
-    """
-    rng = np.random.default_rng((start.state or {}).get("seed", start.seed))
-    return training.hold_out(settings.validation_fraction, rng)
 
 
 def _fit_constant(settings, prepared, validation, start, monitor):

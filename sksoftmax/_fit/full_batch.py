@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from sksoftmax import _solvers
-from sksoftmax._fit.history import History
 from sksoftmax._fit.prepare import scaling_for, with_suitable_features
 from sksoftmax._fit.problem import FitResult
 from sksoftmax._fit.separation import separated_classes
@@ -24,13 +23,7 @@ def fit_full_batch(settings, prepared, validation, start, monitor=None):
         prepared, logits = _suited(settings, prepared, validation, start)
         chunks = prepared.dataset.chunks(threads)
         problem = prepared.problem(settings, logits).on(chunks)
-        history = History(
-            problem.validation(validation, threads),
-            settings.verbose,
-            chunks=chunks,
-            monitor=monitor,
-            layers=problem.layers,
-        )
+        history = problem.history(validation, threads, monitor)
         fitted = solve(problem, problem.initial_w(start), history)
     # The passes of the summary of data that are not in memory count as well.
     return fitted._replace(n_passes=chunks.n_passes)

@@ -1,7 +1,6 @@
 """Fits at several strengths of the penalty, each begun where the last one ended."""
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,24 +13,17 @@ from sksoftmax._objective.preconditioners import Preconditioner
 from sksoftmax._utils.threads import fit_threads
 
 
-class Path(NamedTuple):
-    """Fits along a path, and what was observed at each optimum."""
-
-    fits: list  # of FitResult
-    observed: list
-
-
 def fit_path(settings, training, alphas, observe=None):
-    """The `Path` of fits at each alpha in turn, each begun at the last one's optimum.
+    """Fits at each alpha in turn, each begun at the last optimum; what was observed.
 
     The data are in memory. What depends on them alone is found once: chunks of rows,
     the space of the rows where that is smaller, centre and scale of the features,
     copies in single precision. Newton's preconditioner starts with the kind that the
     last fit ended with. observe(objective, w) returns what to keep of each optimum, of
-    the rows and classes with weight.
+    the rows and classes with weight. Returns a list of `FitResult` and one of these.
     """
     prepared = with_weight(settings, training)
-    path = Path([], [])
+    fits, observed = [], []
     with fit_threads() as threads:
         prepared = with_suitable_features(settings, prepared, min(alphas))
         problems = _Problems(settings, prepared, threads, max(alphas))
@@ -45,11 +37,11 @@ def fit_path(settings, training, alphas, observe=None):
             fitted = solve(problem, w, History(None, settings.verbose))
             optima = [optima[-1], (alpha, fitted.result.w)]
             if observe is not None:
-                path.observed.append(observe(problem.objective, fitted.result.w))
+                observed.append(observe(problem.objective, fitted.result.w))
             # The layers have all of w; a long path need not keep it twice.
             result = replace(fitted.result, w=None, step=None)
-            path.fits.append(fitted._replace(result=result))
-    return path
+            fits.append(fitted._replace(result=result))
+    return fits, observed
 
 
 def _extrapolate(alpha, optima):

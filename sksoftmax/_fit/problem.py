@@ -130,23 +130,21 @@ class Problem:
         )
         return replace(self, objective=objective)
 
-    def validation(self, dataset, threads):
-        """The loss of the user's validation data, as a function of w, or None."""
-        if dataset is None:
-            return None
-        dataset = self.transform.dataset(dataset)
-        return Objective(
-            self.network,
-            dataset.chunks(threads),
-            L2Penalty(np.zeros(self.network.n_params)),
-            dataset.targets.total_weight,
-        )
-
     def history(self, validation, threads, monitor):
-        """The `History` of a training that may stop early, on its validation data."""
+        """The `History` of a fit with the user's validation data, or None of them."""
+        loss = None
+        if validation is not None:
+            validation = self.transform.dataset(validation)
+            loss = Objective(
+                self.network,
+                validation.chunks(threads),
+                L2Penalty(np.zeros(self.network.n_params)),
+                validation.targets.total_weight,
+            )
         return History(
-            self.validation(validation, threads),
+            loss,
             self.settings.verbose,
+            chunks=self.objective and self.objective.chunks,
             monitor=monitor,
             layers=self.layers,
             watches_validation=self.settings.early_stopping,

@@ -63,9 +63,8 @@ class Scoring(NamedTuple):
             )
         return weights[rows]
 
-    def mean(self, Z, Y):
-        """The score of logits and targets of all rows."""
-        weights = self.weights(len(Z))
+    def mean(self, Z, Y, weights):
+        """The score of logits and targets of rows with these weights."""
         return float(self.of_rows(Z, Y) @ weights / weights.sum())
 
     def __call__(self, settings, fitted, dataset, rows):
@@ -74,8 +73,7 @@ class Scoring(NamedTuple):
         if self.of_rows is not None:
             ((W, b),) = fitted.layers
             weights = self.weights(targets.s.size, rows)
-            scores = self.of_rows(X @ W + b, targets.Y[rows])
-            return float(scores @ weights / weights.sum())
+            return self.mean(X @ W + b, targets.Y[rows], weights)
         model = copy.copy(settings)
         model.n_features_in_ = X.shape[1]
         model._keep(model, targets.classes, fitted)
