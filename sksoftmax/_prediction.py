@@ -201,7 +201,8 @@ class FittedNetworkMixin:
         self.validation_score_curve_ = history.validation_score_curve
         self.n_iter_ = len(earlier_losses) + result.n_iter
         self.n_passes_ = fitted.n_passes
-        self.best_iter_ = _lowest(self.validation_loss_curve_ or self.loss_curve_)
+        curve = self.validation_loss_curve_ or self.loss_curve_
+        self.best_iter_ = int(np.argmin(curve)) + 1 if curve else 0
         self.optimality_ = result.optimality
         self.converged_ = result.converged
         self.solver_ = fitted.solver
@@ -223,11 +224,6 @@ def features_of(estimator):
     """What an estimator has recorded of the features: their number, and any names."""
     names = "n_features_in_", "feature_names_in_"
     return {name: value for name, value in vars(estimator).items() if name in names}
-
-
-def _lowest(curve):
-    """Number (from 1) of the lowest entry, 0 for an empty curve."""
-    return int(np.argmin(curve)) + 1 if curve else 0
 
 
 def _margins(Z):

@@ -317,11 +317,9 @@ def _numerical_gradient(fun, w0):
     except ModuleNotFoundError:  # scipy < 1.15
         from scipy.optimize import approx_fprime
 
-        def on_vector(x):
-            return float(fun(x if w0.ndim else x[0]))
-
         return lambda w: approx_fprime(
-            np.atleast_1d(np.asarray(w, dtype=np.float64)), on_vector
+            np.atleast_1d(np.asarray(w, dtype=np.float64)),
+            lambda x: float(fun(x if w0.ndim else x[0])),
         ).reshape(w0.shape)
     differentiate = jacobian if w0.ndim else derivative
     return lambda w: differentiate(fun, np.asarray(w, dtype=np.float64)).df

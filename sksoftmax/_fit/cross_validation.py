@@ -90,7 +90,10 @@ def score_paths(grid, dataset, folds, scoring):
         return fits, [scores for _, scores in whole], every_fit
     tables = np.array([scores for scores, _ in parts])
     tables = tables.reshape(len(grid), len(folds), -1).transpose(0, 2, 1)
-    return fits, [_of_folds(table) for table in tables], every_fit
+    means, errors = tables.mean(axis=2), np.zeros(tables.shape[:2])
+    if len(folds) > 1:
+        errors = tables.std(axis=2, ddof=1) / np.sqrt(len(folds))
+    return fits, list(map(Scores, tables, means, errors)), every_fit
 
 
 def _whole(settings, alphas, dataset, scoring, leave_one_out):
@@ -120,11 +123,3 @@ def _fold(settings, alphas, dataset, scoring, fold):
     fits, _ = fit_path(settings, training, alphas)
     scores = [scoring(settings, fitted, dataset, test) for fitted in fits]
     return scores, [fitted._replace(layers=None, history=None) for fitted in fits]
-
-
-def _of_folds(table):
-    n_alphas, n_folds = table.shape
-    errors = np.zeros(n_alphas)
-    if n_folds > 1:
-        errors = table.std(axis=1, ddof=1) / np.sqrt(n_folds)
-    return Scores(table, table.mean(axis=1), errors)

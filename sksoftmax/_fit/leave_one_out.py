@@ -97,7 +97,7 @@ class LeaveOneOut:
         _, _, hessian = objective.value_grad_hessp(w)
         frame = _frame(objective, w, hessian, self._curvature)
         chunks, network = objective.chunks, objective.network
-        Z = chunks.map(_chunk_logits, network, w)
+        Z = chunks.map(lambda chunk: network.logits(chunk.X, network.unpack(w)))
         chances = self._chances(chunks, hessian)
         rows = PerChunk(map(np.flatnonzero, chances))
         Z_without = chunks.map(
@@ -210,10 +210,6 @@ def _mean_fraction(objective):
     """The weighted mean of t, the fraction of the weight that a row has."""
     squares = objective.chunks.sum(lambda chunk: chunk.s @ chunk.s, reads_X=False)
     return float(squares) / objective.total_weight**2
-
-
-def _chunk_logits(chunk, network, w):
-    return network.logits(chunk.X, network.unpack(w))
 
 
 def _chunk_sizes(chunk, state, distances):

@@ -5,9 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from sksoftmax import _solvers
-from sksoftmax._model.penalties import L2Penalty
-from sksoftmax._objective.objective import Objective
-from sksoftmax._objective.preconditioners import Preconditioner
 
 # Where F is below this fraction of F of the best model without features, classes may be
 # separated: the first where a solver has converged, the second where it has not.
@@ -49,17 +46,14 @@ def _found(objective, result, none):
 
 def _decide(problem, chunks, w, none):
     """The mask that Newton's method finds on chunks of rows of weight one."""
-    network = problem.network
-    penalty = L2Penalty(np.zeros(network.n_params))
-    weight = float(chunks.n_rows)
-    objective = Objective(network, chunks, penalty, weight, Preconditioner)
     targets = replace(problem.targets, s=np.ones(chunks.n_rows))
-    null_value = targets.null_value(network.fit_intercept)
+    problem = replace(problem, targets=targets).on(chunks)
+    objective = problem.objective
     result = _solvers.FULL_BATCH["newton"](
         objective,
-        w if objective.value(w) < null_value else np.zeros_like(w),
+        w if objective.value(w) < problem.null_value else np.zeros_like(w),
         tol=1e-8,
-        null_value=null_value,
+        null_value=problem.null_value,
         max_iter=_MOST_ITERATIONS,
         callback=lambda n_iter, w, value: None,
     )

@@ -207,8 +207,8 @@ class RowSpace(Transform):
         return [(self._Q @ V, b)]
 
 
-class SymmetricGauge(Transform):
-    """A logit for each class; weights and intercepts sum to zero over the classes."""
+class EveryLogit(Transform):
+    """A logit for each class, as the solver leaves it: networks and mini-batches."""
 
     penalty_factor = 1.0  # of the penalty on the weights that the solver sees
 
@@ -216,12 +216,16 @@ class SymmetricGauge(Transform):
         """Number of logits that the solver fits."""
         return n_classes
 
+
+class SymmetricGauge(EveryLogit):
+    """A logit for each class; weights and intercepts sum to zero over the classes."""
+
     def back(self, layers):
         ((W, b),) = layers
         return [project_onto_gauge(W, b)]
 
 
-class PenaltyGauge(SymmetricGauge):
+class PenaltyGauge(EveryLogit):
     """A logit for each class, weights in the gauge that a sparse penalty has chosen."""
 
     def back(self, layers):
@@ -229,14 +233,7 @@ class PenaltyGauge(SymmetricGauge):
         return [(W, project_onto_gauge(W, b)[1])]
 
 
-class EveryLogit(SymmetricGauge):
-    """A logit for each class, as the solver leaves it: networks and mini-batches."""
-
-    def back(self, layers):
-        return layers
-
-
-class OneLogit(SymmetricGauge):
+class OneLogit(EveryLogit):
     """One logit where there are two classes: of the second against the first.
 
     The other is its negative in the symmetric gauge, so half the work is left and no

@@ -11,6 +11,8 @@ from sksoftmax._fit.problem import InitialPoint
 from sksoftmax._fit.settings import hidden_sizes
 from sksoftmax._utils.warnings import warn
 
+_MOST_SEEDS = 2**31 - 1
+
 
 def initial_point(model, checked, classes, *, by):
     """The `InitialPoint` of a fit `by` "warm_start" or "partial_fit".
@@ -19,7 +21,8 @@ def initial_point(model, checked, classes, *, by):
     other features than `checked`, the same settings with what is recorded of the new
     data, to other classes or with other hidden layers.
     """
-    seed = _peek(model.random_state)
+    random_state = copy.deepcopy(model.random_state)
+    seed = check_random_state(random_state).randint(_MOST_SEEDS)
     continues = by == "partial_fit" or model.warm_start
     if not (continues and hasattr(model, "coefs_")):
         return InitialPoint(seed=seed)
@@ -35,15 +38,6 @@ def advance(random_state):
     """
     if isinstance(random_state, np.random.RandomState):
         random_state.randint(_MOST_SEEDS)
-
-
-_MOST_SEEDS = 2**31 - 1
-
-
-def _peek(random_state):
-    if isinstance(random_state, np.random.RandomState):
-        random_state = copy.deepcopy(random_state)
-    return check_random_state(random_state).randint(_MOST_SEEDS)
 
 
 def _check_continues(model, checked, classes, by):

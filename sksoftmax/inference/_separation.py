@@ -8,8 +8,6 @@ curvature and slope gone, rounding makes the step. But only a fit that has follo
 direction gets so far, and then it is in the coefficients themselves.
 """
 
-from functools import partial
-
 import numpy as np
 from scipy.linalg import eigh
 
@@ -59,7 +57,7 @@ def check_not_separated(likelihood, gamma, H, step, classes, terms):
 def _check_direction(chunks, design, step, noise, names):
     """Raise if the step separates, up to noise; names are of classes and terms."""
     classes, terms = names
-    gains = gains_along(chunks, partial(_logits_along, design, step))
+    gains = gains_along(chunks, lambda X: logits(design.rows(X), step))
     if not gains.separates(noise):
         return
     gaining = classes[gains.gaining(gains.most)].tolist()
@@ -76,10 +74,6 @@ def _message(classes, features):
         f" (through {features}), so without a penalty coefficients are infinite and"
         " have no standard errors. Use alpha > 0, or leave such features out."
     )
-
-
-def _logits_along(design, step, X):
-    return logits(design.rows(X), step)
 
 
 def _chunk_moves(chunk, design, step):

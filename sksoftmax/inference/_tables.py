@@ -11,6 +11,20 @@ from scipy.special import ndtr, ndtri
 
 from sksoftmax._utils.errors import optional_package
 
+_CELL = 10  # width of a column of numbers, in characters
+
+_STYLE = (
+    "<style>.sksoftmax-table table{border-collapse:collapse;margin:0 0 .8em;"
+    "font-variant-numeric:tabular-nums}"
+    ".sksoftmax-table caption{font-weight:bold;text-align:left;padding:.3em .7em}"
+    ".sksoftmax-table td,.sksoftmax-table th{padding:.15em .7em;text-align:right}"
+    ".sksoftmax-table th[scope=row]{text-align:left;font-weight:normal}"
+    ".sksoftmax-table th[scope=rowgroup]{text-align:left;"
+    "border-top:1px solid #8888;padding-top:.4em}"
+    ".sksoftmax-table thead th{border-bottom:1px solid #8888}"
+    ".sksoftmax-table p{max-width:45em;margin:.3em .7em}</style>"
+)
+
 
 @dataclass(frozen=True, repr=False)
 class CoefficientTable:
@@ -52,12 +66,53 @@ class CoefficientTable:
         return pd.DataFrame(numbers, index=index, columns=columns)
 
     def __str__(self):
-        return as_text(self)
+        """The table in plain text, at least 78 characters wide."""
+        label = min(40, max(18, *(len(term) + 3 for term in self.terms)))
+        width = label + 6 * _CELL
+        lines = [self._title.center(width).rstrip(), "=" * width]
+        column = (width - 3) // 2
+        for pairs in _in_two_columns(self.header):
+            cells = (f"{a}:{b:>{column - len(a) - 1}}" if a else "" for a, b in pairs)
+            lines.append("   ".join(cells).rstrip())
+        heads = "".join(f"{name:>{_CELL}}" for name in self._heads())
+        lines += ["=" * width, " " * label + heads]
+        for row in range(len(self.classes)):
+            lines += ["-" * width, self._row_title(row)]
+            for term, cells in self._cells(row):
+                text = "".join(f" {cell:>{_CELL - 1}}" for cell in cells)
+                lines.append(f"  {_shortened(term, label - 3):<{label - 2}}{text}")
+        lines.append("=" * width)
+        for note in self.notes:
+            lines += wrap(note, width, break_long_words=False, break_on_hyphens=False)
+        return "\n".join(lines)
 
     __repr__ = __str__
 
     def _repr_html_(self):
-        return as_html(self)
+        """The table as HTML; names of users' classes and columns are escaped."""
+        parts = [_STYLE, '<div class="sksoftmax-table">']
+        parts.append(f"<table><caption>{escape(self._title)}</caption><tbody>")
+        for pairs in _in_two_columns(self.header):
+            cells = "".join(
+                f'<th scope="row">{escape(name)}</th><td>{escape(value)}</td>'
+                for name, value in pairs
+            )
+            parts.append(f"<tr>{cells}</tr>")
+        parts.append("</tbody></table><table><thead><tr><th></th>")
+        parts += [f'<th scope="col">{escape(name)}</th>' for name in self._heads()]
+        parts.append("</tr></thead>")
+        for row in range(len(self.classes)):
+            parts.append(
+                f'<tbody><tr><th scope="rowgroup" colspan="7">'
+                f"{escape(self._row_title(row))}</th></tr>"
+            )
+            for term, cells in self._cells(row):
+                numbers = "".join(f"<td>{cell}</td>" for cell in cells)
+                parts.append(f'<tr><th scope="row">{escape(term)}</th>{numbers}</tr>')
+            parts.append("</tbody>")
+        parts.append("</table>")
+        parts += [f"<p>{escape(note)}</p>" for note in self.notes]
+        return "".join([*parts, "</div>"])
 
     def _numbers(self):
         """All columns of the table, shape (n_rows, n_terms, 6)."""
@@ -75,7 +130,7 @@ class CoefficientTable:
         """Pairs of a term and the texts of its numbers, for one class."""
         lines = zip(self.terms, self._numbers()[row], strict=True)
         for term, (b, se, z, p, *ends) in lines:
-            test = f"{z:.3f}", _p_value(p)
+            test = f"{z:.3f}", "<0.001" if p < 1e-3 else f"{p:.3f}"
             yield term, [_number(b), _number(se), *test, *map(_number, ends)]
 
 
@@ -109,35 +164,6 @@ def _number(x):
     return f"{x:.2e}"
 
 
-def _p_value(p):
-    return "<0.001" if p < 1e-3 else f"{p:.3f}"
-
-
-_CELL = 10
-
-
-def as_text(table):
-    """The table in plain text, at least 78 characters wide."""
-    label = min(40, max(18, *(len(term) + 3 for term in table.terms)))
-    width = label + 6 * _CELL
-    lines = [table._title.center(width).rstrip(), "=" * width]
-    column = (width - 3) // 2
-    for pairs in _in_two_columns(table.header):
-        cells = (f"{a}:{b:>{column - len(a) - 1}}" if a else "" for a, b in pairs)
-        lines.append("   ".join(cells).rstrip())
-    heads = "".join(f"{name:>{_CELL}}" for name in table._heads())
-    lines += ["=" * width, " " * label + heads]
-    for row in range(len(table.classes)):
-        lines += ["-" * width, table._row_title(row)]
-        for term, cells in table._cells(row):
-            text = "".join(f" {cell:>{_CELL - 1}}" for cell in cells)
-            lines.append(f"  {_shortened(term, label - 3):<{label - 2}}{text}")
-    lines.append("=" * width)
-    for note in table.notes:
-        lines += wrap(note, width, break_long_words=False, break_on_hyphens=False)
-    return "\n".join(lines)
-
-
 def _in_two_columns(header):
     """Its entries in pairs; the left column is filled first, the right one padded."""
     half = (len(header) + 1) // 2
@@ -146,43 +172,3 @@ def _in_two_columns(header):
 
 def _shortened(text, width):
     return text if len(text) <= width else text[: width - 3] + "..."
-
-
-_STYLE = (
-    "<style>.sksoftmax-table table{border-collapse:collapse;margin:0 0 .8em;"
-    "font-variant-numeric:tabular-nums}"
-    ".sksoftmax-table caption{font-weight:bold;text-align:left;padding:.3em .7em}"
-    ".sksoftmax-table td,.sksoftmax-table th{padding:.15em .7em;text-align:right}"
-    ".sksoftmax-table th[scope=row]{text-align:left;font-weight:normal}"
-    ".sksoftmax-table th[scope=rowgroup]{text-align:left;"
-    "border-top:1px solid #8888;padding-top:.4em}"
-    ".sksoftmax-table thead th{border-bottom:1px solid #8888}"
-    ".sksoftmax-table p{max-width:45em;margin:.3em .7em}</style>"
-)
-
-
-def as_html(table):
-    """The table as HTML; names of users' classes and columns are escaped."""
-    parts = [_STYLE, '<div class="sksoftmax-table">']
-    parts.append(f"<table><caption>{escape(table._title)}</caption><tbody>")
-    for pairs in _in_two_columns(table.header):
-        cells = "".join(
-            f'<th scope="row">{escape(name)}</th><td>{escape(value)}</td>'
-            for name, value in pairs
-        )
-        parts.append(f"<tr>{cells}</tr>")
-    parts.append("</tbody></table><table><thead><tr><th></th>")
-    parts += [f'<th scope="col">{escape(name)}</th>' for name in table._heads()]
-    parts.append("</tr></thead>")
-    for row in range(len(table.classes)):
-        parts.append(
-            f'<tbody><tr><th scope="rowgroup" colspan="7">'
-            f"{escape(table._row_title(row))}</th></tr>"
-        )
-        for term, cells in table._cells(row):
-            numbers = "".join(f"<td>{cell}</td>" for cell in cells)
-            parts.append(f'<tr><th scope="row">{escape(term)}</th>{numbers}</tr>')
-        parts.append("</tbody>")
-    parts.append("</table>")
-    parts += [f"<p>{escape(note)}</p>" for note in table.notes]
-    return "".join([*parts, "</div>"])
