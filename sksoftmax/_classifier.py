@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sksoftmax._data.targets import check_classes
 from sksoftmax._data.validation import check_rows, check_training, check_validation
 from sksoftmax._fit.callbacks import CallbackSupportMixin, Monitor, with_callbacks
-from sksoftmax._fit.convergence import warn_unless_converged
+from sksoftmax._fit.convergence_warnings import warn_unless_converged
 from sksoftmax._fit.fit import fit_epoch, fit_network
 from sksoftmax._fit.settings import (
     PARAMETER_CONSTRAINTS,

@@ -28,7 +28,7 @@ from sksoftmax._data.labels import as_labels, places_of
 from sksoftmax._data.targets import check_weights, encode, hard_labels, is_soft
 from sksoftmax._data.validation import check_rows
 from sksoftmax._fit.alpha_grid import alphas_of
-from sksoftmax._fit.convergence import warn_unless_all_converged
+from sksoftmax._fit.convergence_warnings import warn_unless_all_converged
 from sksoftmax._fit.cross_validation import check_folds, score_paths
 from sksoftmax._fit.scoring import Scoring, leaves_one_out, route_fit, router_of
 from sksoftmax._fit.settings import PARAMETER_CONSTRAINTS

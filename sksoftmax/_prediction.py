@@ -1,4 +1,4 @@
-"""What a fitted network answers: predictions, and coefficients where it is linear."""
+"""Predictions, `score`, `coef_` and `intercept_` of a fitted model."""
 
 from functools import partial
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sksoftmax import _solvers
-from sksoftmax._fit.convergence import warn_unless_converged
+from sksoftmax._fit.convergence_warnings import warn_unless_converged
 from sksoftmax._fit.full_batch import fit_full_batch
 from sksoftmax._fit.minibatch import fit_minibatch
 from sksoftmax._fit.prepare import Prepared, with_weight

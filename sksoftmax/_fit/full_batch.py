@@ -5,7 +5,7 @@ from dataclasses import replace
 from sksoftmax import _solvers
 from sksoftmax._fit.prepare import scaling_for, with_suitable_features
 from sksoftmax._fit.problem import FitResult
-from sksoftmax._fit.separation import separated_classes
+from sksoftmax._fit.separated_classes import separated_classes
 from sksoftmax._fit.settings import (
     hidden_sizes,
     is_sparse,

@@ -1,4 +1,4 @@
-"""What the parameters of an estimator mean together.
+"""Allowed values of an estimator's parameters, and what they mean together.
 
 `settings` is anything with the constructor parameters of
 `SoftmaxRegressionClassifier`, each of them valid on its own.

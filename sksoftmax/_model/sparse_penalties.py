@@ -1,5 +1,7 @@
 """Sparse penalties on the flat parameter vector w: a ridge plus a sum of norms."""
 
+import copy
+
 import numpy as np
 
 from sksoftmax._model.penalties import Penalty
@@ -25,10 +27,9 @@ class SparsePenalty(Penalty):
 
     def restricted(self, n_weights):
         """The same penalty on fewer features."""
-        alpha = self.ridge + self.lasso
-        return type(self)(
-            alpha, self.l1_ratio, n_classes=self.n_classes, n_weights=n_weights
-        )
+        part = copy.copy(self)
+        part.n_weights = n_weights
+        return part
 
     def value(self, w):
         """R(w), in nats."""

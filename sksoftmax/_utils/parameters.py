@@ -1,4 +1,4 @@
-"""What numbers parameters and arguments may be, and what they are taken for."""
+"""Numbers of any type as plain numbers, and intervals of allowed ones."""
 
 import copy
 from numbers import Integral

@@ -1,4 +1,4 @@
-"""Is there a maximum at all? Separation, seen from where a fit has stopped.
+"""Errors where separated classes leave no finite estimate.
 
 Where some direction lets no row's own logit fall behind another, and some rows' gain,
 the likelihood rises along it for ever and has no maximum (Albert and Anderson 1984,

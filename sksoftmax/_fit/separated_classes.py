@@ -1,4 +1,4 @@
-"""Which classes a fit without a penalty tells apart without bound, for all solvers."""
+"""Which classes are separated, so that their coefficients have no finite optimum."""
 
 from dataclasses import replace
 

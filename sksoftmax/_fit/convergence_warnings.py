@@ -1,4 +1,4 @@
-"""The warning that follows fits that did not converge."""
+"""Warnings after fits that did not converge, or whose classes are separated."""
 
 from sklearn.exceptions import ConvergenceWarning
 
