@@ -130,7 +130,7 @@ def _effects_and_derivative(problem, at):
     W = B @ design.U[:n_features].T  # of the features, (K, n_features)
     chunks, total = problem.likelihood.chunks, problem.targets.total_weight
     if at == "mean":
-        mean = chunks.sum(lambda c: c.s @ design.uncombined(c.X) @ design.U) / total
+        mean = chunks.sum(lambda c: c.s @ design.rows(c.X)) / total
         curvature, mixed = _sums(mean[None, :], np.ones(1), B, W)
     else:
         sums = chunks.sum(lambda c: _sums(design.rows(c.X), c.s, B, W))
