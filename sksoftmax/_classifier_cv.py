@@ -24,8 +24,7 @@ from sklearn.utils.validation import (
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._data.arrays import in_memory
-from sksoftmax._data.labels import as_labels, places_of
-from sksoftmax._data.targets import check_weights, encode, hard_labels, is_soft
+from sksoftmax._data.targets import check_weights, encode, hard_labels
 from sksoftmax._data.validation import check_rows
 from sksoftmax._fit.alpha_grid import alphas_of
 from sksoftmax._fit.convergence_warnings import warn_unless_all_converged
@@ -333,13 +332,11 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
             score_params = process_routing(self, "score", **score_params).scorer.score
         y, model = in_memory(y), self._snapshot()
         scoring = Scoring.by(self._scorer(), score_params)
-        # Labels of no class are wrong; whether that is an error, the scorer knows.
+        # Where some labels are of no class, y stays as it is: they are wrong, and whether
+        # that is an error, the scorer knows.
         labels = hard_labels(y, model.classes_)
-        places = places_of(model.classes_, as_labels(labels, warn=False))
-        known = is_soft(y) or (places >= 0).all()
-        if scoring.of_rows is None or not known:
-            y = labels
-            return self._scorer()(model, X, y, **score_params)
+        if scoring.of_rows is None or labels is y:
+            return self._scorer()(model, X, labels, **score_params)
         Z = in_memory(model._answer(X, np.asarray))
         return scoring.mean(Z, encode(y, model.classes_).Y, scoring.weights(len(Z)))
 

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sksoftmax import _solvers
 from sksoftmax._data.arrays import check_X, in_memory
-from sksoftmax._data.labels import as_labels, places_of
+from sksoftmax._data.labels import places_of
 from sksoftmax._data.targets import check_weights, hard_labels
 from sksoftmax._data.validation import map_rows
 from sksoftmax._model.activations import ACTIVATIONS
@@ -115,16 +115,16 @@ class FittedNetworkMixin:
         check_is_fitted(self)
         model = self._snapshot()
         y, sample_weight = in_memory(y), in_memory(sample_weight)
-        y = hard_labels(y, model.classes_)
+        labels = hard_labels(y, model.classes_)
         predicted = in_memory(model._answer(X, model._likeliest))
         with error_context("X and y"):
-            check_consistent_length(predicted, y)
+            check_consistent_length(predicted, labels)
         s = check_weights(sample_weight, predicted.size)
-        places = places_of(model.classes_, as_labels(y, warn=False))
-        if (places >= 0).all():
-            y, predicted = places, places_of(model.classes_, predicted)
+        if labels is not y:  # all of them are classes
+            labels = places_of(model.classes_, labels)
+            predicted = places_of(model.classes_, predicted)
         with error_context("y"):
-            return float(accuracy_score(y, predicted, sample_weight=s))
+            return float(accuracy_score(labels, predicted, sample_weight=s))
 
     def _snapshot(self):
         """The estimator of this moment.
