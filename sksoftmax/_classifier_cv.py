@@ -332,8 +332,8 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
             score_params = process_routing(self, "score", **score_params).scorer.score
         y, model = in_memory(y), self._snapshot()
         scoring = Scoring.by(self._scorer(), score_params)
-        # Where some labels are of no class, y stays as it is: they are wrong, and whether
-        # that is an error, the scorer knows.
+        # Labels of no class leave y as it is. Whether they are an error or only wrong,
+        # the scorer knows.
         labels = hard_labels(y, model.classes_)
         if scoring.of_rows is None or labels is y:
             return self._scorer()(model, X, labels, **score_params)

@@ -7,7 +7,7 @@ import numpy as np
 from sksoftmax import _solvers
 from sksoftmax._fit.prepare import scaling_for
 from sksoftmax._fit.problem import FitResult
-from sksoftmax._fit.settings import max_iter_of, resolve_solver, tol_of
+from sksoftmax._fit.settings import hidden_sizes, max_iter_of, resolve_solver, tol_of
 from sksoftmax._objective.minibatch import BatchObjective
 from sksoftmax._utils.threads import fit_threads
 from sksoftmax._utils.warnings import warn
@@ -29,9 +29,9 @@ def fit_minibatch(
     training, dtype = prepared.dataset, prepared.dtype
     scaling = scaling_for(settings, training, start.state, is_part=is_part)
     scaling = replace(scaling, dtype=dtype)
+    if hidden_sizes(settings):  # rows are scaled as they are copied
+        prepared = prepared.then(scaling, training)
     problem = prepared.problem(settings)
-    if not problem.is_linear:  # rows are scaled as they are copied
-        problem = prepared.then(scaling, training).problem(settings)
     w = _initial_w(problem, start)
     scheme = _training_scheme(settings, training.n_rows, is_part)
     state = start.state

@@ -148,10 +148,9 @@ def standardization(statistics, dtype, *, centred, constant=0.0):
         rounding = 0.0
     varies = scale > np.maximum(rounding, np.finfo(np.float32).tiny)
     size = np.abs(centre)
-    fallback = constant / np.where(size > 0, size, 1.0)
-    return FeatureScaling(
-        centre, np.where(varies, 1.0 / np.where(varies, scale, 1.0), fallback)
-    )
+    factor = constant / np.where(size > 0, size, 1.0)
+    np.divide(1.0, scale, out=factor, where=varies)
+    return FeatureScaling(centre, factor)
 
 
 # A feature whose range is this small against its distance from zero, and that is this
