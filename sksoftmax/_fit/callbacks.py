@@ -47,18 +47,15 @@ class Monitor:
         """
         context = self._context.subcontext(task_name="iteration")
         context.call_on_fit_task_begin(**self._told)
+
+        def fitted():
+            coefs, intercepts = map(list, zip(*layers(), strict=True))
+            return {**self._attributes, "coefs_": coefs, "intercepts_": intercepts}
+
         return context.call_on_fit_task_end(
-            **self._told, reconstruction_attributes=lambda: self._fitted(layers())
+            **self._told, reconstruction_attributes=fitted
         )
 
     def end(self):
         """Tell that the fit is over and its attributes are in place."""
         self._context.call_on_fit_task_end(**self._told, reconstruction_attributes={})
-
-    def _fitted(self, layers):
-        """Attributes of an estimator that is fitted to these layers."""
-        return {
-            **self._attributes,
-            "coefs_": [W for W, _ in layers],
-            "intercepts_": [b for _, b in layers],
-        }

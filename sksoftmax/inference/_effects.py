@@ -107,7 +107,7 @@ def marginal_effects(
         effect, J = _effects_and_derivative(problem, at)
     se = standard_errors(J, C).reshape(effect.shape)
     return MarginalEffects(
-        classes=problem.classes,
+        classes=problem.targets.classes,
         terms=problem.terms[: effect.shape[1]],
         **wald_columns(effect, se, confidence_level),
         notes=problem.notes(cov_type),
@@ -124,7 +124,7 @@ def _effects_and_derivative(problem, at):
     """Effects, shape (K, n_features), and d effects.ravel() / d gamma.ravel()."""
     design = problem.design
     n_features = design.centre.size
-    n_classes = problem.classes.size
+    n_classes = problem.targets.classes.size
     G = gauge(n_classes)
     B = G @ problem.gamma  # coefficients of the working columns, (K, n_terms)
     W = B @ design.U[:n_features].T  # of the features, (K, n_features)

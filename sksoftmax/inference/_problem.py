@@ -65,11 +65,6 @@ class Problem:
         """The working coordinates."""
         return self.likelihood.design
 
-    @property
-    def classes(self):
-        """Labels of the classes."""
-        return self.targets.classes
-
     def notes(self, cov_type):
         """Sentences on the limits of the standard errors."""
         notes = []
@@ -105,7 +100,12 @@ def open_problem(model, X, y, sample_weight, weights, threads):
     targets, n = sample.targets, counts.sum()
     importance = targets.s / counts
     terms = term_names(model)
-    _check_size((targets.classes.size - 1) * len(terms))
+    n_free = (targets.classes.size - 1) * len(terms)
+    if n_free > LARGEST:
+        raise ValueError(
+            f"Inference inverts the Hessian, here in {n_free} free parameters; it is"
+            f" for up to {LARGEST}. Use fewer columns of X."
+        )
     chunks = Chunks(sample.X, targets.Y, targets.s, threads)
     theta = np.column_stack([model.coef_, model.intercept_]).astype(np.float64)
     theta = theta if model.fit_intercept else theta[:, :-1]
@@ -137,14 +137,6 @@ def open_problem(model, X, y, sample_weight, weights, threads):
         hessian=H,
         factor=factor,
     )
-
-
-def _check_size(n_free):
-    if n_free > LARGEST:
-        raise ValueError(
-            f"Inference inverts the Hessian, here in {n_free} free parameters; it is"
-            f" for up to {LARGEST}. Use fewer columns of X."
-        )
 
 
 def _observations(model, X, y, sample_weight, weights):

@@ -229,19 +229,20 @@ def summary(
     _check_interval(interval, cov_type)
     with fit_threads() as threads:
         problem = open_problem(model, X, y, sample_weight, weights, threads)
-        number = find_base(problem.classes, base)
+        classes = problem.targets.classes
+        number = find_base(classes, base)
         estimates = Estimates(
             problem.gamma,
             covariance(problem, cov_type, groups),
             problem.design.M,
-            gauge(problem.classes.size, number),
+            gauge(classes.size, number),
         )
         columns = wald_columns(estimates.coef, estimates.se, confidence_level)
         if interval == "profile":
             ends = _profile_intervals(problem, estimates, confidence_level)
             columns["conf_int"] = ends
     return Summary(
-        classes=problem.classes[np.arange(problem.classes.size) != number],
+        classes=classes[np.arange(classes.size) != number],
         terms=problem.terms,
         coef=estimates.coef,
         **columns,
