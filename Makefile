@@ -14,7 +14,7 @@ pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check 
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
 .PHONY: help demo test test-long test-peers lint coverage mutation docs lock \
-	bench-convex bench-hidden bench-path bench-scale clean
+	bench-certificates bench-convex bench-hidden bench-path bench-scale clean
 
 help:
 	@echo "make demo          run the estimator on real data: a table and a picture"
@@ -26,6 +26,7 @@ help:
 	@echo "make mutation      change the mathematics and see whether a test fails"
 	@echo "make docs          build the documentation site in build/docs/"
 	@echo "make lock          write requirements/dev.txt: today's versions and hashes"
+	@echo "make bench-certificates  compare optimality_ with true distances"
 	@echo "make bench-convex  time softmax regression against other packages"
 	@echo "make bench-hidden  time hidden layers against other packages; their defaults"
 	@echo "make bench-path    time sparse fits and paths against other packages"
@@ -75,6 +76,9 @@ lock: $(VENV)/lock.stamp
 	$(bin)/uv pip compile setup.cfg --extra dev --upgrade --universal --quiet \
 		--python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --output-file requirements/dev.txt
+
+bench-certificates: $(VENV)/bench.stamp
+	$(bin)/python benchmarks/certificates.py
 
 bench-convex: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/convex.py
