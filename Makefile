@@ -14,7 +14,8 @@ pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check 
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
 .PHONY: help demo test test-long test-peers lint coverage mutation docs lock \
-	bench-certificates bench-convex bench-hidden bench-path bench-scale clean
+	bench-certificates bench-convex bench-hidden bench-path bench-predict \
+	bench-scale clean
 
 help:
 	@echo "make demo          run the estimator on real data: a table and a picture"
@@ -30,6 +31,7 @@ help:
 	@echo "make bench-convex  time softmax regression against other packages"
 	@echo "make bench-hidden  time hidden layers against other packages; their defaults"
 	@echo "make bench-path    time sparse fits and paths against other packages"
+	@echo "make bench-predict time predictions against other packages"
 	@echo "make bench-scale   time files, batches and dask against data in memory"
 	@echo "make clean         delete everything that these commands made"
 
@@ -91,6 +93,9 @@ bench-path: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/path.py
 	$(bin)/python benchmarks/weak_penalty.py
 	if command -v Rscript; then $(bin)/python benchmarks/glmnet.py; fi
+
+bench-predict: $(VENV)/bench.stamp
+	$(bin)/python benchmarks/predict.py
 
 bench-scale: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/scale.py

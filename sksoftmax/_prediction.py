@@ -8,7 +8,13 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sksoftmax import _solvers
-from sksoftmax._data.arrays import check_X, in_memory
+from sksoftmax._data.arrays import (
+    check_X,
+    has_finite_sum,
+    in_memory,
+    is_plain,
+    slice_rows,
+)
 from sksoftmax._data.labels import places_of
 from sksoftmax._data.targets import check_weights, hard_labels
 from sksoftmax._data.validation import map_rows
@@ -16,6 +22,7 @@ from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.loss import log_softmax, softmax
 from sksoftmax._model.network import Network, project_onto_gauge
 from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.threads import fit_threads
 
 
 class FittedNetworkMixin:
@@ -144,21 +151,13 @@ class FittedNetworkMixin:
     def _likeliest(self, Z):
         return self.classes_[Z.argmax(axis=1)]
 
-    def _logits(self, X):
-        check_is_fitted(self)
-        X = check_X(self, X, reset=False)
+    def _network(self):
+        """The `Network`, and its layers [(W_1, b_1), ...]."""
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
         layers = list(zip(self.coefs_, self.intercepts_, strict=True))
         n_units = (layers[0][0].shape[0], *(W.shape[1] for W, _ in layers))
-        network = Network(n_units, ACTIVATIONS[self._activation], True)
-        with np.errstate(over="ignore", invalid="ignore"):
-            Z = network.logits(X, layers)
-        finite = np.isfinite(Z).all(axis=1)
-        if not finite.all():
-            raise ValueError(
-                f"X is too large in row {finite.argmin()} for the coefficients: the"
-                " logits are not finite."
-            )
-        return Z
+        return Network(n_units, ACTIVATIONS[self._activation], True), layers
 
     @property
     def coef_(self):
@@ -230,8 +229,45 @@ def _margins(Z):
     return Z[:, 1] - Z[:, 0] if Z.shape[1] == 2 else Z
 
 
+# Entries of the widest layer, or of X, of rows that are worked on together: 512 KB in
+# double precision, which stay in the cache. So memory is that of the answer. (36,000
+# rows of 64 features take 5.6 ms, with 2^14 entries 7.9 and with 2^18 6.5.)
+_ENTRIES_AT_ONCE = 2**16
+
+
 def _answer_rows(X, model, of_logits):
-    return of_logits(model._logits(X))
+    network, layers = model._network()
+    # Logits of what is not finite are not finite, unless a hidden layer saturates.
+    is_unchecked = is_plain(model, X) and (network.is_linear or has_finite_sum(X))
+    if not is_unchecked:
+        X = check_X(model, X, reset=False)
+    n_rows, step = X.shape[0], max(_ENTRIES_AT_ONCE // max(network.n_units), 1)
+
+    def answer(start):
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = network.logits(slice_rows(X, start, start + step), layers)
+        finite = np.isfinite(Z)
+        if not finite.all():
+            if is_unchecked:
+                check_X(model, X, reset=False)
+            raise ValueError(
+                f"X is too large in row {start + finite.all(axis=1).argmin()} for the"
+                " coefficients: the logits are not finite."
+            )
+        return of_logits(Z)
+
+    if n_rows <= step:
+        return answer(0)
+    with fit_threads() as threads:
+        first = answer(0)
+        answers = np.empty((n_rows, *first.shape[1:]), first.dtype)
+        answers[:step] = first
+
+        def fill(start):
+            answers[start : start + step] = answer(start)
+
+        threads.map(fill, range(step, n_rows, step))
+    return answers
 
 
 def _answer_nothing(dtype, *, model, of_logits):

@@ -7,7 +7,7 @@ memory order and precision; sparse input becomes CSR.
 from mmap import mmap
 
 import numpy as np
-from scipy.sparse import csr_matrix, hstack, issparse, vstack
+from scipy.sparse import csr_array, csr_matrix, hstack, issparse, vstack
 from sklearn.utils.validation import validate_data
 
 from sksoftmax._utils.errors import error_context, refuse_masked
@@ -32,6 +32,30 @@ def check_X(estimator, X, *, reset):
     refuse_masked("X", X)
     with error_context("X"):
         return _canonical(validate_data(estimator, X, reset=reset, **_FORMS))
+
+
+def is_plain(estimator, X):
+    """Whether `check_X` would return X itself, unless an entry is not finite.
+
+    This spares predictions of few rows most of their time.
+    """
+    if type(X) is np.ndarray:
+        is_table = X.ndim == 2 and X.dtype in _FORMS["dtype"]
+    else:
+        is_table = type(X) in (csr_matrix, csr_array) and X.dtype in _FORMS["dtype"]
+        is_table = is_table and X.ndim == 2 and X.has_canonical_format
+    return (
+        is_table
+        and X.shape[0] > 0
+        and X.shape[1] == estimator.n_features_in_
+        and not hasattr(estimator, "feature_names_in_")
+    )
+
+
+def has_finite_sum(X):
+    """Whether the sum of all entries is finite; then all of them are."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum()))
 
 
 def convert_X(X):
