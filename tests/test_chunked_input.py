@@ -113,7 +113,7 @@ def test_sparse_rows_in_some_batches_only(batches):
 
 @pytest.mark.parametrize("batch", ["text", (np.ones((2, 2)),), 3.0])
 def test_what_is_no_batch(batches, batch):
-    fails(lambda: iter([*batches, batch]), "batch 4: a batch must be", TypeError)
+    fails(lambda: iter([*batches, batch]), "batch 4: a batch of X must be", TypeError)
 
 
 def test_no_batches_at_all():

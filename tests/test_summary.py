@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._data.checks import Names
 from sksoftmax._data.summary import joined, summarize
 
 
@@ -19,7 +20,7 @@ def summary_of():
         model, summary = SoftmaxRegressionClassifier(), None
         for start, stop in pairwise([0, 5, 5, 40, 41, len(y)]):
             part = X[start:stop], y[start:stop], s[start:stop]
-            part = summarize(model, *part, classes, reset=summary is None)
+            part = summarize(model, part, Names(), classes, reset=summary is None)
             assert start < stop or part is None
             summary = joined(summary, part)
         assert model.n_features_in_ == X.shape[1]
@@ -72,7 +73,7 @@ def test_single_and_double_parts_are_double_together(data):
     X, y, s = data
     model = SoftmaxRegressionClassifier()
     single, double = (
-        summarize(model, X.astype(dtype), y, s, reset=True)
+        summarize(model, (X.astype(dtype), y, s), Names(), reset=True)
         for dtype in (np.float32, np.float64)
     )
     assert (single + double).dtype == (double + single).dtype == np.float64

@@ -19,18 +19,18 @@ _FORMS = {
 }
 
 
-def check_X(estimator, X, *, reset):
+def check_X(estimator, X, *, reset, name="X"):
     """X as a float array or CSR matrix; reset=True records its features.
 
     Names and number of features go to `estimator` (or are compared with it).
     """
     if is_dask(X):  # which validation would silently read into memory
         raise TypeError(
-            f"X is a dask collection, which {type(estimator).__name__} cannot use here:"
-            " pass X.compute()."
+            f"{name} is a dask collection, which {type(estimator).__name__} cannot use"
+            f" here: pass {name}.compute()."
         )
-    refuse_masked("X", X)
-    with error_context("X"):
+    refuse_masked(name, X)
+    with error_context(name):
         return _canonical(validate_data(estimator, X, reset=reset, **_FORMS))
 
 

@@ -21,6 +21,7 @@ from sksoftmax._data.arrays import (
     slice_rows,
     take_rows,
 )
+from sksoftmax._data.checks import Names, names_of
 from sksoftmax._data.chunks import chunk_statistics
 from sksoftmax._data.dataset import Home, refuse_whole
 from sksoftmax._data.minibatches import LARGEST_WINDOW, WindowedRows
@@ -34,6 +35,7 @@ from sksoftmax._data.streamed_chunks import StreamedChunks
 from sksoftmax._data.summary import Summary, check_complete, joined, summarize
 from sksoftmax._data.targets import (
     ClassTotals,
+    check_weighted,
     check_weights,
     encode_again,
     label_array,
@@ -52,11 +54,11 @@ class TargetEncoder(NamedTuple):
     label_smoothing: float = 0.0
     present: np.ndarray | None = None  # mask of the classes with weight
 
-    def targets(self, y, s):
-        """Targets of labels y and sample weights s."""
-        targets = replace(encode_again(y, self.classes), s=s)
+    def targets(self, y, s, names):
+        """Targets of labels y and sample weights s; errors call them by the names."""
+        targets = replace(encode_again(y, self.classes, name=names.y), s=s)
         targets = smooth(targets, self.label_smoothing)
-        targets = weigh(targets, self.factors, is_part=True)
+        targets = weigh(targets, self.factors, name=names.sample_weight, is_part=True)
         return targets if self.present is None else targets.restrict(self.present)
 
     @property
@@ -85,19 +87,21 @@ class Batch(NamedTuple):
     y: np.ndarray
     s: np.ndarray
     encoder: TargetEncoder
-    kind: str = "batch"  # what error messages call it
+    names: Names
 
     @classmethod
-    def made(cls, number, data, encoder, kind):
+    def made(cls, number, data, encoder, names):
         """From X, y and sample_weight as users have them, checked before."""
         X, y, sample_weight = data
         X = convert_X(X)
         if X.shape[0] == 0:
             nothing = np.zeros((0, encoder.classes.size))
-            return cls(number, X, nothing, np.zeros(0), encoder, kind)
-        y = label_array(y, encoder.classes)
-        s = check_weights(sample_weight, X.shape[0], is_part=True)
-        return cls(number, X, y, s, encoder, kind)
+            return cls(number, X, nothing, np.zeros(0), encoder, names)
+        y = label_array(y, encoder.classes, name=names.y)
+        s = check_weights(
+            sample_weight, X.shape[0], name=names.sample_weight, is_part=True
+        )
+        return cls(number, X, y, s, encoder, names)
 
     def pieces(self, edges):
         """X, Y and s of those rows that have weight, in pieces.
@@ -106,8 +110,8 @@ class Batch(NamedTuple):
         targets are made together, which takes half the time that it takes in pieces.
         """
         rows = slice(edges[0][0], edges[-1][1])
-        with batch_context(self.number, self.kind):
-            targets = self.encoder.targets(self.y[rows], self.s[rows])
+        with batch_context(self.number, self.names):
+            targets = self.encoder.targets(self.y[rows], self.s[rows], self.names)
         kept = targets.s > 0
         X = take_rows(slice_rows(self.X, rows.start, rows.stop), kept)
         targets = targets.take(kept)
@@ -234,18 +238,18 @@ class ChunkedDataset(RemoteDataset):
 
     def _batches(self):
         """One more pass, which has to be like the first."""
-        number, n_batches, kind = -1, len(self.batch_sizes), self.source.kind
+        number, n_batches, names = -1, len(self.batch_sizes), self.summary.names
         for number, data in enumerate(self.source.open()):
-            with batch_context(number, kind):
+            with batch_context(number, names):
                 expected = 0, self.n_features
                 if number < n_batches:
                     expected = self.batch_sizes[number], self.n_features
                 if data[0].shape != expected:
                     raise ValueError(
-                        f"X has the shape {data[0].shape}, and had {expected} in the"
-                        f" first pass. {REPEAT}"
+                        f"{names.X} has the shape {data[0].shape}, and had {expected}"
+                        f" in the first pass. {REPEAT}"
                     )
-                batch = Batch.made(number, data, self.encoder, kind)
+                batch = Batch.made(number, data, self.encoder, names)
             yield batch
         if number + 1 < n_batches:
             raise ValueError(
@@ -259,17 +263,17 @@ class ChunkedDataset(RemoteDataset):
             yield from self._batches()
             return
         for number, data in enumerate(self.source.shuffled(rng)):
-            yield Batch.made(number, data, self.encoder, self.source.kind)
+            yield Batch.made(number, data, self.encoder, self.summary.names)
 
 
 @contextmanager
-def batch_context(number, kind="batch"):
+def batch_context(number, names):
     """Let errors say in which batch they happened; the first is number 0."""
     try:
         yield
     except (TypeError, ValueError) as error:
         error_type = TypeError if isinstance(error, TypeError) else ValueError
-        raise error_type(f"{kind} {number}: {error}") from error
+        raise error_type(f"{names.part} {number}: {error}") from error
 
 
 def check_source(estimator, source, *, classes=None, like=None):
@@ -287,11 +291,11 @@ def check_source(estimator, source, *, classes=None, like=None):
     """
     if like is not None:
         classes = like.targets.classes
-    summary, batch_sizes = None, []
+    summary, batch_sizes, names = None, [], names_of(like, source.kind)
     for number, batch in enumerate(source.open()):
-        with batch_context(number, source.kind):
+        with batch_context(number, names):
             reset = like is None and summary is None
-            part = summarize(estimator, *batch, classes, reset=reset)
+            part = summarize(estimator, batch, names, classes, reset=reset)
             summary = joined(summary, part)
         batch_sizes.append(0 if part is None else part.n_rows)
     encoder = encoder_of(summary, estimator, like)
@@ -300,10 +304,18 @@ def check_source(estimator, source, *, classes=None, like=None):
 
 def encoder_of(summary, estimator, like):
     """The `TargetEncoder` of data with this summary, like that of the training data."""
-    check_complete(summary)
-    if like is not None:
-        return TargetEncoder(summary.classes, like.factors)
-    factors = summary.factors(estimator.class_weight, estimator.label_smoothing)
+    names = names_of(like)
+    check_complete(summary, names)
+    smoothing = estimator.label_smoothing if like is None else 0.0
+    factors = (
+        summary.factors(estimator.class_weight, smoothing)
+        if like is None
+        else like.factors
+    )
+    if factors is not None:
+        with np.errstate(over="ignore"):
+            mass = factors * smooth_totals(summary.mass, smoothing)
+        check_weighted(mass, names.sample_weight)
     return TargetEncoder(summary.classes, factors)
 
 
@@ -317,10 +329,10 @@ def _are_batches(data, access, like):
     if not (callable(X) or (others[0] is None and are_batches(X))):
         return False
     if any(other is not None for other in others):
-        X_name, y_name = ("X", "y") if like is None else ("X_val", "y_val")
+        names = names_of(like)
         raise ValueError(
-            f"Where {X_name} has batches, {y_name} and sample weights are in them: (X,"
-            f" y, sample_weight). {y_name} must be None."
+            f"Where {names.X} has batches, {names.y} and sample weights are in them:"
+            f" (X, y, sample_weight). {names.y} must be None."
         )
     return True
 
@@ -333,7 +345,7 @@ def _check_batches(estimator, data, access, *, classes, like):
             "X_val has batches, which an exact solver without hidden layers can use;"
             " for others the validation data must be in one piece."
         )
-    source = source_of_batches(data[0])
+    source = source_of_batches(data[0], names_of(like))
     return check_source(estimator, source, classes=classes, like=like)
 
 
@@ -350,7 +362,7 @@ def _are_in_file(data, access, like):
 
 
 def _check_file(estimator, data, access, *, classes, like):
-    source = source_of_slices(*map(in_memory, data))
+    source = source_of_slices(*map(in_memory, data), names_of(like))
     return check_source(estimator, source, classes=classes, like=like)
 
 

@@ -20,6 +20,7 @@ from sksoftmax._data.arrays import (
     join_columns,
     n_rows,
 )
+from sksoftmax._data.checks import names_of
 from sksoftmax._data.chunked import (
     Batch,
     RemoteDataset,
@@ -37,6 +38,7 @@ from sksoftmax._data.dask_chunks import (
 )
 from sksoftmax._data.dataset import Home, refuse_whole
 from sksoftmax._data.summary import joined, summarize
+from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.threads import Threads
 
 # Numbers of chunks of one partition; draws of rows depend on them, so they differ.
@@ -61,7 +63,11 @@ class DaskDataset(RemoteDataset):
     def chunks(self, threads):
         with client_context(self.client):
             groups = self.client.map(
-                _make_chunks, self.groups, encoder=self.encoder, pure=False
+                _make_chunks,
+                self.groups,
+                encoder=self.encoder,
+                names=self.summary.names,
+                pure=False,
             )
         return DaskChunks(self.client, groups, self.encoded_summary, threads)
 
@@ -91,7 +97,7 @@ def map_rows(fn, X, empty, *args):
     )
 
 
-def aligned_partitions(X, y, sample_weight):
+def aligned_partitions(X, y, sample_weight, names):
     """Delayed (X, y, sample_weight) of consecutive rows, cut where X is cut.
 
     Partitions of unknown length are believed to be the same rows where there are as
@@ -100,15 +106,20 @@ def aligned_partitions(X, y, sample_weight):
     import dask
 
     if y is None:
-        raise ValueError("X is a dask collection, and y is None; y is required.")
+        raise ValueError(
+            f"{names.X} is a dask collection, and {names.y} is None; {names.y} is"
+            " required."
+        )
     columns = [X, y, sample_weight]
     with_rows = [i for i in range(3) if np.ndim(columns[i]) or is_dask(columns[i])]
     if all(is_dask(columns[i]) and _fits(columns[i], X) for i in with_rows):
         partitions = {i: _partitions(columns[i])[0] for i in with_rows}
     else:
         lengths = _known_lengths(X)
-        partitions = {i: _cut(columns[i], lengths) for i in with_rows[1:]}
-        partitions[0] = _partitions(X)[0]
+        partitions = {0: _partitions(X)[0]}
+        for i in with_rows[1:]:
+            with error_context(f"{names.X} and {names[i]}"):
+                partitions[i] = _cut(columns[i], lengths)
     n_partitions = len(partitions[0])
     rows = zip(
         *(partitions.get(i, [columns[i]] * n_partitions) for i in range(3)), strict=True
@@ -224,23 +235,23 @@ def _load(client, partitions):
     return groups
 
 
-def _summaries_of(group, *, estimator, classes, reset):
+def _summaries_of(group, *, estimator, names, classes, reset):
     """Summary of each partition, and what the estimator would record of features."""
     results = []
     for number, partition in group:
         own = copy.copy(estimator)
-        with batch_context(number, "block"):
-            part = summarize(own, *partition, classes, reset=reset)
-        names = ("n_features_in_", "feature_names_in_")
-        results.append((part, {k: v for k, v in vars(own).items() if k in names}))
+        with batch_context(number, names):
+            part = summarize(own, partition, names, classes, reset=reset)
+        recorded = ("n_features_in_", "feature_names_in_")
+        results.append((part, {k: v for k, v in vars(own).items() if k in recorded}))
     return results
 
 
-def _make_chunks(group, *, encoder):
+def _make_chunks(group, *, encoder, names):
     """Number and `Chunks` of the rows of each partition."""
     results = []
     for number, partition in group:
-        rows = Batch.made(number, partition, encoder, "block").rows()
+        rows = Batch.made(number, partition, encoder, names).rows()
         chunks = Chunks(*rows, Threads(), first=number * _CHUNKS_OF_A_PARTITION)
         results.append((number, chunks))
     return results
@@ -255,7 +266,8 @@ def _check(estimator, data, access, *, classes, like):
         refuse_whole(access)
     else:
         classes = like.targets.classes
-    partitions = aligned_partitions(*data)
+    names = names_of(like, "block")
+    partitions = aligned_partitions(*data, names)
     client = _current_client()
     # Mini-batches are made here, from partitions that come one after the other.
     if client is None or access != "passes":
@@ -269,6 +281,7 @@ def _check(estimator, data, access, *, classes, like):
             _summaries_of,
             groups,
             estimator=copy.copy(estimator),
+            names=names,
             classes=classes,
             reset=like is None,
             pure=False,
@@ -279,7 +292,7 @@ def _check(estimator, data, access, *, classes, like):
         ):
             if summary is None:
                 vars(estimator).update(features)
-            with batch_context(number, "block"):
+            with batch_context(number, names):
                 summary = joined(summary, part)
     encoder = encoder_of(summary, estimator, like)
     return DaskDataset(encoder, summary, client, groups)

@@ -4,23 +4,20 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length
 
-from sksoftmax._data.arrays import check_X, in_memory, sum_of_squares, take_rows
+from sksoftmax._data.arrays import in_memory, sum_of_squares, take_rows
+from sksoftmax._data.checks import Names, check_data, names_of
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.dataset import Home
 from sksoftmax._data.minibatches import batch_rows
 from sksoftmax._data.statistics import statistics_of
 from sksoftmax._data.targets import (
     Targets,
-    check_weights,
     class_factors,
-    encode,
     hold_out,
     smooth,
     weigh,
 )
-from sksoftmax._utils.errors import error_context
 
 
 class InMemoryDataset(NamedTuple):
@@ -127,12 +124,10 @@ def check_training(estimator, X, y, sample_weight, *, classes=None, reset=True):
 
 def check_rows(estimator, X, y, sample_weight, *, classes=None, reset=True):
     """The same without class weights."""
-    X = check_X(estimator, X, reset=reset)
-    targets = encode(y, classes)
-    with error_context("X and y"):
-        check_consistent_length(X, targets.Y)
-    targets = replace(targets, s=check_weights(sample_weight, X.shape[0]))
-    return InMemoryDataset(X, targets, None)
+    data = X, y, sample_weight
+    return InMemoryDataset(
+        *check_data(estimator, data, Names(), classes, reset=reset), None
+    )
 
 
 def check_validation(estimator, training, X_val, y_val, sample_weight_val):
@@ -144,14 +139,11 @@ def check_validation(estimator, training, X_val, y_val, sample_weight_val):
         return None
     if y_val is None:
         raise ValueError("X_val is provided, but y_val was not provided.")
-    with error_context("X_val"):
-        X_val = check_X(estimator, X_val, reset=False)
-    targets = encode(y_val, training.targets.classes, name="y_val")
-    with error_context("X_val and y_val"):
-        check_consistent_length(X_val, targets.Y)
-    s = check_weights(sample_weight_val, X_val.shape[0], name="sample_weight_val")
-    targets = weigh(replace(targets, s=s), training.factors)
-    return InMemoryDataset(X_val, targets, training.factors)
+    data, names = (X_val, y_val, sample_weight_val), names_of(training)
+    classes = training.targets.classes
+    X, targets = check_data(estimator, data, names, classes, reset=False)
+    targets = weigh(targets, training.factors, name=names.sample_weight)
+    return InMemoryDataset(X, targets, training.factors)
 
 
 def _check(estimator, data, access, *, classes, like):

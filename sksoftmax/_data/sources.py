@@ -17,6 +17,7 @@ from sksoftmax._data.arrays import (
 )
 from sksoftmax._data.labels import as_labels
 from sksoftmax._data.targets import is_soft
+from sksoftmax._utils.errors import error_context
 
 # A batch of a memory-mapped table: enough chunks for a few threads, and little memory.
 _BATCH_BYTES = 2**25
@@ -41,40 +42,43 @@ class Source(NamedTuple):
     shuffled: object = None  # rng -> the same rows in another order, if there is one
 
 
-def source_of_batches(batches):
+def source_of_batches(batches, names):
     """The source that a user passed as batches."""
     if is_exhaustible(batches):
         raise ValueError(
-            f"The batches come from {type(batches).__name__!r}, which is exhausted"
-            f" after one pass; a fit needs several. {REPEAT}"
+            f"The batches of {names.X} come from {type(batches).__name__!r}, which is"
+            f" exhausted after one pass; a fit needs several. {REPEAT}"
         )
-    return Source(partial(_open, batches))
+    return Source(partial(_open, batches, names))
 
 
-def _open(batches):
+def _open(batches, names):
     iterator = batches() if callable(batches) else iter(batches)
     for number, batch in enumerate(iterator):
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
             raise TypeError(
-                f"batch {number}: a batch must be (X, y) or (X, y, sample_weight), got"
-                f" {type(batch).__name__!r}."
+                f"batch {number}: a batch of {names.X} must be (X, y) or (X, y,"
+                f" sample_weight), got {type(batch).__name__!r}."
             )
         if not hasattr(batch[0], "shape"):
             raise TypeError(
-                f"batch {number}: X must be an array, a sparse matrix or a data frame,"
-                f" got {type(batch[0]).__name__!r}."
+                f"batch {number}: {names.X} must be an array, a sparse matrix or a data"
+                f" frame, got {type(batch[0]).__name__!r}."
             )
         yield (*batch, None)[:3]
 
 
-def source_of_slices(X, y, sample_weight):
+def source_of_slices(X, y, sample_weight, names):
     """The source of a memory-mapped table, in slices of rows."""
-    y = y if is_soft(y) else as_labels(y)
+    with error_context(names.y):
+        y = y if is_soft(y, names.y) else as_labels(y)
     if not np.isscalar(sample_weight) and sample_weight is not None:
         sample_weight = np.asarray(sample_weight)
-    check_consistent_length(X, y)
+    with error_context(f"{names.X} and {names.y}"):
+        check_consistent_length(X, y)
     if np.ndim(sample_weight):
-        check_consistent_length(X, sample_weight)
+        with error_context(f"{names.X} and {names.sample_weight}"):
+            check_consistent_length(X, sample_weight)
     X = without_file(X)
     row = max(stored_per_row(X), 1) * X.dtype.itemsize
     step = max(int(_BATCH_BYTES / row), 1)

@@ -3,10 +3,8 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length
 
 from sksoftmax._data.arrays import (
-    check_X,
     is_dense,
     n_bytes,
     n_rows,
@@ -14,14 +12,13 @@ from sksoftmax._data.arrays import (
     sum_of_squares,
     take_rows,
 )
+from sksoftmax._data.checks import Names, check_data
 from sksoftmax._data.labels import are_same, join_classes, places_of
 from sksoftmax._data.statistics import ColumnStatistics, statistics_of
 from sksoftmax._data.targets import (
     ClassTotals,
     check_sum,
-    check_weights,
     class_factors,
-    encode,
     is_soft,
     smooth_totals,
 )
@@ -47,6 +44,7 @@ class Summary:
     counts: np.ndarray  # (n_classes,), rows of each class
     mass: np.ndarray  # (n_classes,), weight of each class
     statistics: ColumnStatistics  # of the features
+    names: Names  # for errors
 
     def __add__(self, other):
         self._check_fits(other)
@@ -69,23 +67,26 @@ class Summary:
         """Refuse a next part that cannot be of the same data."""
         if part.n_features != self.n_features:
             raise ValueError(
-                f"X has {part.n_features} features, and {self.n_features} in the parts"
-                " before."
+                f"{self.names.X} has {part.n_features} features, and {self.n_features}"
+                " in the parts before."
             )
         if part.is_dense != self.is_dense:
             raise ValueError(
-                "X must be sparse in all parts or in none; it is"
+                f"{self.names.X} must be sparse in all parts or in none; it is"
                 f" {'dense' if part.is_dense else 'sparse'} here only."
             )
         if part.is_soft != self.is_soft:
-            raise ValueError("y must hold soft labels in all parts or in none.")
+            raise ValueError(
+                f"{self.names.y} must hold soft labels in all parts or in none."
+            )
         if part.is_soft and not are_same(part.classes, self.classes):
             raise ValueError(
-                f"y has the columns {part.classes}, and {self.classes} before."
+                f"{self.names.y} has the columns {part.classes}, and {self.classes}"
+                " before."
             )
         if _family(part.classes) != _family(self.classes):
             raise TypeError(
-                f"y has labels of type {part.classes.dtype}, and of type"
+                f"{self.names.y} has labels of type {part.classes.dtype}, and of type"
                 f" {self.classes.dtype} before."
             )
 
@@ -107,30 +108,19 @@ class Summary:
     def factors(self, class_weight, label_smoothing=0.0):
         """Factors of `class_weight`, which "balanced" finds from smoothed targets."""
         totals = smooth_totals(self.mass, label_smoothing)
-        factors = class_factors(ClassTotals(self.classes, totals), class_weight)
-        if factors is not None:
-            with np.errstate(over="ignore"):
-                mass = factors * totals
-            if not mass.any():
-                raise ValueError(
-                    "class_weight leaves no sample with a positive weight."
-                )
-            check_sum(mass, "sample_weight times class_weight")
-        return factors
+        return class_factors(ClassTotals(self.classes, totals), class_weight)
 
 
-def summarize(estimator, X, y, sample_weight, classes=None, *, reset):
+def summarize(estimator, data, names, classes=None, *, reset):
     """Check one part of the data and say what it is: a `Summary`, None of no rows.
 
     Number and names of the features are recorded on `estimator` if reset, else compared
     with those there; y is encoded against classes where they are given.
     """
-    if n_rows(X) == 0:
+    if n_rows(data[0]) == 0:
         return None
-    X = check_X(estimator, X, reset=reset)
-    targets = encode(y, classes)
-    check_consistent_length(X, targets.Y)
-    s = check_weights(sample_weight, X.shape[0], is_part=True)
+    X, targets = check_data(estimator, data, names, classes, reset=reset, is_part=True)
+    s = targets.s
     return Summary(
         n_rows=X.shape[0],
         dtype=X.dtype,
@@ -138,11 +128,12 @@ def summarize(estimator, X, y, sample_weight, classes=None, *, reset):
         n_stored=stored_per_row(X) * X.shape[0],
         n_bytes=n_bytes(X),
         squares=sum_of_squares(take_rows(X, s > 0)),
-        is_soft=is_soft(y),
+        is_soft=is_soft(data[1], names.y),
         classes=targets.classes,
         counts=(s > 0).astype(np.float64) @ targets.Y,
         mass=s @ targets.Y,
         statistics=statistics_of(X, s),
+        names=names,
     )
 
 
@@ -153,13 +144,13 @@ def joined(summary, part):
     return summary + part
 
 
-def check_complete(summary):
+def check_complete(summary, names):
     """Refuse data that are too few for a fit, now that all parts are in."""
     if summary is None:
-        raise ValueError("There are no batches: at least one is required.")
+        raise ValueError(f"There are no batches in {names.X}: one at least is needed.")
     if not summary.mass.any():
-        raise ValueError("sample_weight must not be zero for all samples.")
-    check_sum(summary.mass, "sample_weight")
+        raise ValueError(f"{names.sample_weight} must not be zero for all samples.")
+    check_sum(summary.mass, names.sample_weight)
 
 
 def _family(classes):

@@ -157,7 +157,7 @@ def check_classes(classes):
         return found
 
 
-def encode_again(y, classes):
+def encode_again(y, classes, *, name="y"):
     """Targets of a y that `encode` has found to be right, or the error if it is not.
 
     y is what `label_array` returned, or some of its rows.
@@ -166,15 +166,15 @@ def encode_again(y, classes):
         return Targets(classes, y, np.ones(y.shape[0]))
     codes = places_of(classes, y)
     if (codes < 0).any():
-        return encode(y, classes)
+        return encode(y, classes, name=name)
     Y = np.zeros((classes.size, codes.size))
     Y[codes, np.arange(codes.size)] = 1.0
     return Targets(classes, Y.T, np.ones(codes.size))
 
 
-def label_array(y, classes):
+def label_array(y, classes, *, name="y"):
     """y as an array for `encode_again`."""
-    return encode(y, classes).Y if is_soft(y) else as_labels(y)
+    return encode(y, classes, name=name).Y if is_soft(y, name) else as_labels(y)
 
 
 def hard_labels(y, classes):
@@ -332,7 +332,7 @@ def class_factors(targets, class_weight):
     return factors
 
 
-def weigh(targets, factors, *, is_part=False):
+def weigh(targets, factors, *, name="sample_weight", is_part=False):
     """Targets with class factors multiplied in.
 
     A soft row counts as its classes stacked, class k with weight y_ik: factors c turn
@@ -344,11 +344,18 @@ def weigh(targets, factors, *, is_part=False):
         Y = targets.Y * factors
         sums = Y.sum(axis=1)
         s = targets.s * sums
-    check_sum(s, "sample_weight times class_weight")
-    if not (is_part or s.any()):
-        raise ValueError("class_weight leaves no sample with a positive weight.")
+    check_weighted(s, name, is_part=is_part)
     Y = np.divide(Y, sums[:, None], out=targets.Y.copy(), where=sums[:, None] > 0)
     return replace(targets, Y=Y, s=s)
+
+
+def check_weighted(s, name, *, is_part=False):
+    """Refuse weights that class factors have made too large or, not of a part, zero."""
+    check_sum(s, f"{name} times class_weight")
+    if not (is_part or s.any()):
+        raise ValueError(
+            f"class_weight leaves no sample with a positive weight in {name}."
+        )
 
 
 def smooth(targets, label_smoothing):
