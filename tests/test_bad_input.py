@@ -173,7 +173,7 @@ BAD_X = {
     "one dimension": (X[:, 0], "2D array"),
     "three dimensions": (X[:, :, None], "dim 3"),
     "complex": (X + 1j, "Complex"),
-    "masked entries": (np.ma.array(X, mask=X > 1), "X has masked entries"),
+    "masked entries": (np.ma.array(X, mask=X > 1), "X contains a masked entry in row"),
     "other rows than y": (X[:-1], "inconsistent numbers of samples"),
 }
 
@@ -199,13 +199,16 @@ BAD_Y = {
     "None": (None, "requires y to be passed"),
     "other rows than X": (y[:-1], "inconsistent numbers of samples"),
     "three dimensions": (Y[:, :, None], "y"),
-    "mixed types": (np.array([1, "a", None] * (N // K), dtype=object), "label"),
+    "mixed types": (np.array([1, "a", 2] * (N // K), dtype=object), "label"),
     "negative soft label": (Y - [0.3, 0, 0] + [0, 0, 0.3], "y must be >= 0, got -0."),
     "soft label of sum 1.5": (changed(Y, Y[5, 0] + 0.5), "sum to 1; row 5 sums to 1.5"),
     "soft label of NaN": (changed(Y, np.nan), "y contains NaN"),
     "several labels a row": (np.ones((N, K)), "sum to 1; row 0 sums to 3"),
     "sparse": (csr_array(Y), "y"),
-    "masked entries": (np.ma.array(y, mask=y == 1), "y has masked entries"),
+    "masked entries": (
+        np.ma.array(y, mask=y == 1),
+        "y contains a masked entry in row 1",
+    ),
     "no time": (np.where(y, y.astype("M8[D]"), np.datetime64("NaT")), "y contains NaT"),
 }
 
@@ -287,7 +290,7 @@ BAD_WEIGHTS = {
     "all zero": (0 * ONES, "zero for all samples"),
     "NaN": (changed(ONES, np.nan), "contains NaN"),
     "infinite": (changed(ONES, np.inf), "contains infinity"),
-    "masked": (np.ma.array(ONES, mask=y == 1), "has masked entries"),
+    "masked": (np.ma.array(ONES, mask=y == 1), "contains a masked entry in row 1"),
     "huge": (np.full(N, 1e200), "must sum to less than 1e+200"),
     "of infinite sum": (np.full(N, 1e307), "must sum to less than 1e+200, got inf"),
     "too short": (ONES[:-1], "shape"),
@@ -426,7 +429,7 @@ def test_announced_classes_must_all_be_there():
     classes = [0.0, 1.0, 2.0, np.nan]
     model = SoftmaxRegressionClassifier(solver="adam")
     for fit in (model.fit, model.partial_fit):
-        with pytest.raises(ValueError, match="classes must all be there"):
+        with pytest.raises(ValueError, match="classes contains"):
             fit(X, y, classes=classes)
 
 

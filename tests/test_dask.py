@@ -360,7 +360,9 @@ def test_an_error_in_a_chunk_comes_with_its_number(data, scheduler):
     assert any("block 2 of the dask data" in note for note in caught.value.__notes__)
     missing = data[0].copy()
     missing[2200, 1] = np.nan
-    with pytest.raises(ValueError, match="block 3: Input X contains NaN"):
+    with pytest.raises(
+        ValueError, match="block 3: X contains NaN in row 100, column 1"
+    ):
         model.fit(da.from_array(missing, chunks=(700, -1)), y, s)
     with pytest.raises(ValueError, match=r"block 0: y has the labels \[2\]"):
         model.fit(X, y, classes=[0, 1])

@@ -232,7 +232,7 @@ def test_an_unknown_base_is_told_the_classes(model):
         ({"cov_type": "cluster", "groups": np.ones(N)}, "at least two groups"),
         (
             {"cov_type": "cluster", "groups": np.r_[np.nan, np.ones(N - 1)]},
-            "groups must not have missing",
+            "groups contains NaN in row 0",
         ),
         ({"weights": "analytic"}, "weights must be one of .* got 'analytic'"),
         ({"confidence_level": 95}, r"confidence_level must be in \(0, 1\), got 95"),

@@ -100,7 +100,7 @@ def test_a_column_of_labels_is_flattened_with_a_warning():
         (None, ValueError, "requires y to be passed"),
         ([1.5, 2.5], ValueError, "continuous"),
         (np.array(["a", 1], dtype=object), TypeError, "y must hold labels"),
-        (np.array(["a", None], dtype=object), TypeError, "y must hold labels"),
+        (np.array(["a", None], dtype=object), ValueError, "y contains None in row 1"),
         ([np.nan, 1.0], ValueError, "NaN"),
         (np.zeros((2, 2, 2)), ValueError, "dim 3"),
     ],

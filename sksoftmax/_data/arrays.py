@@ -10,7 +10,8 @@ import numpy as np
 from scipy.sparse import csr_array, csr_matrix, hstack, issparse, vstack
 from sklearn.utils.validation import validate_data
 
-from sksoftmax._utils.errors import error_context, refuse_masked
+from sksoftmax._data.missing import no_missing
+from sksoftmax._utils.errors import error_context
 
 _FORMS = {
     "accept_sparse": "csr",
@@ -29,8 +30,7 @@ def check_X(estimator, X, *, reset, name="X"):
             f"{name} is a dask collection, which {type(estimator).__name__} cannot use"
             f" here: pass {name}.compute()."
         )
-    refuse_masked(name, X)
-    with error_context(name):
+    with error_context(name), no_missing(name, X):
         return _canonical(validate_data(estimator, X, reset=reset, **_FORMS))
 
 

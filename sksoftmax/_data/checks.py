@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sklearn.utils.validation import check_consistent_length
 
-from sksoftmax._data.arrays import check_X
+from sksoftmax._data.arrays import check_X, in_memory
 from sksoftmax._data.targets import check_weights, encode
 from sksoftmax._utils.errors import error_context
 
@@ -33,7 +33,7 @@ def check_data(estimator, data, names, classes=None, *, reset, is_part=False):
     with those there; y is encoded against classes where they are given. The weights of
     a part of the samples may all be zero.
     """
-    X, y, sample_weight = data
+    X, y, sample_weight = data[0], *map(in_memory, data[1:])
     X = check_X(estimator, X, reset=reset, name=names.X)
     targets = encode(y, classes, name=names.y)
     with error_context(f"{names.X} and {names.y}"):

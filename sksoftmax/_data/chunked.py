@@ -4,7 +4,7 @@ The first pass over a `Source` checks everything and counts classes and weights;
 ones make targets of y again, chunk by chunk.
 """
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from sksoftmax._data.checks import Names, names_of
 from sksoftmax._data.chunks import chunk_statistics
 from sksoftmax._data.dataset import Home, refuse_whole
 from sksoftmax._data.minibatches import LARGEST_WINDOW, WindowedRows
+from sksoftmax._data.missing import no_missing
 from sksoftmax._data.sources import (
     REPEAT,
     Source,
@@ -362,8 +363,12 @@ def _are_in_file(data, access, like):
 
 
 def _check_file(estimator, data, access, *, classes, like):
-    source = source_of_slices(*map(in_memory, data), names_of(like))
-    return check_source(estimator, source, classes=classes, like=like)
+    data, names = tuple(map(in_memory, data)), names_of(like)
+    with ExitStack() as stack:  # whose errors count the rows of the file
+        for name, values in zip(names, data, strict=False):
+            stack.enter_context(no_missing(name, values))
+        source = source_of_slices(*data, names)
+        return check_source(estimator, source, classes=classes, like=like)
 
 
 HOME_OF_BATCHES = Home(_are_batches, _check_batches)

@@ -37,6 +37,7 @@ from sksoftmax._data.dask_chunks import (
     partition_context,
 )
 from sksoftmax._data.dataset import Home, refuse_whole
+from sksoftmax._data.missing import refuse_missing
 from sksoftmax._data.summary import joined, summarize
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.threads import Threads
@@ -118,6 +119,8 @@ def aligned_partitions(X, y, sample_weight, names):
         lengths = _known_lengths(X)
         partitions = {0: _partitions(X)[0]}
         for i in with_rows[1:]:
+            if not is_dask(columns[i]):
+                refuse_missing(names[i], columns[i])
             with error_context(f"{names.X} and {names[i]}"):
                 partitions[i] = _cut(columns[i], lengths)
     n_partitions = len(partitions[0])

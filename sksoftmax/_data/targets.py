@@ -13,7 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array
 
 from sksoftmax._data.labels import are_same, as_labels, class_index, places_of
-from sksoftmax._utils.errors import error_context, refuse_masked
+from sksoftmax._data.missing import no_missing, refuse_missing
+from sksoftmax._utils.errors import error_context
 
 
 class _Masses:
@@ -139,8 +140,7 @@ def encode(y, classes=None, *, name="y"):
             f"SoftmaxRegressionClassifier requires {name} to be passed, but the target"
             f" {name} is None."
         )
-    refuse_masked(name, y)
-    with error_context(name):
+    with error_context(name), no_missing(name, y):
         if is_soft(y, name):
             classes, Y = _encode_soft(y, classes, name)
         else:
@@ -151,10 +151,8 @@ def encode(y, classes=None, *, name="y"):
 def check_classes(classes):
     """Announced classes, sorted, each once."""
     with error_context("classes"):
-        found = np.unique(as_labels(classes))
-        if (found != found).any():  # only missing values differ from themselves
-            raise ValueError(f"classes must all be there, got {classes!r}.")
-        return found
+        refuse_missing("classes", classes)
+        return np.unique(as_labels(classes))
 
 
 def encode_again(y, classes, *, name="y"):
@@ -182,10 +180,10 @@ def hard_labels(y, classes):
 
     If some are no classes, all stay as they are.
     """
-    refuse_masked("y", y)
     if is_soft(y):
         return encode(y, classes).labels
     with error_context("y"):
+        refuse_missing("y", y)
         labels = as_labels(y, warn=False)
         places = places_of(classes, labels)
     return y if (places < 0).any() else classes[places]
@@ -240,16 +238,12 @@ def _encode_labels(y, classes, name):
         y = as_labels(y)
     if y.dtype.kind in "fc":
         assert_all_finite(y, input_name=name)
-    if y.dtype.kind in "mM" and np.isnat(y).any():
-        raise ValueError(f"{name} contains NaT.")
     try:
         if y.dtype.kind not in "iub":  # integers are labels, without a closer look
             check_classification_targets(y)
         found, codes = np.unique(y, return_inverse=True)
     except TypeError as error:
-        raise TypeError(
-            f"{name} must hold labels that sort, without missing ones: {error}."
-        ) from None
+        raise TypeError(f"{name} must hold labels that sort: {error}.") from None
     if classes is not None:
         places = places_of(classes, found)
         unseen = places < 0
@@ -273,8 +267,7 @@ def check_weights(sample_weight, n_samples, *, name="sample_weight", is_part=Fal
         return np.ones(n_samples)
     if isinstance(sample_weight, Real):
         sample_weight = [sample_weight] * n_samples
-    refuse_masked(name, sample_weight)
-    with error_context(name):
+    with error_context(name), no_missing(name, sample_weight):
         s = check_array(
             sample_weight, ensure_2d=False, dtype=np.float64, copy=True, input_name=name
         )

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
+from sksoftmax._data.missing import no_missing
 from sksoftmax._fit.leave_one_out import LeaveOneOut
 from sksoftmax._fit.path import fit_path
 from sksoftmax._fit.settings import changed
@@ -27,7 +28,8 @@ def check_folds(cv, dataset, present, split_params):
         raise ValueError(
             f"cv={cv} is more than the samples of any class; the largest has {largest}."
         )
-    with error_context("cv"):
+    groups = split_params.get("groups")
+    with no_missing("groups", groups), error_context("cv"):
         folds = [
             (_row_numbers(train, labels.size), _row_numbers(test, labels.size))
             for train, test in splitter.split(dataset.X, labels, **split_params)

@@ -44,12 +44,6 @@ def optional_package(package, extra, *, caller):
         ) from error
 
 
-def refuse_masked(name, values):
-    """Refuse masked entries: NumPy would use the numbers behind them."""
-    if np.ma.is_masked(values):
-        raise ValueError(f"{name} has masked entries; fill them or leave them out.")
-
-
 def check_choice(name, value, choices):
     """Refuse a value that is none of the names to choose from."""
     if not (isinstance(value, str) and value in choices):

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import _param_validation
 
-from sksoftmax._utils.errors import error_context, refuse_masked
+from sksoftmax._utils.errors import error_context
 
 _SMALLEST = np.finfo(float).tiny
 
@@ -50,7 +50,7 @@ def plain_number(value):
 
 def check_numbers(name, values, low, high):
     """Values as an array of shape (n,), all of them finite and in [low, high]."""
-    refuse_masked(name, values)
+    _refuse_masked(name, values)
     try:
         with np.errstate(over="ignore"):  # of long doubles, which become infinite
             numbers = np.atleast_1d(np.asarray(values, dtype=float))
@@ -67,9 +67,15 @@ def check_numbers(name, values, low, high):
 
 def as_floats(name, values):
     """Real values as an array: float32 stays, any other type becomes float64."""
-    refuse_masked(name, values)
+    _refuse_masked(name, values)
     with error_context(name):
         values = np.asarray(values)
         if values.dtype.kind == "c":
             raise TypeError(f"{name} must hold real numbers, got {values.dtype}.")
         return values if values.dtype == np.float32 else values.astype(np.float64)
+
+
+def _refuse_masked(name, values):
+    """Refuse masked entries: NumPy would use the numbers behind them."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries; fill them or leave them out.")

@@ -7,6 +7,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sksoftmax._data.arrays import take_rows
 from sksoftmax._data.labels import class_index
+from sksoftmax._data.missing import refuse_missing
 from sksoftmax._model.loss import softmax
 from sksoftmax._utils.errors import check_choice, error_context
 from sksoftmax.inference._likelihood import logits
@@ -82,14 +83,13 @@ def _check_groups(groups, cov_type, n_samples):
     if groups is None:
         return None
     with error_context("groups"):
+        refuse_missing("groups", groups)
         groups = column_or_1d(groups)
     if groups.shape != (n_samples,):
         raise ValueError(
             f"groups must have one entry for each of the {n_samples} samples, got"
             f" {groups.size}."
         )
-    if (groups != groups).any():  # only missing values differ from themselves
-        raise ValueError("groups must not have missing values.")
     with error_context("groups"):
         return np.unique(groups, return_inverse=True)[1]
 

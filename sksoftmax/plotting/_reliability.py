@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_consistent_length
 
+from sksoftmax._data.missing import no_missing
 from sksoftmax._data.targets import check_weights, encode
 from sksoftmax._utils.errors import check_choice, error_context
 from sksoftmax.plotting._axes import axes_for, column_of, import_pyplot, line_style
@@ -259,7 +260,8 @@ def _check_classes(classes):
 
 
 def _check_probabilities(y_prob, targets):
-    P = check_array(y_prob, dtype=np.float64, input_name="y_prob")
+    with error_context("y_prob"), no_missing("y_prob", y_prob):
+        P = check_array(y_prob, dtype=np.float64, input_name="y_prob")
     with error_context("y_true and y_prob"):
         check_consistent_length(targets.Y, P)
     if P.shape[1] != targets.classes.size:
