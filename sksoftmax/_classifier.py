@@ -281,7 +281,7 @@ default="cosine"
             or a function that returns a new iterator over them each time it is called.
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels of any sortable type, or soft labels: rows of at least two
-            probabilities that sum to 1. The columns of a data frame name the classes;
+            probabilities that sum to 1. The columns of a table name the classes;
             else they are 0, 1, ... None only where X has batches.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0. A row of weight 0 is as if it were not there.

@@ -167,3 +167,55 @@ def test_the_fit_is_at_the_minimum_and_predictions_follow_from_it(data, rows):
     assert_allclose(
         np.log(P), log_softmax(X @ model.coef_.T + model.intercept_, axis=1)
     )
+
+
+def pandas_table(columns):
+    return pytest.importorskip("pandas").DataFrame(columns)
+
+
+def polars_table(columns):
+    return pytest.importorskip("polars").DataFrame(columns)
+
+
+def arrow_table(columns):
+    return pytest.importorskip("pyarrow").table(columns)
+
+
+def arrow_chunks(columns):
+    """An arrow table whose columns are in several pieces."""
+    arrow, table = pytest.importorskip("pyarrow"), arrow_table(columns)
+    return arrow.concat_tables([table.slice(0, 7), table.slice(7)])
+
+
+def arrow_batch(columns):
+    return pytest.importorskip("pyarrow").RecordBatch.from_pydict(columns)
+
+
+def narwhals_table(columns):
+    return pytest.importorskip("narwhals").from_native(arrow_table(columns))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pandas_table,
+        polars_table,
+        arrow_table,
+        arrow_chunks,
+        arrow_batch,
+        narwhals_table,
+    ],
+)
+def test_columns_of_soft_labels_name_the_classes(home, rows, table, rng, tmp_path):
+    X, _, s = rows
+    Y = rng.dirichlet(np.ones(3), size=N_ROWS)
+    named = table(dict(zip(["q", "r", "p"], Y.T, strict=True)))
+    if home is chunked.HOME_OF_BATCHES:
+        data = [(X, named, s)], None, None
+    else:
+        data = HOMES[home](X, Y, s, tmp_path)
+        data = data[0], named, data[2]
+    model = SoftmaxRegressionClassifier(tol=1e-9).fit(*data)
+    assert_array_equal(model.classes_, ["p", "q", "r"])
+    expected = SoftmaxRegressionClassifier(tol=1e-9).fit(X, Y, s).predict_proba(X)
+    assert_allclose(model.predict_proba(X), expected[:, [2, 0, 1]], atol=1e-5)

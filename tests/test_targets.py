@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.optimize
 import scipy.special
@@ -122,7 +123,9 @@ def test_soft_rows_stay_as_they_are_and_number_their_classes(soft):
     assert_array_equal(targets.labels, soft.Y.argmax(axis=1))
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize(
+    "frame", [pd.DataFrame, pl.DataFrame, pa.table, pa.RecordBatch.from_pydict]
+)
 def test_columns_of_a_frame_name_the_classes_and_are_sorted(soft, frame):
     columns = dict(zip(["b", "c", "a"], soft.Y.T, strict=True))
     targets = encode(frame(columns))

@@ -39,6 +39,7 @@ from sksoftmax._data.dask_chunks import (
 from sksoftmax._data.dataset import Home, refuse_whole
 from sksoftmax._data.missing import refuse_missing
 from sksoftmax._data.summary import joined, summarize
+from sksoftmax._data.targets import slice_labels, sliceable
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.threads import Threads
 
@@ -111,7 +112,8 @@ def aligned_partitions(X, y, sample_weight, names):
             f"{names.X} is a dask collection, and {names.y} is None; {names.y} is"
             " required."
         )
-    columns = [X, y, sample_weight]
+    y = _converted(y, sliceable, names.y)
+    columns = [X, y, _converted(sample_weight, np.asarray, names.sample_weight)]
     with_rows = [i for i in range(3) if np.ndim(columns[i]) or is_dask(columns[i])]
     if all(is_dask(columns[i]) and _fits(columns[i], X) for i in with_rows):
         partitions = {i: _partitions(columns[i])[0] for i in with_rows}
@@ -119,8 +121,6 @@ def aligned_partitions(X, y, sample_weight, names):
         lengths = _known_lengths(X)
         partitions = {0: _partitions(X)[0]}
         for i in with_rows[1:]:
-            if not is_dask(columns[i]):
-                refuse_missing(names[i], columns[i])
             with error_context(f"{names.X} and {names[i]}"):
                 partitions[i] = _cut(columns[i], lengths)
     n_partitions = len(partitions[0])
@@ -128,6 +128,15 @@ def aligned_partitions(X, y, sample_weight, names):
         *(partitions.get(i, [columns[i]] * n_partitions) for i in range(3)), strict=True
     )
     return [dask.delayed(tuple)(list(row)) for row in rows]
+
+
+def _converted(values, convert, name):
+    """Values that are to be cut here; conversion might lose what is missing."""
+    with error_context(name):
+        if is_dask(values) or not np.ndim(values):
+            return values
+        refuse_missing(name, values)
+        return convert(values)
 
 
 def _partitions(values):
@@ -181,11 +190,12 @@ def _cut(values, lengths):
         elif np.isnan(values.chunks[0]).any():
             values = values.copy().compute_chunk_sizes()
         return _partitions(values.rechunk({0: tuple(lengths)}))[0]
-    values = values if hasattr(values, "iloc") else np.asarray(values)
     _check_same(len(values), sum(lengths))
     stops = np.cumsum(lengths)
-    values = getattr(values, "iloc", values)
-    return [values[stop - n : stop] for stop, n in zip(stops, lengths, strict=True)]
+    return [
+        slice_labels(values, stop - n, stop)
+        for stop, n in zip(stops, lengths, strict=True)
+    ]
 
 
 def _check_same(n_rows, n_rows_of_X):

@@ -15,8 +15,7 @@ from sksoftmax._data.arrays import (
     stored_per_row,
     without_file,
 )
-from sksoftmax._data.labels import as_labels
-from sksoftmax._data.targets import is_soft
+from sksoftmax._data.targets import slice_labels, sliceable
 from sksoftmax._utils.errors import error_context
 
 # A batch of a memory-mapped table: enough chunks for a few threads, and little memory.
@@ -70,8 +69,7 @@ def _open(batches, names):
 
 def source_of_slices(X, y, sample_weight, names):
     """The source of a memory-mapped table, in slices of rows."""
-    with error_context(names.y):
-        y = y if is_soft(y, names.y) else as_labels(y)
+    y = sliceable(y, names.y)
     if not np.isscalar(sample_weight) and sample_weight is not None:
         sample_weight = np.asarray(sample_weight)
     with error_context(f"{names.X} and {names.y}"):
@@ -91,9 +89,8 @@ def source_of_slices(X, y, sample_weight, names):
 
 
 def _slices(X, y, sample_weight, step, rng=None):
-    rows_of_y = getattr(y, "iloc", y)
     starts = np.arange(0, X.shape[0], step)
     for start in starts if rng is None else rng.permutation(starts):
-        rows = slice(start, start + step)
-        s = sample_weight[rows] if np.ndim(sample_weight) else sample_weight
-        yield slice_rows(X, start, start + step), rows_of_y[rows], s
+        stop = start + step
+        s = sample_weight[start:stop] if np.ndim(sample_weight) else sample_weight
+        yield slice_rows(X, start, stop), slice_labels(y, start, stop), s

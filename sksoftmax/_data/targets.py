@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array
 
 from sksoftmax._data.labels import are_same, as_labels, class_index, places_of
-from sksoftmax._data.missing import no_missing, refuse_missing
+from sksoftmax._data.missing import column_names, no_missing, refuse_missing
 from sksoftmax._utils.errors import error_context
 
 
@@ -125,7 +125,7 @@ def encode(y, classes=None, *, name="y"):
     ----------
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
         Labels, or soft labels: rows of probabilities, whose classes are named by the
-        columns of a data frame or else 0, 1, ...
+        columns of a table or else 0, 1, ...
     classes : ndarray of shape (n_classes,), optional
         Sorted classes to encode against; labels outside them are an error.
     name : str
@@ -196,8 +196,25 @@ def is_soft(y, name="y"):
     return len(shape) == 2 and shape[1] > 1
 
 
+def sliceable(y, name="y"):
+    """y for `slice_labels`: labels as an array, soft labels with names they have."""
+    with error_context(name):
+        if not is_soft(y, name):
+            return as_labels(y)
+    return np.asarray(y) if column_names(y) is None else y
+
+
+def slice_labels(y, start, stop):
+    """Rows start to stop of what `sliceable` has returned."""
+    if hasattr(y, "iloc"):
+        return y.iloc[start:stop]
+    if hasattr(y, "column_names"):  # of arrow
+        return y.slice(start, stop - start)
+    return y[int(start) : int(stop)]
+
+
 def _encode_soft(y, classes, name):
-    names = getattr(y, "columns", None)
+    names = column_names(y)
     if names is not None and len(set(names)) < len(names):
         raise ValueError(f"The columns of {name} must have different names: {names}.")
     Y = check_array(y, dtype=np.float64, input_name=name)
