@@ -276,9 +276,10 @@ default="cosine"
         X : {array-like, sparse matrix} of shape (n_samples, n_features), or batches
             Training data, float32 or float64; anything else is converted to float64.
             For exact solvers without hidden layers and for mini-batch solvers they may
-            be larger than memory: a `numpy.memmap`, which is read in slices of rows, or
-            batches, with y=None: a sequence of ``(X, y)`` or ``(X, y, sample_weight)``,
-            or a function that returns a new iterator over them each time it is called.
+            be larger than memory: a `numpy.memmap`, which is read in slices of rows if
+            it takes more than 1 GiB, or batches, with y=None: a sequence of ``(X, y)``
+            or ``(X, y, sample_weight)``, or a function that returns a new iterator over
+            them each time it is called.
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels of any sortable type, or soft labels: rows of at least two
             probabilities that sum to 1. The columns of a table name the classes;

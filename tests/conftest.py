@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._data import chunked
 
 DATA = Path(__file__).parent / "data"
 
@@ -19,6 +20,12 @@ collect_ignore = ["peers"]  # scikit-learn's own tests: `make test-peers`
 def rng():
     """A generator with a fixed seed, fresh for every test."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def small_files_are_read(monkeypatch):
+    """Small tables in files are read in slices, as large ones are."""
+    monkeypatch.setattr(chunked, "LARGEST_LIKE_ARRAY", 0)
 
 
 @pytest.fixture(scope="session")

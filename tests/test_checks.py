@@ -9,6 +9,8 @@ from test_homes import HOMES
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data.checks import Names, names_of
 
+pytestmark = pytest.mark.usefixtures("small_files_are_read")
+
 N_ROWS = 60
 TRAINING, VALIDATION = names_of(None), names_of("training data")
 

@@ -12,9 +12,11 @@ from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data import chunks as _chunks
 from sksoftmax._data import sources as _sources
 from sksoftmax._data import streamed_chunks as _stream_chunks
-from sksoftmax._data.arrays import is_memory_mapped
+from sksoftmax._data.arrays import is_in_file
 
 N_ROWS, N_FEATURES, N_CLASSES = 3000, 6, 3
+
+pytestmark = pytest.mark.usefixtures("small_files_are_read")
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ def test_a_memory_mapped_sparse_matrix_too(data, mapped, exact, monkeypatch, for
     parts = (X.data, X.indices, X.indptr)
     parts = [mapped(part, name=str(i)) for i, part in enumerate(parts)]
     file = form(tuple(parts), shape=X.shape)
-    assert is_memory_mapped(file)
+    assert is_in_file(file)
     assert_same_model(exact().fit(file, y, s), exact().fit(X, y, s))
 
 

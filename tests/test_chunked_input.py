@@ -139,6 +139,7 @@ def test_an_error_of_the_users_own_comes_through(batches):
     fails(failing, "shard 1", FileNotFoundError)
 
 
+@pytest.mark.usefixtures("small_files_are_read")
 def test_a_memory_mapped_table_with_missing_values_or_labels(tmp_path):
     X = np.memmap(tmp_path / "X", np.float64, "w+", shape=(100, 2))
     X[:] = np.arange(200).reshape(100, 2)

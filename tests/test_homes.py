@@ -14,6 +14,8 @@ from sksoftmax._utils.threads import Threads
 N_ROWS, ALPHA = 60, 0.1
 CLASS_WEIGHT = {0: 1.0, 1: 2.0, 2: 0.5}
 
+pytestmark = pytest.mark.usefixtures("small_files_are_read")
+
 
 def in_array(X, y, s, folder):
     return X, y, s

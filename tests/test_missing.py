@@ -229,7 +229,7 @@ def test_dask_blocks_with_a_missing_date_are_named():
 
 
 @pytest.fixture
-def in_file(tmp_path):
+def in_file(tmp_path, small_files_are_read):
     """Put an array into a file and map it."""
 
     def in_file(array):

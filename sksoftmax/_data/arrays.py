@@ -13,6 +13,9 @@ from sklearn.utils.validation import validate_data
 from sksoftmax._data.missing import no_missing
 from sksoftmax._utils.errors import error_context
 
+# In the names of joblib's folders for arguments of its workers.
+_OF_JOBLIB = "joblib_memmapping_folder"
+
 _FORMS = {
     "accept_sparse": "csr",
     "accept_large_sparse": True,
@@ -79,14 +82,26 @@ def _canonical(X):
     return X
 
 
-def is_memory_mapped(X):
-    """Whether X is a table in a file that is read where it is used."""
+def is_in_file(X):
+    """Whether X is a table in a file of the user's, and no copy that joblib has made.
+
+    joblib hands large arrays to its workers as files. There they are what they were.
+    """
     if issparse(X):
-        owner = getattr(X, "data", None)
-        while isinstance(owner, np.ndarray) and owner.base is not None:
-            owner = owner.base  # scipy hides the array that was passed behind a view
-        return isinstance(owner, mmap) and X.format == "csr"
-    return isinstance(X, np.memmap) and X.ndim == 2 and X.shape[0] > 0
+        owners = _owners(X.data) if X.format == "csr" else []
+    else:
+        owners = _owners(X) if isinstance(X, np.memmap) and X.ndim == 2 else []
+    return any(isinstance(owner, mmap) for owner in owners) and not any(
+        _OF_JOBLIB in str(getattr(owner, "filename", "")) for owner in owners
+    )
+
+
+def _owners(array):
+    """An array, what it is a view of, and so on, down to who owns the memory."""
+    owners = [array]
+    while isinstance(owners[-1], np.ndarray) and owners[-1].base is not None:
+        owners.append(owners[-1].base)
+    return owners
 
 
 def is_dask(X):
@@ -155,6 +170,12 @@ def n_bytes(value):
     if issparse(value):
         return n_bytes([value.data, value.indices, value.indptr])
     return getattr(value, "nbytes", 0)
+
+
+def n_bytes_as_floats(X):
+    """Bytes of the entries of an array or a matrix in memory."""
+    itemsize = 4 if X.dtype == np.float32 else 8
+    return itemsize * (X.nnz if issparse(X) else X.size)
 
 
 def is_dense(X):

@@ -4,6 +4,7 @@ The first pass over a `Source` checks everything and counts classes and weights;
 ones make targets of y again, chunk by chunk.
 """
 
+import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,8 +16,8 @@ from sksoftmax._data.arrays import (
     are_batches,
     convert_X,
     in_memory,
-    is_memory_mapped,
-    n_bytes,
+    is_in_file,
+    n_bytes_as_floats,
     no_rows,
     slice_rows,
     take_rows,
@@ -24,7 +25,7 @@ from sksoftmax._data.arrays import (
 from sksoftmax._data.checks import Names, names_of
 from sksoftmax._data.chunks import chunk_statistics
 from sksoftmax._data.dataset import Home, refuse_whole
-from sksoftmax._data.minibatches import LARGEST_WINDOW, WindowedRows
+from sksoftmax._data.minibatches import WindowedRows
 from sksoftmax._data.missing import no_missing
 from sksoftmax._data.sources import (
     REPEAT,
@@ -45,6 +46,10 @@ from sksoftmax._data.targets import (
     weigh,
 )
 from sksoftmax._utils.threads import Threads
+
+# Bytes, as floats, up to which a table in a file is used as an array. That takes two
+# thirds of the time (docs/benchmarks/scale.md), and early stopping can hold out rows.
+LARGEST_LIKE_ARRAY = 2**30
 
 
 class TargetEncoder(NamedTuple):
@@ -353,13 +358,21 @@ def _check_batches(estimator, data, access, *, classes, like):
 def _are_in_file(data, access, like):
     """Whether X is in a file that is not better read into memory.
 
-    That is better where the solver reads X whole, and for mini-batches of small data.
+    That is better where the solver reads X whole, and where it takes little memory.
     """
     X, y, _ = data
-    if y is None or not is_memory_mapped(X):
+    if y is None or not is_in_file(X) or n_bytes_as_floats(X) <= _like_array():
         return False
-    is_large = like is None and n_bytes(X) > LARGEST_WINDOW
-    return access == "passes" or (access == "mini-batches" and is_large)
+    return access == "passes" or (access == "mini-batches" and like is None)
+
+
+def _like_array():
+    """The same where the memory may be small: an eighth of it fits by a wide margin."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):  # Windows does not say
+        return LARGEST_LIKE_ARRAY
+    return min(LARGEST_LIKE_ARRAY, memory // 8)
 
 
 def _check_file(estimator, data, access, *, classes, like):
