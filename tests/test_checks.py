@@ -80,6 +80,26 @@ def test_what_are_no_batches_is_named(rows, X_val, message):
         SoftmaxRegressionClassifier().fit(X, y, X_val=X_val)
 
 
+@pytest.mark.parametrize(
+    ("later", "message"),
+    [
+        (lambda X, y, s: (X, y + 7, s), "y_val has the labels"),
+        (lambda X, y, s: (X[1:], y[1:], s[1:]), "X_val has the shape"),
+        (lambda X, y, s: (X, y, -s), "sample_weight_val must be >= 0"),
+    ],
+    ids=["labels", "shape", "weights"],
+)
+def test_batches_that_change_later_are_named(rows, later, message):
+    passes = []
+
+    def changing():
+        passes.append(None)
+        yield rows if len(passes) == 1 else later(*rows)
+
+    with pytest.raises(ValueError, match=f"batch 0: {message}"):
+        SoftmaxRegressionClassifier().fit(*rows, X_val=changing)
+
+
 @pytest.mark.parametrize("lost", ["y", "sample_weight"])
 def test_lengths_that_differ_are_named(rows, stored, lost):
     place = Names._fields.index(lost)

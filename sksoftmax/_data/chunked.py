@@ -259,8 +259,8 @@ class ChunkedDataset(RemoteDataset):
             yield batch
         if number + 1 < n_batches:
             raise ValueError(
-                f"There were {number + 1} batches, and {n_batches} in the first"
-                f" pass. {REPEAT}"
+                f"{names.X}: There were {number + 1} batches, and {n_batches} in the"
+                f" first pass. {REPEAT}"
             )
 
     def _shuffled(self, rng):
