@@ -10,6 +10,7 @@ from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax._data import missing
 from sksoftmax._data.missing import no_missing, refuse_missing
 from sksoftmax.inference import summary
+from sksoftmax.plotting import ReliabilityDisplay, plot_decision_boundaries
 
 pl = pytest.importorskip("polars")
 pa = pytest.importorskip("pyarrow")
@@ -226,6 +227,16 @@ def test_dask_blocks_with_a_missing_date_are_named():
     refuses(lambda: SoftmaxRegressionClassifier().fit(bad, y), "block 1: X", ROW - 20)
     model = SoftmaxRegressionClassifier().fit(good, y)
     refuses(lambda: model.predict(bad).compute(), "X", ROW - 20)
+
+
+@pytest.mark.parametrize("bad", [NO_DATES, MASKED, FRAME], ids=range(3))
+def test_plots(bad):
+    pytest.importorskip("matplotlib").use("agg")
+    model = SoftmaxRegressionClassifier().fit(X, y)
+    refuses(lambda: plot_decision_boundaries(model, bad), "X")
+    refuses(lambda: plot_decision_boundaries(model, X, COLUMNS["masked"]), "y")
+    P = np.ma.array(model.predict_proba(X), mask=HOLE[:, None] & [True] * 3)
+    refuses(lambda: ReliabilityDisplay.from_predictions(y, P), "y_prob")
 
 
 @pytest.fixture

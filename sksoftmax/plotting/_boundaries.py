@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sksoftmax._data.missing import refuse_missing
 from sksoftmax._data.targets import hard_labels
 from sksoftmax.plotting._axes import import_pyplot
 
@@ -77,6 +78,7 @@ def plot_decision_boundaries(
             f"colors must hold {len(classes)} colours, one for each class, got"
             f" {len(colors)}."
         )
+    refuse_missing("X", X)
     if ax is None:
         _, ax = plt.subplots(layout="constrained")
     settings = {
