@@ -66,7 +66,7 @@ TABLES = {
         "category"
     ),
     "polars": pl.DataFrame({"b": with_hole(X[:, 0], None, object).tolist()}),
-    "polars dates": pl.from_pandas(FRAME),
+    "polars dates": pl.from_pandas(FRAME[["b"]]),
     "polars flags": pl.DataFrame({"b": with_hole(y > 0, None, object).tolist()}),
     "arrow": pa.table({"b": with_hole(y, None, object).tolist()}),
     "arrow dates": pa.Table.from_pandas(FRAME),

@@ -89,6 +89,10 @@ def _columns_of(values):
 
 def _first_missing(values):
     """The first missing value and its indices, or None."""
+    if hasattr(type(values), "is_null"):  # arrow and polars: converted, it may be lost
+        nulls = np.asarray(values.is_null())
+        if nulls.any():
+            return "null", nulls.argmax()
     if _is_sparse(values):
         values = values.tocsr()
     elif isinstance(values, list | tuple) and any(map(np.ma.isMaskedArray, values)):
