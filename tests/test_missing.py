@@ -260,6 +260,12 @@ def test_rows_of_a_file_are_counted_from_its_begin(in_file, bad, monkeypatch):
     refuses(lambda: model.fit(X, y, X_val=in_file(bad), y_val=y), "X_val")
 
 
+def test_a_file_is_not_read_to_its_end_for_another_error(in_file, monkeypatch):
+    monkeypatch.setattr("sksoftmax._data.chunked.refuse_missing", None)
+    with pytest.raises(ValueError, match=r"batch 0: y has the labels \[2\]"):
+        SoftmaxRegressionClassifier().fit(in_file(X), y, classes=[0, 1])
+
+
 @each_column
 def test_labels_of_a_file(in_file, bad):
     refuses(lambda: SoftmaxRegressionClassifier().fit(in_file(X), bad), "y")

@@ -5,7 +5,7 @@ ones make targets of y again, chunk by chunk.
 """
 
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from sksoftmax._data.checks import Names, names_of
 from sksoftmax._data.chunks import chunk_statistics
 from sksoftmax._data.dataset import Home, refuse_whole
 from sksoftmax._data.minibatches import WindowedRows
-from sksoftmax._data.missing import no_missing
+from sksoftmax._data.missing import no_missing, refuse_missing
 from sksoftmax._data.sources import (
     REPEAT,
     Source,
@@ -377,11 +377,16 @@ def _like_array():
 
 def _check_file(estimator, data, access, *, classes, like):
     data, names = tuple(map(in_memory, data)), names_of(like)
-    with ExitStack() as stack:  # whose errors count the rows of the file
-        for name, values in zip(names, data, strict=False):
-            stack.enter_context(no_missing(name, values))
+    _, y, sample_weight = data
+    with no_missing(names.y, y), no_missing(names.sample_weight, sample_weight):
         source = source_of_slices(*data, names)
+    try:
         return check_source(estimator, source, classes=classes, like=like)
+    except ValueError as error:
+        for name, values in zip(names, data, strict=False):
+            if f"{name} contains" in str(error):
+                refuse_missing(name, values)  # by its row in the file, not in a slice
+        raise
 
 
 HOME_OF_BATCHES = Home(_are_batches, _check_batches)
