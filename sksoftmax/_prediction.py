@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sksoftmax import _solvers
 from sksoftmax._data.arrays import (
     check_X,
-    has_finite_sum,
+    has_features_of,
     in_memory,
     is_plain,
     slice_rows,
@@ -238,7 +238,7 @@ _ENTRIES_AT_ONCE = 2**16
 def _answer_rows(X, model, of_logits):
     network, layers = model._network()
     # Logits of what is not finite are not finite, unless a hidden layer saturates.
-    is_unchecked = is_plain(model, X) and (network.is_linear or has_finite_sum(X))
+    is_unchecked = network.is_linear and is_plain(X) and has_features_of(model, X)
     if not is_unchecked:
         X = check_X(model, X, reset=False)
     n_rows, step = X.shape[0], max(_ENTRIES_AT_ONCE // max(network.n_units), 1)

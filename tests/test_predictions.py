@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
+from sklearn.utils.validation import validate_data
 
 from sksoftmax import SoftmaxRegressionClassifier, softmax
 from sksoftmax import _prediction as prediction
@@ -29,11 +30,11 @@ def checked(monkeypatch):
     """Collects the tables that were validated in full."""
     seen = []
 
-    def check_X(estimator, X, **options):
+    def validate(estimator, X, **options):
         seen.append(X)
-        return arrays.check_X(estimator, X, **options)
+        return validate_data(estimator, X, **options)
 
-    monkeypatch.setattr(prediction, "check_X", check_X)
+    monkeypatch.setattr(arrays, "validate_data", validate)
     return seen
 
 
@@ -47,6 +48,18 @@ def test_plain_tables_need_no_validation(model, rng, checked, form, dtype):
     full = model.predict_proba(entries[:, ::-1][:, ::-1].astype(object))
     assert len(checked) == 1
     assert_allclose(short, full, rtol=1e-6 if dtype == np.float32 else 1e-12)
+
+
+def test_a_fit_of_a_plain_table_forgets_the_names_of_the_last(rng, checked):
+    X, y = rng.standard_normal((30, 3)), np.arange(30) % 2
+    pandas = pytest.importorskip("pandas")
+    model = SoftmaxRegressionClassifier().fit(pandas.DataFrame(X, columns=[*"abc"]), y)
+    assert [*model.feature_names_in_] == [*"abc"]
+    assert len(checked) == 1
+    model.fit(X[:, :2], y)
+    assert len(checked) == 1
+    assert model.n_features_in_ == 2
+    assert not hasattr(model, "feature_names_in_")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -99,12 +99,12 @@ def test_an_answer_is_of_one_fit_though_another_ends_meanwhile(
     if chooses:
         model = SoftmaxRegressionClassifierCV(alphas=[0.1], cv=2)
     expected = answer(model.fit(X, y), X, y)
-    checks = prediction.check_X
+    asks = prediction.is_plain
 
-    def check_while_another_fit_ends(*args, **kwargs):
+    def ask_while_another_fit_ends(X_of_answer):
         model.fit(X[:, :2], np.where(y > 0, "b", "a"))
-        return checks(*args, **kwargs)
+        return asks(X_of_answer)
 
-    monkeypatch.setattr(prediction, "check_X", check_while_another_fit_ends)
+    monkeypatch.setattr(prediction, "is_plain", ask_while_another_fit_ends)
     assert_array_equal(answer(model, X, y), expected)
     assert model.n_features_in_ == 2

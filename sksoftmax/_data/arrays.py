@@ -28,6 +28,12 @@ def check_X(estimator, X, *, reset, name="X"):
 
     Names and number of features go to `estimator` (or are compared with it).
     """
+    if is_plain(X) and has_finite_sum(X):  # spares a fit of few rows 100 us
+        if reset:
+            vars(estimator).pop("feature_names_in_", None)
+            estimator.n_features_in_ = X.shape[1]
+        if has_features_of(estimator, X):
+            return X
     if is_dask(X):  # which validation would silently read into memory
         raise TypeError(
             f"{name} is a dask collection, which {type(estimator).__name__} cannot use"
@@ -37,22 +43,19 @@ def check_X(estimator, X, *, reset, name="X"):
         return _canonical(validate_data(estimator, X, reset=reset, **_FORMS))
 
 
-def is_plain(estimator, X):
-    """Whether `check_X` would return X itself, unless an entry is not finite.
+def is_plain(X):
+    """Whether `check_X` would return X itself, unless an entry is not finite."""
+    if type(X) not in (np.ndarray, csr_matrix, csr_array):
+        return False
+    is_table = X.ndim == 2 and X.dtype in _FORMS["dtype"] and min(X.shape) > 0
+    return is_table and (type(X) is np.ndarray or X.has_canonical_format)
 
-    This spares predictions of few rows most of their time.
-    """
-    if type(X) is np.ndarray:
-        is_table = X.ndim == 2 and X.dtype in _FORMS["dtype"]
-    else:
-        is_table = type(X) in (csr_matrix, csr_array) and X.dtype in _FORMS["dtype"]
-        is_table = is_table and X.ndim == 2 and X.has_canonical_format
-    return (
-        is_table
-        and X.shape[0] > 0
-        and X.shape[1] == estimator.n_features_in_
-        and not hasattr(estimator, "feature_names_in_")
-    )
+
+def has_features_of(estimator, X):
+    """Whether a table without names has the features that an estimator has recorded."""
+    recorded = vars(estimator)
+    has_names = "feature_names_in_" in recorded
+    return not has_names and recorded.get("n_features_in_") == X.shape[1]
 
 
 def has_finite_sum(X):
