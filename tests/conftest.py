@@ -93,6 +93,36 @@ def finite_differences():
     return derivative
 
 
+@pytest.fixture(scope="module")
+def threaded_client():
+    """A dask client of two workers that are threads of this process."""
+    distributed = pytest.importorskip("distributed")
+    dask = pytest.importorskip("dask")
+    with (
+        dask.config.set({"distributed.worker.memory.terminate": False}),
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=False,
+            dashboard_address=":0",
+            silence_logs=50,
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(params=["client", "no client"])
+def scheduler(request):
+    """A dask client in use, and none."""
+    if request.param == "no client":
+        yield None
+    else:
+        client = request.getfixturevalue("threaded_client")
+        with client.as_current():
+            yield client
+
+
 @pytest.fixture
 def draws():
     """Draw without a screen, and close all figures afterwards."""

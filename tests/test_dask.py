@@ -22,30 +22,6 @@ N_ROWS, N_FEATURES, N_CLASSES = 3000, 6, 3
 no_dashboard = {"dashboard_address": ":0", "silence_logs": 50}
 
 
-@pytest.fixture(scope="module")
-def threaded_client():
-    """A cluster of two workers that are threads of this process."""
-    with (
-        dask.config.set({"distributed.worker.memory.terminate": False}),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, **no_dashboard
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
-
-
-@pytest.fixture(params=["client", "no client"])
-def scheduler(request):
-    """With a client in use, and without one."""
-    if request.param == "no client":
-        yield None
-    else:
-        client = request.getfixturevalue("threaded_client")
-        with client.as_current():
-            yield client
-
-
 @pytest.fixture
 def data(rng):
     X = rng.normal(size=(N_ROWS, N_FEATURES))

@@ -5,7 +5,6 @@ data larger than memory like any other: dask's own scheduler makes a partition w
 is read, in each pass. dask is imported where it is used only.
 """
 
-import copy
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -30,12 +29,8 @@ from sksoftmax._data.chunked import (
     encoder_of,
 )
 from sksoftmax._data.chunks import Chunks
-from sksoftmax._data.dask_chunks import (
-    DaskChunks,
-    client_context,
-    group_size,
-    partition_context,
-)
+from sksoftmax._data.dask_chunks import DaskChunks, group_size, partition_context
+from sksoftmax._data.dask_cluster import Cluster
 from sksoftmax._data.dataset import Home, refuse_whole
 from sksoftmax._data.missing import refuse_missing
 from sksoftmax._data.summary import joined, summarize
@@ -53,25 +48,20 @@ class DaskDataset(RemoteDataset):
 
     Attributes
     ----------
-    client : distributed.Client
+    cluster : Cluster
     groups : list of Future
         Of a list of (number, (X, y, sample_weight)) of partitions, as they came from
         the user.
     """
 
-    client: object
+    cluster: Cluster
     groups: list
 
     def chunks(self, threads):
-        with client_context(self.client):
-            groups = self.client.map(
-                _make_chunks,
-                self.groups,
-                encoder=self.encoder,
-                names=self.summary.names,
-                pure=False,
-            )
-        return DaskChunks(self.client, groups, self.encoded_summary, threads)
+        groups = self.cluster.map(
+            _make_chunks, (self.encoder, self.summary.names), self.groups
+        )
+        return DaskChunks(self.cluster, groups, self.encoded_summary, threads)
 
 
 def map_rows(fn, X, empty, *args):
@@ -230,38 +220,50 @@ def _current_client():
         return None
 
 
-def _load(client, partitions):
+def _load(cluster, partitions):
     """Futures of groups of partitions; those of one are loaded and kept together."""
     import dask
 
-    n_threads = sum(client.nthreads().values())
-    size = group_size(len(partitions), n_threads)
+    size = group_size(len(partitions), cluster.n_threads)
     numbered = list(enumerate(partitions))
     lists = [numbered[i : i + size] for i in range(0, len(numbered), size)]
-    groups = client.compute([dask.delayed(list)(members) for members in lists])
+    groups = cluster.compute([dask.delayed(list)(members) for members in lists])
     for group, members in zip(groups, lists, strict=True):
-        if group.exception() is not None:
+        error = cluster.error(group)
+        if error is not None:
             for number, partition in members:  # which one was it?
                 with partition_context(number):
-                    client.compute(partition).result()
-            group.result()
+                    cluster.gather(cluster.compute(partition))
+            raise error
     return groups
 
 
-def _summaries_of(group, *, estimator, names, classes, reset):
+def _summaries_of(shared, group):
     """Summary of each partition, and what the estimator would record of features."""
+    estimator, classes, names, reset = shared
     results = []
     for number, partition in group:
-        own = copy.copy(estimator)
+        own = _without_parameters(estimator)
         with batch_context(number, names):
             part = summarize(own, partition, names, classes, reset=reset)
-        recorded = ("n_features_in_", "feature_names_in_")
-        results.append((part, {k: v for k, v in vars(own).items() if k in recorded}))
+        results.append((part, vars(own)))
     return results
 
 
-def _make_chunks(group, *, encoder, names):
+def _without_parameters(estimator):
+    """An estimator that knows of its features only, which are all that workers check.
+
+    Callbacks need not be what can be sent, and coefficients of an earlier fit are many.
+    """
+    bare = object.__new__(type(estimator))
+    for name in vars(estimator).keys() & {"n_features_in_", "feature_names_in_"}:
+        setattr(bare, name, getattr(estimator, name))
+    return bare
+
+
+def _make_chunks(shared, group):
     """Number and `Chunks` of the rows of each partition."""
+    encoder, names = shared
     results = []
     for number, partition in group:
         rows = Batch.made(number, partition, encoder, names).rows()
@@ -287,28 +289,20 @@ def _check(estimator, data, access, *, classes, like):
         shuffled = partial(_open_shuffled, partitions)
         source = Source(partial(_open, partitions), "block", shuffled=shuffled)
         return check_source(estimator, source, classes=classes, like=like)
-    summary = None
-    with client_context(client):
-        groups = _load(client, partitions)
-        summaries = client.map(
-            _summaries_of,
-            groups,
-            estimator=copy.copy(estimator),
-            names=names,
-            classes=classes,
-            reset=like is None,
-            pure=False,
-        )
-        # One after the other, so that of several errors the first block's is raised.
-        for number, (part, features) in enumerate(
-            chain.from_iterable(group.result() for group in summaries)
-        ):
-            if summary is None:
-                vars(estimator).update(features)
-            with batch_context(number, names):
-                summary = joined(summary, part)
+    cluster, summary = Cluster(client), None
+    groups = _load(cluster, partitions)
+    shared = _without_parameters(estimator), classes, names, like is None
+    summaries = cluster.map(_summaries_of, shared, groups)
+    # One after the other, so that of several errors the first block's is raised.
+    for number, (part, features) in enumerate(
+        chain.from_iterable(map(cluster.gather, summaries))
+    ):
+        if summary is None:
+            vars(estimator).update(features)
+        with batch_context(number, names):
+            summary = joined(summary, part)
     encoder = encoder_of(summary, estimator, like)
-    return DaskDataset(encoder, summary, client, groups)
+    return DaskDataset(encoder, summary, cluster, groups)
 
 
 HOME = Home(_is_here, _check, is_dask, map_rows)

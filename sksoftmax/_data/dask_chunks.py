@@ -11,14 +11,10 @@ pairs of pairs and so on, and a group has a power of two of partitions. So a clu
 decides only where the lower levels of one and the same tree end.
 """
 
-from asyncio import CancelledError
-from concurrent.futures import CancelledError as FutureCancelledError
 from contextlib import contextmanager
 from itertools import chain
-from operator import itemgetter
 from typing import NamedTuple
 
-from sksoftmax._data.arrays import n_bytes
 from sksoftmax._data.chunks import PerChunk, add_up
 from sksoftmax._data.streamed_chunks import RemoteChunks
 from sksoftmax._utils.threads import fit_threads
@@ -30,9 +26,6 @@ _FAN_IN = 8
 # Groups for each thread of the cluster: with two, a thread that is late has half a
 # group less to do. A task costs about a millisecond of the scheduler's time.
 _GROUPS_PER_THREAD = 2
-
-# Bytes of arguments that are sent with each task; more are sent once, and fetched.
-_SMALL = 2**20
 
 
 class PerGroup(list):
@@ -61,7 +54,7 @@ class DaskChunks(RemoteChunks):
 
     Parameters
     ----------
-    client : distributed.Client
+    cluster : Cluster
     groups : list of Future
         Of a list of (number of a partition, its `Chunks`) each.
     summary : Summary
@@ -69,9 +62,9 @@ class DaskChunks(RemoteChunks):
         For what is done with samples, here.
     """
 
-    def __init__(self, client, groups, summary, threads):
+    def __init__(self, cluster, groups, summary, threads):
         super().__init__(summary, threads)
-        self._client, self._groups = client, groups
+        self._cluster, self._groups = cluster, groups
 
     def map(self, fn, *args, reads_X=True):
         """fn(chunk, *args) for every chunk; what it returns stays on the workers."""
@@ -79,10 +72,8 @@ class DaskChunks(RemoteChunks):
 
     def collect(self, fn, *args, reads_X=True):
         """fn(chunk, *args) for every chunk, as a list in this process."""
-        with client_context(self._client):
-            groups = self._on_groups("collect", fn, args, reads_X)
-            partitions = chain.from_iterable(self._client.gather(groups))
-            return list(chain.from_iterable(partitions))
+        groups = self._cluster.gather(self._on_groups("collect", fn, args, reads_X))
+        return list(chain.from_iterable(chain.from_iterable(groups)))
 
     def sum(self, fn, *args, reads_X=True):
         """Sum of fn(chunk, *args) over the chunks, in their order."""
@@ -91,9 +82,7 @@ class DaskChunks(RemoteChunks):
     def map_sum(self, fn, *args, reads_X=True):
         """Both in one sweep, for an fn that returns (term, value)."""
         pairs = self._on_groups("map_sum", fn, args, reads_X)
-        with client_context(self._client):
-            totals = self._client.map(itemgetter(0), pairs, pure=False)
-            values = self._client.map(itemgetter(1), pairs, pure=False)
+        totals, values = (self._cluster.map(_entry, i, pairs) for i in range(2))
         return self._total(totals), PerGroup(values)
 
     def _on_groups(self, verb, fn, args, reads_X):
@@ -102,23 +91,18 @@ class DaskChunks(RemoteChunks):
         own = [arg for arg in args if isinstance(arg, PerGroup)]
         plain = [None if isinstance(arg, PerGroup) else arg for arg in args]
         places = [i for i, arg in enumerate(args) if isinstance(arg, PerGroup)]
-        call = Call(verb, fn, plain, places)
-        with client_context(self._client):
-            if n_bytes(plain) * len(self._groups) > _SMALL:
-                # One task has them, not scattered data, which a dying worker would take
-                # along.
-                call = self._client.submit(Call, *call, pure=False)
-            return self._client.map(_run, self._groups, *own, call=call, pure=False)
+        return self._cluster.map(
+            _run, Call(verb, fn, plain, places), self._groups, *own
+        )
 
     def _total(self, terms):
-        with client_context(self._client):
-            while len(terms) > _FAN_IN:
-                lists = [
-                    terms[start : start + _FAN_IN]
-                    for start in range(0, len(terms), _FAN_IN)
-                ]
-                terms = self._client.map(add_pairs, lists, pure=False)
-            return add_pairs(self._client.gather(terms))
+        while len(terms) > _FAN_IN:
+            lists = [
+                terms[start : start + _FAN_IN]
+                for start in range(0, len(terms), _FAN_IN)
+            ]
+            terms = self._cluster.map(_add_pairs, None, lists)
+        return add_pairs(self._cluster.gather(terms))
 
 
 def add_pairs(terms):
@@ -132,7 +116,15 @@ def add_pairs(terms):
     return terms[0]
 
 
-def _run(group, *own, call):
+def _add_pairs(_, terms):
+    return add_pairs(terms)
+
+
+def _entry(i, pair):
+    return pair[i]
+
+
+def _run(call, group, *own):
     """The verb on every partition of a group; own holds what each of those has."""
     results = []
     with fit_threads():
@@ -158,18 +150,3 @@ def partition_context(number):
     except Exception as error:
         error.add_note(f"This happened in block {number} of the dask data.")
         raise
-
-
-@contextmanager
-def client_context(client):
-    """Say what it means if dask lets go of the data."""
-    try:
-        yield
-    except (Exception, CancelledError) as error:
-        gone = isinstance(error, FutureCancelledError | CancelledError)
-        if not gone and client.status not in ("closing", "closed"):
-            raise
-        raise RuntimeError(
-            "The dask client or its cluster was closed during the fit. The estimator is"
-            " as it was before."
-        ) from error

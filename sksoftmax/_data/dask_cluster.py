@@ -1,0 +1,81 @@
+"""A dask cluster during one fit: its tasks and their results."""
+
+from asyncio import CancelledError
+from concurrent.futures import CancelledError as FutureCancelledError
+from contextlib import contextmanager
+
+from sksoftmax._data.arrays import n_bytes
+
+# Bytes of arguments that are sent with the tasks of one call; more are sent once, and
+# fetched. A task costs about a millisecond of the scheduler's time.
+_SMALL = 2**20
+
+_WARN_AT = "distributed.admin.large-graph-warning-threshold"
+
+
+class Cluster:
+    """A client, with the calls that a fit makes.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    """
+
+    def __init__(self, client):
+        self._client = client
+
+    @property
+    def n_threads(self):
+        """Threads of all workers together."""
+        return sum(self._client.nthreads().values())
+
+    def compute(self, collections):
+        """A future of each dask collection."""
+        with self._context():
+            return self._client.compute(collections)
+
+    def map(self, fn, shared, *lists):
+        """Futures of fn(shared, *items) for the items of lists.
+
+        shared is no keyword argument, of which `Client.map` makes a task if it has
+        100 kB, with the keyword as its key. The next call with that keyword would wait
+        for ever, or get the value of this one.
+        """
+        import dask
+
+        n_tasks = len(lists[0])
+        with self._context():
+            if n_bytes(shared) * n_tasks > _SMALL:
+                # One task has it, not scattered data, which a dying worker would take
+                # along. dask warns of 10 MB in a task.
+                with dask.config.set({_WARN_AT: "1TB"}):
+                    shared = self._client.submit(_same, shared, pure=False)
+            return self._client.map(fn, [shared] * n_tasks, *lists, pure=False)
+
+    def gather(self, futures):
+        """The results of futures."""
+        with self._context():
+            return self._client.gather(futures)
+
+    def error(self, future):
+        """The exception that a future has ended with, None where it has a result."""
+        with self._context():
+            return future.exception()
+
+    @contextmanager
+    def _context(self):
+        """Say what it means if dask lets go of the data."""
+        try:
+            yield
+        except (Exception, CancelledError) as error:
+            gone = isinstance(error, FutureCancelledError | CancelledError)
+            if not gone and self._client.status not in ("closing", "closed"):
+                raise
+            raise RuntimeError(
+                "The dask client or its cluster was closed during the fit. The"
+                " estimator is as it was before."
+            ) from error
+
+
+def _same(shared):
+    return shared
