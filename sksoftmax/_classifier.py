@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.metaestimators import available_if
 
 from sksoftmax._data.targets import check_classes
-from sksoftmax._data.validation import check_rows, check_training, check_validation
+from sksoftmax._data.validation import check_rows, open_data
 from sksoftmax._fit.callbacks import CallbackSupportMixin, Monitor, with_callbacks
 from sksoftmax._fit.convergence_warnings import warn_unless_converged
 from sksoftmax._fit.fit import fit_epoch, fit_network
@@ -307,17 +307,15 @@ default="cosine"
         """
         checked = with_plain_numbers(self)
         classes = None if classes is None else check_classes(classes)
-        access = access_of(checked)
-        training = check_training(
-            checked, (X, y, sample_weight), classes=classes, access=access
-        )
-        classes = training.targets.classes
-        validation = check_validation(
-            checked, training, (X_val, y_val, sample_weight_val), access=access
-        )
-        start = initial_point(self, checked, classes, by="warm_start")
-        monitor = self._monitor(checked, classes, (X, y, sample_weight))
-        fitted = fit_network(checked, training, validation, start, monitor)
+        data = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
+        with open_data(checked, *data, classes=classes, access=access_of(checked)) as (
+            training,
+            validation,
+        ):
+            classes = training.targets.classes
+            start = initial_point(self, checked, classes, by="warm_start")
+            monitor = self._monitor(checked, classes, data[0])
+            fitted = fit_network(checked, training, validation, start, monitor)
         if fitted.result.halted_by is None:
             warn_unless_converged(self, fitted)
         after = copy.copy(self)

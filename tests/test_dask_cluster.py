@@ -1,7 +1,9 @@
 """What fits do on a dask cluster: their tasks, and what is left of them."""
 
 from concurrent.futures import Future
+from itertools import chain
 from threading import Lock, Thread
+from time import sleep
 
 import numpy as np
 import pytest
@@ -72,3 +74,69 @@ def test_an_estimator_that_cannot_be_sent_is_fitted(rng, threaded_client):
     np.testing.assert_allclose(
         model.loss_, SoftmaxRegressionClassifier().fit(X, y).loss_, rtol=1e-6
     )
+
+
+# What is left of a fit
+
+
+def left(client, own=()):
+    """Keys of tasks that a scheduler still knows, after some time to forget them."""
+
+    def keys(dask_scheduler):
+        return set(dask_scheduler.tasks)
+
+    for _ in range(50):
+        if not (found := client.run_on_scheduler(keys) - set(own)):
+            break
+        sleep(0.1)
+    return found
+
+
+def fail_after(n_calls, error):
+    """What replaces a method, and fails in a later call."""
+    calls = []
+
+    def record(self, *args):
+        calls.append(args)
+        if len(calls) > n_calls:
+            raise error
+
+    return record
+
+
+@pytest.mark.parametrize("where", ["check", "validation", "iteration", "interrupt", ""])
+def test_nothing_of_a_fit_is_left_on_the_cluster(
+    rng, threaded_client, monkeypatch, where
+):
+    X, y = draw(rng, 500, 4, 3)
+    model, raised, val = SoftmaxRegressionClassifier(), [], {}
+    bad = X.copy()
+    bad[301, 1] = np.nan
+    if where == "validation":
+        val = dict(zip(("X_val", "y_val"), lazy(bad, y), strict=True))
+    elif where in ("iteration", "interrupt"):
+        error = KeyboardInterrupt if where == "interrupt" else FloatingPointError
+        record = fail_after(2, error)
+        monkeypatch.setattr("sksoftmax._fit.history.History.__call__", record)
+    dX, dy = lazy(bad if where == "check" else X, y)
+    with threaded_client.as_current():
+        for _ in range(2):
+            try:
+                model.fit(dX, dy, **val)
+            except (ValueError, FloatingPointError, KeyboardInterrupt) as error:
+                raised.append(error)  # with its traceback, whose frames hold the fit
+    assert len(raised) == 2 * bool(where)
+    assert left(threaded_client) == set()
+
+
+def test_data_that_a_user_has_persisted_stay(rng, threaded_client):
+    X, y = draw(rng, 500, 4, 3)
+    X[301, 1] = np.nan
+    with threaded_client.as_current():
+        dX, dy = (array.persist() for array in lazy(X, y))
+        for model in (SoftmaxRegressionClassifier(), SoftmaxRegressionClassifier()):
+            with pytest.raises(ValueError, match=r"block 3: .*X contains NaN"):
+                model.fit(dX, dy)
+        own = [*chain.from_iterable(dX.__dask_keys__()), *dy.__dask_keys__()]
+        assert left(threaded_client, own) == set()
+        np.testing.assert_array_equal(dX.compute(), X)

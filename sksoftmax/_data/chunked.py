@@ -204,6 +204,9 @@ class RemoteDataset:
             " not in memory: no rows can be held out from them."
         )
 
+    def close(self):
+        """Nothing is held."""
+
     def _with(self, **changes):
         return replace(self, encoder=self.encoder._replace(**changes))
 

@@ -6,6 +6,7 @@ is read, in each pass. dask is imported where it is used only.
 """
 
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -62,6 +63,9 @@ class DaskDataset(RemoteDataset):
             _make_chunks, (self.encoder, self.summary.names), self.groups
         )
         return DaskChunks(self.cluster, groups, self.encoded_summary, threads)
+
+    def close(self):
+        self.cluster.close()
 
 
 def map_rows(fn, X, empty, *args):
@@ -233,9 +237,25 @@ def _load(cluster, partitions):
         if error is not None:
             for number, partition in members:  # which one was it?
                 with partition_context(number):
-                    cluster.gather(cluster.compute(partition))
+                    cluster.gather(cluster.compute([partition]))
             raise error
     return groups
+
+
+def _summary_of(cluster, groups, estimator, classes, names, *, reset):
+    """The `Summary` of all partitions, whose features go to `estimator` if reset."""
+    shared = _without_parameters(estimator), classes, names, reset
+    summaries = cluster.map(_summaries_of, shared, groups)
+    summary = None
+    # One after the other, so that of several errors the first block's is raised.
+    for number, (part, features) in enumerate(
+        chain.from_iterable(map(cluster.gather, summaries))
+    ):
+        if summary is None:
+            vars(estimator).update(features)
+        with batch_context(number, names):
+            summary = joined(summary, part)
+    return summary
 
 
 def _summaries_of(shared, group):
@@ -289,19 +309,15 @@ def _check(estimator, data, access, *, classes, like):
         shuffled = partial(_open_shuffled, partitions)
         source = Source(partial(_open, partitions), "block", shuffled=shuffled)
         return check_source(estimator, source, classes=classes, like=like)
-    cluster, summary = Cluster(client), None
-    groups = _load(cluster, partitions)
-    shared = _without_parameters(estimator), classes, names, like is None
-    summaries = cluster.map(_summaries_of, shared, groups)
-    # One after the other, so that of several errors the first block's is raised.
-    for number, (part, features) in enumerate(
-        chain.from_iterable(map(cluster.gather, summaries))
-    ):
-        if summary is None:
-            vars(estimator).update(features)
-        with batch_context(number, names):
-            summary = joined(summary, part)
-    encoder = encoder_of(summary, estimator, like)
+    cluster = Cluster(client)
+    with ExitStack() as stack:
+        stack.callback(cluster.close)
+        groups = _load(cluster, partitions)
+        summary = _summary_of(
+            cluster, groups, estimator, classes, names, reset=like is None
+        )
+        encoder = encoder_of(summary, estimator, like)
+        stack.pop_all()
     return DaskDataset(encoder, summary, cluster, groups)
 
 

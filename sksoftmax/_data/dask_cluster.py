@@ -1,8 +1,9 @@
-"""A dask cluster during one fit: its tasks and their results."""
+"""A dask cluster during one fit: its tasks, their results, and their end."""
 
 from asyncio import CancelledError
 from concurrent.futures import CancelledError as FutureCancelledError
 from contextlib import contextmanager
+from weakref import WeakSet
 
 from sksoftmax._data.arrays import n_bytes
 
@@ -14,7 +15,10 @@ _WARN_AT = "distributed.admin.large-graph-warning-threshold"
 
 
 class Cluster:
-    """A client, with the calls that a fit makes.
+    """A client, with the calls that a fit makes, until `close`.
+
+    Then no result is kept on the workers for the fit. Futures that are not used any
+    more go by themselves, but the traceback of an error holds those in use.
 
     Parameters
     ----------
@@ -23,6 +27,7 @@ class Cluster:
 
     def __init__(self, client):
         self._client = client
+        self._futures = WeakSet()
 
     @property
     def n_threads(self):
@@ -32,7 +37,7 @@ class Cluster:
     def compute(self, collections):
         """A future of each dask collection."""
         with self._context():
-            return self._client.compute(collections)
+            return self._keep(self._client.compute(collections))
 
     def map(self, fn, shared, *lists):
         """Futures of fn(shared, *items) for the items of lists.
@@ -50,7 +55,10 @@ class Cluster:
                 # along. dask warns of 10 MB in a task.
                 with dask.config.set({_WARN_AT: "1TB"}):
                     shared = self._client.submit(_same, shared, pure=False)
-            return self._client.map(fn, [shared] * n_tasks, *lists, pure=False)
+                    self._keep([shared])
+            return self._keep(
+                self._client.map(fn, [shared] * n_tasks, *lists, pure=False)
+            )
 
     def gather(self, futures):
         """The results of futures."""
@@ -61,6 +69,15 @@ class Cluster:
         """The exception that a future has ended with, None where it has a result."""
         with self._context():
             return future.exception()
+
+    def close(self):
+        """Release all results."""
+        for future in list(self._futures):
+            future.release()
+
+    def _keep(self, futures):
+        self._futures.update(futures)
+        return futures
 
     @contextmanager
     def _context(self):

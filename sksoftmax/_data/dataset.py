@@ -80,6 +80,9 @@ class Dataset(Protocol):
             If rows cannot be held out.
         """
 
+    def close(self):
+        """Let go of what other machines hold for this dataset, and those made of it."""
+
 
 class Home(NamedTuple):
     """Where some data live.

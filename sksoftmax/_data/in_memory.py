@@ -76,6 +76,9 @@ class InMemoryDataset(NamedTuple):
         held[with_weight] = hold_out(self.targets.take(with_weight), fraction, rng)
         return self.take(~held), self.take(held)
 
+    def close(self):
+        """Nothing is held elsewhere."""
+
     def with_X(self, X):
         """The same rows with other features."""
         return self._replace(X=X)

@@ -1,9 +1,26 @@
 """Where are the data? The homes, and the choice of one for what users pass."""
 
+from contextlib import ExitStack, contextmanager
+
 from sksoftmax._data import chunked, dask, in_memory
 
 # Asked in this order; memory takes what no other home recognises.
 HOMES = (dask.HOME, chunked.HOME_OF_BATCHES, chunked.HOME_OF_FILES, in_memory.HOME)
+
+
+@contextmanager
+def open_data(estimator, training, validation, *, classes, access):
+    """Training and validation data as `Dataset`s, closed at the end of a block.
+
+    See `check_training` and `check_validation`.
+    """
+    with ExitStack() as stack:
+        training = check_training(estimator, training, classes=classes, access=access)
+        stack.callback(training.close)
+        validation = check_validation(estimator, training, validation, access=access)
+        if validation is not None:
+            stack.callback(validation.close)
+        yield training, validation
 
 
 def check_training(estimator, data, *, classes, access):
