@@ -98,8 +98,9 @@ def threaded_client():
     """A dask client of two workers that are threads of this process."""
     distributed = pytest.importorskip("distributed")
     dask = pytest.importorskip("dask")
+    # Clients of tasks, which are in this process too, change dask's scheduler for good.
     with (
-        dask.config.set({"distributed.worker.memory.terminate": False}),
+        dask.config.set({"distributed.worker.memory.terminate": False}, scheduler=None),
         distributed.LocalCluster(
             n_workers=2,
             threads_per_worker=1,

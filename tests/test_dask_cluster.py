@@ -1,6 +1,7 @@
 """What fits do on a dask cluster: their tasks, and what is left of them."""
 
 from concurrent.futures import Future
+from functools import partial
 from itertools import chain
 from threading import Lock, Thread
 from time import sleep
@@ -140,3 +141,53 @@ def test_data_that_a_user_has_persisted_stay(rng, threaded_client):
         own = [*chain.from_iterable(dX.__dask_keys__()), *dy.__dask_keys__()]
         assert left(threaded_client, own) == set()
         np.testing.assert_array_equal(dX.compute(), X)
+
+
+# Fits inside of tasks
+
+
+def fit_and_predict(X, y, hidden_layer_sizes, i):
+    """Fit, and say whether this is in a thread of a worker's pool afterwards."""
+    from distributed.threadpoolexecutor import thread_state
+
+    dX, dy = lazy(X, y)
+    model = SoftmaxRegressionClassifier(hidden_layer_sizes, random_state=0, max_iter=5)
+    model.fit(dX, dy, X_val=dX, y_val=dy)
+    predicted = model.predict(dX).compute()
+    accuracy, is_in_pool = model.score(dX, dy), getattr(thread_state, "proceed", False)
+    return model.loss_, accuracy, predicted, is_in_pool
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("sizes", [(), (3,)])
+@pytest.mark.parametrize("processes", [False, True])
+def test_fits_inside_of_tasks_end(rng, threaded_client, sizes, processes, request):
+    name = "process_client" if processes else "threaded_client"
+    client = request.getfixturevalue(name)
+    X, y = draw(rng, 500, 4, 3)
+    args = X, y, sizes
+    loss, accuracy, predicted, _ = fit_and_predict(*args, 0)
+
+    def run():
+        fit = partial(fit_and_predict, *args)
+        return client.gather(client.map(fit, range(3), pure=False))
+
+    for found in within_time(client, run):
+        assert found[:2] == pytest.approx((loss, accuracy), rel=1e-6)
+        np.testing.assert_array_equal(found[2], predicted)
+        assert found[3]
+    assert left(client) == set()
+
+
+@pytest.fixture(scope="module")
+def process_client():
+    """A dask client of two workers with a process each."""
+    import distributed
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client

@@ -5,7 +5,6 @@ data larger than memory like any other: dask's own scheduler makes a partition w
 is read, in each pass. dask is imported where it is used only.
 """
 
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -214,16 +213,6 @@ def _open_shuffled(partitions, rng):
     return _open([partitions[number] for number in rng.permutation(len(partitions))])
 
 
-def _current_client():
-    """The `distributed.Client` in use, None where there is none."""
-    if "distributed" not in sys.modules:
-        return None
-    try:
-        return sys.modules["distributed"].default_client()
-    except ValueError:
-        return None
-
-
 def _load(cluster, partitions):
     """Futures of groups of partitions; those of one are loaded and kept together."""
     import dask
@@ -303,13 +292,12 @@ def _check(estimator, data, access, *, classes, like):
         classes = like.targets.classes
     names = names_of(like, "block")
     partitions = aligned_partitions(*data, names)
-    client = _current_client()
     # Mini-batches are made here, from partitions that come one after the other.
-    if client is None or access != "passes":
+    cluster = Cluster.in_use() if access == "passes" else None
+    if cluster is None:
         shuffled = partial(_open_shuffled, partitions)
         source = Source(partial(_open, partitions), "block", shuffled=shuffled)
         return check_source(estimator, source, classes=classes, like=like)
-    cluster = Cluster(client)
     with ExitStack() as stack:
         stack.callback(cluster.close)
         groups = _load(cluster, partitions)

@@ -1,8 +1,9 @@
 """A dask cluster during one fit: its tasks, their results, and their end."""
 
+import sys
 from asyncio import CancelledError
 from concurrent.futures import CancelledError as FutureCancelledError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from weakref import WeakSet
 
 from sksoftmax._data.arrays import n_bytes
@@ -23,11 +24,33 @@ class Cluster:
     Parameters
     ----------
     client : distributed.Client
+    stack : ExitStack
+        Closed with the cluster.
     """
 
-    def __init__(self, client):
-        self._client = client
+    def __init__(self, client, stack):
+        self._client, self._stack = client, stack
         self._futures = WeakSet()
+
+    @classmethod
+    def in_use(cls):
+        """The cluster of the client in use, None where there is none.
+
+        In a task it is the task's own cluster. Until `close` the task does not count
+        as one of its worker's, which waits for tasks that need a worker.
+        """
+        distributed = sys.modules.get("distributed")
+        if distributed is None:
+            return None
+        with ExitStack() as stack:
+            try:
+                client = stack.enter_context(distributed.worker_client())
+            except ValueError:  # not in a task
+                try:
+                    client = distributed.default_client()
+                except ValueError:
+                    return None
+            return cls(client, stack.pop_all())
 
     @property
     def n_threads(self):
@@ -71,9 +94,10 @@ class Cluster:
             return future.exception()
 
     def close(self):
-        """Release all results."""
+        """Release all results, and be a task again in a task."""
         for future in list(self._futures):
             future.release()
+        self._stack.close()
 
     def _keep(self, futures):
         self._futures.update(futures)
