@@ -19,7 +19,7 @@ from sksoftmax._data.arrays import (
     join_columns,
     n_rows,
 )
-from sksoftmax._data.checks import names_of
+from sksoftmax._data.checks import Names, names_of
 from sksoftmax._data.chunked import (
     Batch,
     RemoteDataset,
@@ -76,20 +76,22 @@ def map_rows(fn, X, empty, *args):
     import dask.array as da
 
     empty = empty(float_dtype(X))
-    rows = dask.delayed(fn, pure=True)
-    partitions, lengths = _partitions(X)
-    return da.concatenate(
-        [
-            da.from_delayed(
-                rows(partition, *args),
-                (length, *empty.shape[1:]),
-                empty.dtype,
-                meta=empty,
-            )
-            for partition, length in zip(partitions, lengths, strict=True)
-        ],
-        allow_unknown_chunksizes=True,
-    )
+    answer = dask.delayed(_answer, pure=True)
+    blocks = [
+        da.from_delayed(
+            answer(number, partition, fn, empty, *args),
+            (length, *empty.shape[1:]),
+            empty.dtype,
+            meta=empty,
+        )
+        for number, (partition, length) in enumerate(zip(*_partitions(X), strict=True))
+    ]
+    return da.concatenate(blocks, allow_unknown_chunksizes=True)
+
+
+def _answer(number, X, fn, empty, *args):
+    with batch_context(number, Names(part="block")):
+        return fn(X, *args) if n_rows(X) else empty
 
 
 def aligned_partitions(X, y, sample_weight, names):

@@ -147,7 +147,10 @@ def joined(summary, part):
 def check_complete(summary, names):
     """Refuse data that are too few for a fit, now that all parts are in."""
     if summary is None:
-        raise ValueError(f"There are no batches in {names.X}: one at least is needed.")
+        raise ValueError(
+            f"There are no batches in {names.X}, or they have no rows: one row at least"
+            " is needed."
+        )
     if not summary.mass.any():
         raise ValueError(f"{names.sample_weight} must not be zero for all samples.")
     check_sum(summary.mass, names.sample_weight)
