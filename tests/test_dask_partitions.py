@@ -33,6 +33,60 @@ def table(rng):
     return X, y, pd.Series(rng.uniform(0.5, 2.0, size=200))
 
 
+def in_parts(table, change, sizes=(50, 50, 50, 50)):
+    """A dask data frame whose partitions are change(number, rows)."""
+    stops = np.cumsum(sizes)
+
+    def part(number):
+        return change(number, table[stops[number] - sizes[number] : stops[number]])
+
+    return dd.from_map(
+        part, range(len(sizes)), meta=table.iloc[:0], enforce_metadata=False
+    )
+
+
+# Columns
+
+
+@pytest.mark.parametrize("number", [0, 2])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows[list("dcba")], "feature names should match"),
+        (lambda rows: rows[list("abc")], "missing:\n- d|unseen at fit time:\n- d"),
+        (lambda rows: rows.rename(columns={"b": "e"}), "feature names should match"),
+        (lambda rows: rows.assign(e=1.0), "unseen at fit time:\n- e|missing:\n- e"),
+    ],
+    ids=["order", "missing", "renamed", "one more"],
+)
+def test_columns_are_compared_in_each_partition(
+    table, scheduler, number, change, message
+):
+    X, y, _ = table
+    dX = in_parts(X, lambda i, rows: change(rows) if i == number else rows)
+    dy = da.from_array(y.to_numpy(), chunks=50)
+    model = SoftmaxRegressionClassifier()
+    with pytest.raises(ValueError, match=rf"block {number or 1}: (.|\n)*({message})"):
+        model.fit(dX, dy)
+    assert not hasattr(model, "coefs_")
+    model.fit(X, y)
+    with pytest.raises(ValueError, match=rf"block {number}: (.|\n)*({message})"):
+        model.predict(dX).compute()
+    with pytest.raises(ValueError, match=rf"block {number}: (.|\n)*({message})"):
+        model.fit(X, y, X_val=dX, y_val=dy)
+
+
+def test_partitions_may_have_different_types(table, exact, scheduler):
+    X, y, _ = table
+    X = (4.0 * X).round()
+    kinds = ["f4", "i8", "f8", "Int16"]
+    dX = in_parts(X, lambda number, rows: rows.astype(kinds[number]))
+    dy = in_parts(y, lambda number, rows: rows.astype(["O", "category"][number % 2]))
+    model, oracle = exact().fit(dX, dy), exact().fit(X, y)
+    assert_allclose(model.coef_, oracle.coef_, rtol=1e-7, atol=1e-9)
+    assert_array_equal(model.predict(dX).compute(), oracle.predict(X))
+
+
 # Partitions without rows
 
 

@@ -43,6 +43,12 @@ def check_X(estimator, X, *, reset, name="X"):
         return _canonical(validate_data(estimator, X, reset=reset, **_FORMS))
 
 
+def check_features(estimator, X, *, reset):
+    """Record number and names of the features of X, or compare them, as `check_X`."""
+    with error_context("X"):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+
+
 def is_plain(X):
     """Whether `check_X` would return X itself, unless an entry is not finite."""
     if type(X) not in (np.ndarray, csr_matrix, csr_array):

@@ -13,6 +13,7 @@ from itertools import chain
 import numpy as np
 
 from sksoftmax._data.arrays import (
+    check_features,
     float_dtype,
     is_dask,
     is_dask_frame,
@@ -239,25 +240,25 @@ def _summary_of(cluster, groups, estimator, classes, names, *, reset):
     summaries = cluster.map(_summaries_of, shared, groups)
     summary = None
     # One after the other, so that of several errors the first block's is raised.
-    for number, (part, features) in enumerate(
+    for number, (part, no_rows) in enumerate(
         chain.from_iterable(map(cluster.gather, summaries))
     ):
-        if summary is None:
-            vars(estimator).update(features)
-        with batch_context(number, names):
-            summary = joined(summary, part)
+        if part is not None:
+            with batch_context(number, names):
+                check_features(estimator, no_rows, reset=reset and summary is None)
+                summary = joined(summary, part)
     return summary
 
 
 def _summaries_of(shared, group):
-    """Summary of each partition, and what the estimator would record of features."""
+    """Summary of each partition, and its X without rows."""
     estimator, classes, names, reset = shared
     results = []
     for number, partition in group:
         own = _without_parameters(estimator)
         with batch_context(number, names):
             part = summarize(own, partition, names, classes, reset=reset)
-        results.append((part, vars(own)))
+        results.append((part, partition[0][:0]))
     return results
 
 
