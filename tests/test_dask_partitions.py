@@ -87,6 +87,61 @@ def test_partitions_may_have_different_types(table, exact, scheduler):
     assert_array_equal(model.predict(dX).compute(), oracle.predict(X))
 
 
+# Cuts
+
+
+@pytest.mark.filterwarnings("ignore:Dask currently has limited support")
+@pytest.mark.parametrize("sizes", [(120, 80), (60, 0, 140, 0)])
+@pytest.mark.parametrize("known", [False, True])
+def test_partitions_may_be_cut_differently(table, scheduler, sizes, known):
+    X, y, s = table
+    soft = pd.get_dummies(y, dtype=float)
+    model = SoftmaxRegressionClassifier(alpha=0.1, tol=1e-10)
+    expected = model.fit(X, y, s).coef_
+    dX = dd.from_pandas(X, npartitions=len(sizes))
+    dX = dX.to_dask_array(lengths=True) if known else dX
+
+    def cut(values):
+        return in_parts(values, lambda number, rows: rows, sizes)
+
+    like_X = dd.from_pandas(y, npartitions=len(sizes))
+    for labels, weights in [
+        (cut(y), cut(s)),
+        (cut(soft), cut(s)),
+        (cut(soft).to_dask_array(lengths=sizes), cut(s)),
+        (cut(y).to_dask_array(), s),
+        (y, cut(s)),
+        (soft, cut(s)),
+        (like_X, cut(s).to_dask_array(lengths=sizes)),
+        (cut(y.astype("category")), cut(s)),
+    ]:
+        found = model.fit(dX, labels, weights).coef_
+        assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_networks_and_validation_data_may_be_cut_differently(table, scheduler):
+    X, y, s = table
+    dX = dd.from_pandas(X, npartitions=2)
+    dy, ds = (in_parts(part, lambda _, rows: rows, (120, 80)) for part in (y, s))
+    model = SoftmaxRegressionClassifier((3,), max_iter=3, shuffle=False, random_state=0)
+    expected = model.fit(X, y, s, X_val=X, y_val=y).validation_loss_curve_
+    found = model.fit(dX, dy, ds, X_val=dX, y_val=dy).validation_loss_curve_
+    assert_allclose(found, expected, rtol=1e-7)
+    assert model.score(dX, dy, ds) == pytest.approx(model.score(X, y, s))
+
+
+def test_different_numbers_of_rows_are_told(table, scheduler):
+    X, y, s = table
+    dX = dd.from_pandas(X, npartitions=2)
+    for labels, weights in [
+        (dd.from_pandas(y[3:], npartitions=2), None),
+        (dd.from_pandas(y, npartitions=2), dd.from_pandas(s[:-3], npartitions=2)),
+    ]:
+        with pytest.raises(ValueError, match=r"inconsistent .*: \[200, 197\]"):
+            SoftmaxRegressionClassifier().fit(dX, labels, weights)
+
+
 # Partitions without rows
 
 

@@ -95,11 +95,11 @@ def _answer(number, X, fn, empty, *args):
         return fn(X, *args) if n_rows(X) else empty
 
 
-def aligned_partitions(X, y, sample_weight, names):
+def aligned_partitions(X, y, sample_weight, names, *, count):
     """Delayed (X, y, sample_weight) of consecutive rows, cut where X is cut.
 
     Partitions of unknown length are believed to be the same rows where there are as
-    many of each; the first pass counts them.
+    many of each, unless they are to be counted; see `_check_alike`.
     """
     import dask
 
@@ -111,7 +111,7 @@ def aligned_partitions(X, y, sample_weight, names):
     y = _converted(y, sliceable, names.y)
     columns = [X, y, _converted(sample_weight, np.asarray, names.sample_weight)]
     with_rows = [i for i in range(3) if np.ndim(columns[i]) or is_dask(columns[i])]
-    if all(is_dask(columns[i]) and _fits(columns[i], X) for i in with_rows):
+    if not count and all(_fits(columns[i], X) for i in with_rows):
         partitions = {i: _partitions(columns[i])[0] for i in with_rows}
     else:
         lengths = _known_lengths(X)
@@ -124,6 +124,20 @@ def aligned_partitions(X, y, sample_weight, names):
         *(partitions.get(i, [columns[i]] * n_partitions) for i in range(3)), strict=True
     )
     return [dask.delayed(tuple)(list(row)) for row in rows]
+
+
+class _CutElsewhereError(ValueError):
+    """A partition has another number of rows in y or in weights than in X."""
+
+
+def _lengths(X, y, sample_weight):
+    """Numbers of rows in a partition of X, and of those others that have rows."""
+    return [n_rows(rows) for rows in (X, y, sample_weight) if np.ndim(rows)]
+
+
+def _check_alike(lengths):
+    for length in lengths[1:]:
+        _check_same(length, lengths[0], _CutElsewhereError)
 
 
 def _converted(values, convert, name):
@@ -151,6 +165,8 @@ def _partitions(values):
 
 def _fits(values, X):
     """Whether values are cut as X is, as far as one can see."""
+    if not is_dask(values):
+        return False
     cuts, X_cuts = _partitions(values)[1], _partitions(X)[1]
     return len(cuts) == len(X_cuts) and all(
         a == b or np.isnan(a) or np.isnan(b) for a, b in zip(cuts, X_cuts, strict=True)
@@ -166,37 +182,49 @@ def _known_lengths(values):
         lengths = dask.compute(
             *(dask.delayed(n_rows)(partition) for partition in partitions)
         )
-    return list(lengths)
+    return list(map(int, lengths))
 
 
 def _cut(values, lengths):
     """Values, dask or not, in partitions of these lengths."""
-    if is_dask(values):
-        own = _known_lengths(values)
-        if own == lengths:
-            return _partitions(values)[0]
-        _check_same(sum(own), sum(lengths))
-        if is_dask_frame(values):
-            if values.ndim == 2 and values.shape[1] > 1:
-                raise ValueError(
-                    "y has its rows in other partitions than X: repartition one of them"
-                    " as the other."
-                )
-            values = values.to_dask_array(lengths=own)
-        elif np.isnan(values.chunks[0]).any():
-            values = values.copy().compute_chunk_sizes()
-        return _partitions(values.rechunk({0: tuple(lengths)}))[0]
-    _check_same(len(values), sum(lengths))
+    import dask
+
     stops = np.cumsum(lengths)
+    starts = stops - lengths
+    if not is_dask(values):
+        _check_same(len(values), sum(lengths))
+        return [slice_labels(values, *cut) for cut in zip(starts, stops, strict=True)]
+    partitions, own = _partitions(values)[0], _known_lengths(values)
+    _check_same(sum(own), sum(lengths))
+    if own == lengths:
+        return partitions
+    own_stops, rows_of = np.cumsum(own), dask.delayed(_rows_of)
+    firsts = np.searchsorted(own_stops, starts, "right").clip(max=len(own) - 1)
+    lasts = np.searchsorted(own_stops, stops).clip(min=firsts)
+    skipped = own_stops[firsts] - np.take(own, firsts)
     return [
-        slice_labels(values, stop - n, stop)
-        for stop, n in zip(stops, lengths, strict=True)
+        rows_of(partitions[first : last + 1], start, stop)
+        for first, last, start, stop in zip(
+            firsts, lasts, starts - skipped, stops - skipped, strict=True
+        )
     ]
 
 
-def _check_same(n_rows, n_rows_of_X):
+def _rows_of(parts, start, stop):
+    """Rows start to stop of consecutive parts of y or of weights."""
+    rows = parts[0]
+    if len(parts) > 1 and hasattr(rows, "iloc"):
+        import pandas as pd
+
+        rows = pd.concat(parts)
+    elif len(parts) > 1:  # np.concatenate would drop a mask
+        rows = (np.ma if np.ma.isMA(rows) else np).concatenate(parts)
+    return slice_labels(rows, start, stop)
+
+
+def _check_same(n_rows, n_rows_of_X, error=ValueError):
     if n_rows != n_rows_of_X:
-        raise ValueError(
+        raise error(
             "Found input variables with inconsistent numbers of samples:"
             f" {[n_rows_of_X, n_rows]}"
         )
@@ -209,6 +237,7 @@ def _open(partitions):
     for number, partition in enumerate(partitions):
         with partition_context(number):
             (rows,) = dask.compute(partition)
+            _check_alike(_lengths(*rows))
         yield rows
 
 
@@ -240,9 +269,11 @@ def _summary_of(cluster, groups, estimator, classes, names, *, reset):
     summaries = cluster.map(_summaries_of, shared, groups)
     summary = None
     # One after the other, so that of several errors the first block's is raised.
-    for number, (part, no_rows) in enumerate(
+    for number, (lengths, part, no_rows) in enumerate(
         chain.from_iterable(map(cluster.gather, summaries))
     ):
+        with partition_context(number):
+            _check_alike(lengths)
         if part is not None:
             with batch_context(number, names):
                 check_features(estimator, no_rows, reset=reset and summary is None)
@@ -251,14 +282,19 @@ def _summary_of(cluster, groups, estimator, classes, names, *, reset):
 
 
 def _summaries_of(shared, group):
-    """Summary of each partition, and its X without rows."""
+    """Of each partition the lengths, and the summary and X without rows if they agree.
+
+    Those that do not are no error yet, which dask would log.
+    """
     estimator, classes, names, reset = shared
     results = []
     for number, partition in group:
-        own = _without_parameters(estimator)
-        with batch_context(number, names):
-            part = summarize(own, partition, names, classes, reset=reset)
-        results.append((part, partition[0][:0]))
+        lengths, part = _lengths(*partition), None
+        if len(set(lengths)) == 1:
+            with batch_context(number, names):
+                own = _without_parameters(estimator)
+                part = summarize(own, partition, names, classes, reset=reset)
+        results.append((lengths, part, partition[0][:0]))
     return results
 
 
@@ -294,7 +330,15 @@ def _check(estimator, data, access, *, classes, like):
     else:
         classes = like.targets.classes
     names = names_of(like, "block")
-    partitions = aligned_partitions(*data, names)
+    try:
+        partitions = aligned_partitions(*data, names, count=False)
+        return _check_partitions(estimator, partitions, access, classes, like)
+    except _CutElsewhereError:
+        partitions = aligned_partitions(*data, names, count=True)
+        return _check_partitions(estimator, partitions, access, classes, like)
+
+
+def _check_partitions(estimator, partitions, access, classes, like):
     # Mini-batches are made here, from partitions that come one after the other.
     cluster = Cluster.in_use() if access == "passes" else None
     if cluster is None:
@@ -304,6 +348,7 @@ def _check(estimator, data, access, *, classes, like):
     with ExitStack() as stack:
         stack.callback(cluster.close)
         groups = _load(cluster, partitions)
+        names = names_of(like, "block")
         summary = _summary_of(
             cluster, groups, estimator, classes, names, reset=like is None
         )
