@@ -1,5 +1,6 @@
 """What fits do on a dask cluster: their tasks, and what is left of them."""
 
+import asyncio
 from concurrent.futures import Future
 from functools import partial
 from itertools import chain
@@ -12,7 +13,7 @@ import pytest
 from sksoftmax import SoftmaxRegressionClassifier
 
 pytest.importorskip("dask")
-pytest.importorskip("distributed")
+Client = pytest.importorskip("distributed").Client
 da = pytest.importorskip("dask.array")
 
 SECONDS = 60  # after which a fit waits for ever
@@ -105,7 +106,9 @@ def fail_after(n_calls, error):
     return record
 
 
-@pytest.mark.parametrize("where", ["check", "validation", "iteration", "interrupt", ""])
+@pytest.mark.parametrize(
+    "where", ["check", "validation", "iteration", "interrupt", "submission", ""]
+)
 def test_nothing_of_a_fit_is_left_on_the_cluster(
     rng, threaded_client, monkeypatch, where
 ):
@@ -119,6 +122,14 @@ def test_nothing_of_a_fit_is_left_on_the_cluster(
         error = KeyboardInterrupt if where == "interrupt" else FloatingPointError
         record = fail_after(2, error)
         monkeypatch.setattr("sksoftmax._fit.history.History.__call__", record)
+    elif where == "submission":
+        submit = Client.map
+
+        def interrupted(self, *args, **kwargs):
+            futures = submit(self, *args, **kwargs)
+            raise KeyboardInterrupt(len(futures))
+
+        monkeypatch.setattr(Client, "map", interrupted)
     dX, dy = lazy(bad if where == "check" else X, y)
     with threaded_client.as_current():
         for _ in range(2):
@@ -141,6 +152,41 @@ def test_data_that_a_user_has_persisted_stay(rng, threaded_client):
         own = [*chain.from_iterable(dX.__dask_keys__()), *dy.__dask_keys__()]
         assert left(threaded_client, own) == set()
         np.testing.assert_array_equal(dX.compute(), X)
+
+
+# Clients that cannot be used
+
+
+def test_an_asynchronous_client_is_refused(rng, threaded_client):
+    X, y = draw(rng, 500, 4, 3)
+
+    async def fit():
+        address = threaded_client.scheduler.address
+        async with Client(address, asynchronous=True, set_as_default=False) as client:
+            with client.as_current():
+                SoftmaxRegressionClassifier().fit(*lazy(X, y))
+
+    with pytest.raises(ValueError, match="The dask client in use is asynchronous"):
+        asyncio.run(fit())
+
+
+def test_data_of_another_client_are_told(rng, threaded_client):
+    import distributed
+
+    X, y = draw(rng, 500, 4, 3)
+    options = {"n_workers": 1, "processes": False, "dashboard_address": ":0"}
+    with (
+        distributed.LocalCluster(**options, silence_logs=50) as cluster,
+        Client(cluster, set_as_default=False) as other,
+    ):
+        dX, dy = other.persist(lazy(X, y))
+        with (
+            threaded_client.as_current(),
+            pytest.raises(RuntimeError, match="persisted by another client"),
+        ):
+            SoftmaxRegressionClassifier().fit(dX, dy)
+        with other.as_current():
+            assert SoftmaxRegressionClassifier().fit(dX, dy).converged_
 
 
 # Fits inside of tasks

@@ -4,6 +4,7 @@ import sys
 from asyncio import CancelledError
 from concurrent.futures import CancelledError as FutureCancelledError
 from contextlib import ExitStack, contextmanager
+from traceback import clear_frames
 from weakref import WeakSet
 
 from sksoftmax._data.arrays import n_bytes
@@ -50,6 +51,12 @@ class Cluster:
                     client = distributed.default_client()
                 except ValueError:
                     return None
+            if client.asynchronous:
+                raise ValueError(
+                    "The dask client in use is asynchronous, and a fit waits for its"
+                    " results: use one with asynchronous=False, or run the fit in a"
+                    " thread, as asyncio.to_thread does."
+                )
             return cls(client, stack.pop_all())
 
     @property
@@ -108,13 +115,17 @@ class Cluster:
         """Say what it means if dask lets go of the data."""
         try:
             yield
+        except KeyboardInterrupt as error:
+            # The frames of dask hold futures that did not come back from there.
+            clear_frames(error.__traceback__)
+            raise
         except (Exception, CancelledError) as error:
             gone = isinstance(error, FutureCancelledError | CancelledError)
             if not gone and self._client.status not in ("closing", "closed"):
                 raise
             raise RuntimeError(
-                "The dask client or its cluster was closed during the fit. The"
-                " estimator is as it was before."
+                "The dask client or its cluster was closed during the fit, or the data"
+                " were persisted by another client. The estimator is as it was before."
             ) from error
 
 
