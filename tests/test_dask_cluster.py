@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import Future
 from functools import partial
 from itertools import chain
-from threading import Lock, Thread
+from threading import Lock, Thread, Timer
 from time import sleep
 
 import numpy as np
@@ -187,6 +187,21 @@ def test_data_of_another_client_are_told(rng, threaded_client):
             SoftmaxRegressionClassifier().fit(dX, dy)
         with other.as_current():
             assert SoftmaxRegressionClassifier().fit(dX, dy).converged_
+
+
+def test_a_cluster_without_workers_is_waited_for_with_a_warning(rng):
+    import distributed
+
+    X, y = draw(rng, 500, 4, 3)
+    options = {"n_workers": 0, "processes": False, "dashboard_address": ":0"}
+    with (
+        distributed.LocalCluster(**options, silence_logs=50) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        Timer(0.5, cluster.scale, [1]).start()
+        with pytest.warns(UserWarning, match="no workers"):
+            model = within_time(client, SoftmaxRegressionClassifier().fit, *lazy(X, y))
+        assert model.converged_
 
 
 # Fits inside of tasks

@@ -38,6 +38,7 @@ from sksoftmax._data.summary import joined, summarize
 from sksoftmax._data.targets import slice_labels, sliceable
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.threads import Threads
+from sksoftmax._utils.warnings import warn
 
 # Numbers of chunks of one partition; draws of rows depend on them, so they differ.
 _CHUNKS_OF_A_PARTITION = 2**20
@@ -249,7 +250,10 @@ def _load(cluster, partitions):
     """Futures of groups of partitions; those of one are loaded and kept together."""
     import dask
 
-    size = group_size(len(partitions), cluster.n_threads)
+    n_threads = cluster.n_threads
+    if not n_threads:
+        warn("The dask cluster has no workers; the fit waits for the first.")
+    size = group_size(len(partitions), n_threads)
     numbered = list(enumerate(partitions))
     lists = [numbered[i : i + size] for i in range(0, len(numbered), size)]
     groups = cluster.compute([dask.delayed(list)(members) for members in lists])
