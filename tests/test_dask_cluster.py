@@ -1,6 +1,7 @@
 """What fits do on a dask cluster: their tasks, and what is left of them."""
 
 import asyncio
+import gc
 from concurrent.futures import Future
 from functools import partial
 from itertools import chain
@@ -87,7 +88,8 @@ def left(client, own=()):
     def keys(dask_scheduler):
         return set(dask_scheduler.tasks)
 
-    for _ in range(50):
+    for _ in range(200):
+        gc.collect()  # dask's own collections may be in cycles
         if not (found := client.run_on_scheduler(keys) - set(own)):
             break
         sleep(0.1)
