@@ -10,6 +10,7 @@ CONSTRAINT ?=
 LOCK ?=
 
 bin := $(VENV)/bin
+kernels := setup.py $(wildcard sksoftmax/_kernels/*.pyx sksoftmax/_kernels/*.h)
 pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
@@ -61,8 +62,9 @@ lint: $(VENV)/lint.stamp
 	$(bin)/lint-imports --no-cache
 	$(bin)/python .ci/check_docstrings.py
 
+# Without the compiled kernels, whose lines it cannot see.
 coverage: $(VENV)/dev.stamp
-	$(bin)/python -m coverage run -m pytest
+	SKSOFTMAX_KERNELS=numpy $(bin)/python -m coverage run -m pytest
 	$(bin)/python -m coverage report
 
 mutation: $(VENV)/test.stamp
@@ -103,12 +105,12 @@ bench-scale: $(VENV)/bench.stamp
 clean:
 	rm -rf $(VENV) .venv-locked .venv-oldest build dist sksoftmax.egg-info .coverage
 	rm -rf .pytest_cache .ruff_cache docs/gallery docs/api/generated docs/api/examples
-	rm -f docs/sg_execution_times.rst
+	rm -f docs/sg_execution_times.rst sksoftmax/_kernels/*.so
 	find sksoftmax tests benchmarks docs examples -name __pycache__ -exec rm -rf {} +
 
 # Makes an environment with one of the extras of setup.cfg, and makes it again when that
-# file changes. With LOCK, nothing is installed or fetched that LOCK does not list.
-$(VENV)/%.stamp: setup.cfg pyproject.toml $(CONSTRAINT) $(LOCK) | $(bin)/pip
+# file or a compiled kernel changes. With LOCK, nothing is installed or fetched that LOCK does not list.
+$(VENV)/%.stamp: setup.cfg pyproject.toml $(kernels) $(CONSTRAINT) $(LOCK) | $(bin)/pip
 ifdef LOCK
 	$(pip_install) --require-hashes --requirement $(LOCK)
 	$(pip_install) --no-deps --no-build-isolation --editable .

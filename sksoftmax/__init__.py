@@ -4,6 +4,7 @@ from sksoftmax import exceptions, export, inference, optimizers, plotting
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._model.loss import cross_entropy, hardmax, log_softmax, softmax
+from sksoftmax._utils.versions import show_versions
 
 __all__ = [
     "SoftmaxRegressionClassifier",
@@ -16,6 +17,7 @@ __all__ = [
     "log_softmax",
     "optimizers",
     "plotting",
+    "show_versions",
     "softmax",
 ]
 

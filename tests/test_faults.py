@@ -25,6 +25,7 @@ from sklearn.datasets import load_iris
 
 import sksoftmax
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
+from sksoftmax._objective import duality as _duality
 from sksoftmax._objective import minibatch as _backprop
 from sksoftmax._objective import objective as _objective
 from sksoftmax._utils import threads as _threads
@@ -80,6 +81,9 @@ def state_of(model):
 # At each call of the loss, which every evaluation of every objective makes.
 
 LOSSES = [
+    (_objective, "linear_pass"),
+    (_objective, "linear_hessp"),
+    (_duality, "linear_pass"),
     (_objective, "loss"),
     (_objective, "loss_grad"),
     (_objective, "loss_hessp"),

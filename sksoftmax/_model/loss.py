@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
+from sksoftmax._kernels import kernel
 from sksoftmax._utils.parameters import as_floats
 
 
@@ -198,6 +199,7 @@ def loss(Z, sY, s):
     return exponentials(Z, sY, s)[0]
 
 
+@kernel
 def loss_grad(Z, sY, s):
     """L, dL/dZ = sP - sY and sP, from one log-softmax. Z is overwritten, by sP."""
     if Z.shape[1] < sY.shape[1]:

@@ -5,12 +5,12 @@ and q the number of columns of x. The order is by class, and within a class by c
 Nothing here is divided by the total weight, and the penalty is left out.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from sksoftmax._data.arrays import dense_with_ones, slice_rows, take_columns
+from sksoftmax._kernels import kernel
 
 # Entries of the largest array of a slice of rows: 4 MB, so that it stays in the cache.
 _CACHE_ENTRIES = 2**19
@@ -25,9 +25,11 @@ class CentredRows(NamedTuple):
 
     def __call__(self, X):
         """The rows x, shape (n_rows, q)."""
-        if self.columns is not None:
-            X = take_columns(X, self.columns)
-        return dense_with_ones(X, self.centre, self.ones)
+        return dense_with_ones(self.columns_of(X), self.centre, self.ones)
+
+    def columns_of(self, X):
+        """The columns of X that are in x."""
+        return X if self.columns is None else take_columns(X, self.columns)
 
     @property
     def n_columns(self):
@@ -67,14 +69,12 @@ def chunk_dense_hessian(chunk, state, rows_of, entries=None):
     """
     _, sP = state
     if entries is None:
-        slices, formula = _row_slices(sP, rows_of.n_columns), _without_last_class
-    else:
-        slices = row_slices(chunk.s.size, entries[0].size, least=64)
-        formula = partial(_in_entries, entries=entries)
+        X = rows_of.columns_of(chunk.X)
+        return hessian_without_last_class(X, rows_of.centre, rows_of.ones, sP, chunk.s)
     total = 0.0
-    for rows in slices:
+    for rows in row_slices(chunk.s.size, entries[0].size, least=64):
         X = rows_of(slice_rows(chunk.X, rows.start, rows.stop))
-        total += formula(X, sP[rows], chunk.s[rows])
+        total += _in_entries(X, sP[rows], chunk.s[rows], entries)
     return total
 
 
@@ -83,15 +83,28 @@ def dense_hessian(threads, X, sP, s):
 
     Threads work on slices of rows side by side; the sums are added in order.
     """
-    slices = _row_slices(sP, X.shape[1])
+    slices, centre = _row_slices(sP, X.shape[1]), np.zeros(X.shape[1])
     n_together = 4  # bounds the sums in flight, whatever the number of threads
     total = 0.0
     for first in range(0, len(slices), n_together):
         for H in threads.map(
-            lambda rows: _without_last_class(X[rows], sP[rows], s[rows]),
+            lambda rows: hessian_without_last_class(
+                X[rows], centre, False, sP[rows], s[rows]
+            ),
             slices[first : first + n_together],
         ):
             total += H
+    return total
+
+
+@kernel
+def hessian_without_last_class(X, centre, ones, sP, s):
+    """The Hessian of rows X - centre, beside ones if asked for."""
+    total = 0.0
+    for rows in _row_slices(sP, X.shape[1] + ones):
+        part = slice_rows(X, rows.start, rows.stop)
+        part = dense_with_ones(part, centre, ones)
+        total += _without_last_class(part, sP[rows], s[rows])
     return total
 
 

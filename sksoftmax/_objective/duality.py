@@ -16,7 +16,8 @@ it is an estimate: no Hessian, no eigenvalue, no single precision.
 
 import numpy as np
 
-from sksoftmax._model.loss import loss_grad, targets_beside
+from sksoftmax._model.linear import linear_pass
+from sksoftmax._model.loss import targets_beside
 from sksoftmax._objective.dense_hessian import hessian_weights
 
 
@@ -133,15 +134,14 @@ def _chunk_probabilities(chunk, network, w):
     The Hessian has -sum s p_k p_l beside its diagonal, and its rows sum to zero. This
     costs no digits where rows are all but certain.
     """
-    Z, tape = network.linearize(chunk.X, w)
-    value, dZ, sP = loss_grad(Z, chunk.sY, chunk.s)
+    value, grad, sP = linear_pass(chunk.X, w, chunk.sY, chunk.s, network.fit_intercept)
     if sP.shape[1] == 1:
         H = hessian_weights(sP, chunk.s).sum(axis=0)[None]
     else:
         H = -(sP.T @ (sP / chunk.s[:, None]))
         np.fill_diagonal(H, 0.0)
         np.fill_diagonal(H, -H.sum(axis=1))
-    return (value, H, network.vjp(tape, dZ)), sP
+    return (value, H, grad), sP
 
 
 def _chunk_dual_slope(chunk, network, w, sP, c):

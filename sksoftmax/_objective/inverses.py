@@ -10,6 +10,7 @@ of rows, None for all.
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
+from sksoftmax._kernels import kernel
 from sksoftmax._model.network import in_gauge
 from sksoftmax._objective.dense_hessian import (
     dense_hessian,
@@ -49,13 +50,27 @@ class Centred:
 
     def solve(self, r):
         """M^-1 r, shape (n_params,)."""
-        R = in_gauge(r.reshape(-1, self._network.n_units[-1]))
-        if self._network.fit_intercept:
-            R[:-1] -= self._centre[:, None] * R[-1]
-        solution = in_gauge(self._inverse.solve(R))
-        if self._network.fit_intercept:
-            solution[-1] -= self._centre @ solution[:-1]
-        return solution.ravel()
+        coordinates = self._centre, self._network.fit_intercept
+        R = into_centred(r, *coordinates)
+        return out_of_centred(self._inverse.solve(R), *coordinates)
+
+
+@kernel
+def into_centred(r, centre, ones):
+    """A flat gradient in centred coordinates and in the gauge, shape (q, K)."""
+    R = in_gauge(r.reshape(centre.size + ones, -1))
+    if ones:
+        R[:-1] -= centre[:, None] * R[-1]
+    return R
+
+
+@kernel
+def out_of_centred(D, centre, ones):
+    """A step in centred coordinates as a flat one in the gauge, shape (n_params,)."""
+    D = in_gauge(D)
+    if ones:
+        D[-1] -= centre @ D[:-1]
+    return D.ravel()
 
 
 class Identity:
@@ -159,13 +174,12 @@ class DenseFactor:
             H = dense_hessian(objective.chunks.threads, X, sP, s)
             least = curvature.least_diagonal(hessian_weights(sP, s))
             _raise_diagonal(H, least[:, : objective.network.n_free_logits].T.ravel())
-        H /= objective.total_weight
-        add_centred_penalty(H, _penalty_diagonal(objective))
-        self._scale = unit_scale(H.diagonal(), dead=0.0)
-        H *= self._scale[:, None]
-        H *= self._scale
-        H[self._scale == 0.0, self._scale == 0.0] = 1.0
-        self._factor = _cholesky(H, _RIDGE if rows else 0.0)
+        self._scale, self._factor = scaled_factor(
+            H,
+            objective.total_weight,
+            _penalty_diagonal(objective),
+            _RIDGE if rows else 0.0,
+        )
         regular = self._factor.diagonal().min() ** 2 > 1e3 * _RIDGE
         self._spectrum = None
         if rows is None and not regular:
@@ -177,16 +191,10 @@ class DenseFactor:
 
     def solve(self, R):
         """M^-1 R, shape (q, K); the last class has zeros."""
-        n_free = self._scale.size // R.shape[0]
-        right = R.T[:n_free].ravel() * self._scale
         if self._spectrum is None:
-            solution, _ = dpotrs(self._factor, right, lower=1)
-        else:
-            solution = self._solve_singular(right)
-        solution *= self._scale
-        full = np.zeros(R.shape)
-        full[:, :n_free] = solution.reshape(n_free, -1).T
-        return full
+            return solve_scaled(self._factor, self._scale, R)
+        right = _scaled_without_last_class(R, self._scale)
+        return _with_last_class(self._solve_singular(right), self._scale, R.shape)
 
     def _solve_singular(self, right):
         """Solution without the null directions that there is nothing to gain from.
@@ -198,6 +206,45 @@ class DenseFactor:
         solution = parts / np.maximum(values, _NULL)
         solution[(values < _RIDGE) & (np.abs(parts) < _NOISE)] = 0.0
         return vectors @ solution
+
+
+@kernel
+def scaled_factor(H, total_weight, penalty, ridge):
+    """The scale and the lower Cholesky factor of H / total_weight plus a penalty.
+
+    H, without the last class, is overwritten by what is factored: that sum with a unit
+    diagonal, one where the diagonal is zero. `penalty` is the diagonal of the penalty's
+    Hessian, (q, K); `ridge` is added as it stands, and more if it must be.
+    """
+    H /= total_weight
+    add_centred_penalty(H, penalty)
+    scale = unit_scale(H.diagonal(), dead=0.0)
+    H *= scale[:, None]
+    H *= scale
+    H[scale == 0.0, scale == 0.0] = 1.0
+    return scale, _cholesky(H, ridge)
+
+
+@kernel
+def solve_scaled(factor, scale, R):
+    """The solution for a right-hand side R, (q, K), by what `scaled_factor` returned.
+
+    The last class has zeros.
+    """
+    right = _scaled_without_last_class(R, scale)
+    solution, _ = dpotrs(factor, right, lower=1)
+    return _with_last_class(solution, scale, R.shape)
+
+
+def _scaled_without_last_class(R, scale):
+    return R.T[: scale.size // R.shape[0]].ravel() * scale
+
+
+def _with_last_class(solution, scale, shape):
+    full = np.zeros(shape)
+    n_free = scale.size // shape[0]
+    full[:, :n_free] = (solution * scale).reshape(n_free, -1).T
+    return full
 
 
 def _diagonal(objective, hessian, curvature):

@@ -14,6 +14,7 @@ import copy
 
 import numpy as np
 
+from sksoftmax._model.linear import linear_hessp, linear_pass
 from sksoftmax._model.loss import all_logits, loss, loss_grad, loss_hessp
 from sksoftmax._model.network import in_gauge
 from sksoftmax._objective.duality import has_dual, value_and_gap
@@ -218,12 +219,15 @@ def _chunk_value_and_hits(chunk, network, w):
 
 
 def _chunk_value_and_grad(chunk, network, w):
-    Z, tape = network.linearize(chunk.X, w)
-    value, dZ, _ = loss_grad(Z, chunk.sY, chunk.s)
-    return value, network.vjp(tape, dZ)
+    return _chunk_state(chunk, network, w)[0]
 
 
 def _chunk_state(chunk, network, w):
+    if network.is_linear:
+        value, grad, sP = linear_pass(
+            chunk.X, w, chunk.sY, chunk.s, network.fit_intercept
+        )
+        return (value, grad), (([], []), sP)
     Z, tape = network.linearize(chunk.X, w)
     value, dZ, sP = loss_grad(Z, chunk.sY, chunk.s)
     return (value, network.vjp(tape, dZ)), (network.kept(tape), sP)
@@ -231,6 +235,8 @@ def _chunk_state(chunk, network, w):
 
 def _chunk_hessp(chunk, network, w, state, v):
     kept, sP = state
+    if network.is_linear:
+        return linear_hessp(chunk.X, sP, chunk.s, v, network.fit_intercept)
     tape = network.restored(kept, chunk.X, w)
     return network.vjp(tape, loss_hessp(sP, chunk.s, network.jvp(tape, v)))
 

@@ -10,12 +10,8 @@ costs any of the seven digits.
 
 import numpy as np
 
-from sksoftmax._data.arrays import (
-    product,
-    standardised,
-    transposed_product,
-)
-from sksoftmax._model.loss import loss_hessp
+from sksoftmax._data.arrays import standardised
+from sksoftmax._model.linear import linear_hessp
 
 # Entries of X times classes from which the copy pays, and its largest size in bytes.
 _WORTH_COPYING = 5e5
@@ -49,10 +45,9 @@ class SingleCopy:
         shifts = np.zeros(W.shape[1])
         if b is not None:
             shifts = b + self._centre @ W
-        W = (W * self._size[:, None]).astype(np.float32)
-        dW, db = self._chunks.sum(
-            _chunk_product, self._X, states, W, shifts.astype(np.float32)
-        )
+        scaled = np.vstack([W * self._size[:, None], shifts]).astype(np.float32)
+        total = self._chunks.sum(_chunk_product, self._X, states, scaled.ravel())
+        dW, db = total.reshape(scaled.shape)[:-1], total[-shifts.size :]
         result = np.empty_like(v)
         ((out_W, out_b),) = self._network.unpack(result)
         out_W[:] = dW * self._size[:, None]
@@ -82,11 +77,5 @@ def _chunk_state(chunk, state):
     return sP.astype(np.float32), chunk.s.astype(np.float32)
 
 
-def _chunk_product(chunk, X, state, W, shifts):
-    sP, s = state
-    V = product(X, W)
-    V += shifts
-    dZ = loss_hessp(sP, s, V)
-    return transposed_product(X, dZ).astype(np.float64), dZ.sum(
-        axis=0, dtype=np.float64
-    )
+def _chunk_product(chunk, X, state, v):
+    return linear_hessp(X, *state, v, True).astype(np.float64)

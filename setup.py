@@ -1,0 +1,39 @@
+"""The compiled kernels, which setup.cfg cannot describe.
+
+They are optional: where they cannot be built, numpy does the same, only slower.
+"""
+
+from setuptools import Extension, setup
+
+try:
+    from Cython.Build import cythonize
+except ImportError:  # an environment without build isolation and without Cython
+    cythonize = None
+
+# -fno-trapping-math lets the compiler turn conditions into selections, without which
+# it vectorises none of the loops. No flag names a processor: the loops choose among
+# instruction sets while they run (`elementwise.h`).
+KERNELS = Extension(
+    "sksoftmax._kernels.compiled",
+    ["sksoftmax/_kernels/compiled.pyx"],
+    depends=["sksoftmax/_kernels/elementwise.h"],
+    include_dirs=["sksoftmax/_kernels"],
+    extra_compile_args=["-O3", "-fno-trapping-math", "-fno-math-errno"],
+    optional=True,
+)
+
+setup(
+    ext_modules=cythonize(
+        [KERNELS],
+        build_dir="build/cython",
+        compiler_directives={
+            "boundscheck": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "language_level": 3,
+            "wraparound": False,
+        },
+    )
+    if cythonize
+    else []
+)

@@ -1,0 +1,47 @@
+"""The compiled functions of `compiled.pyx`, where they were built, and their choice.
+
+Each has a twin in numpy that says what it computes: the function that `kernel`
+decorates. The twin works where there is no compiled function, and a test holds the two
+together. The environment variable SKSOFTMAX_KERNELS chooses, when the package is
+imported: "numpy" takes the twins, "compiled" refuses to do without the compiled ones.
+"""
+
+import os
+from functools import wraps
+
+_CHOICES = ("auto", "compiled", "numpy")
+
+
+def _load(choice):
+    """The module of the compiled functions, or None to do without."""
+    if choice not in _CHOICES:
+        raise ValueError(
+            f"The environment variable SKSOFTMAX_KERNELS is {choice!r}; allowed are"
+            f" {', '.join(_CHOICES)}."
+        )
+    if choice == "numpy":
+        return None
+    try:
+        from sksoftmax._kernels import compiled
+    except (ImportError, TypeError):  # TypeError: scipy's BLAS has another signature
+        if choice == "compiled":
+            raise
+        return None
+    return compiled
+
+
+compiled = _load(os.environ.get("SKSOFTMAX_KERNELS", "auto"))
+
+
+def kernel(twin):
+    """A function of numpy, or its compiled counterpart for what that is made for."""
+    fast = getattr(compiled, twin.__name__, None)
+    if fast is None:
+        return twin
+
+    @wraps(twin)
+    def function(*args):
+        result = fast(*args)
+        return twin(*args) if result is NotImplemented else result
+
+    return function

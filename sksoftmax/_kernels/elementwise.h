@@ -1,0 +1,269 @@
+/* Loops along the rows of a tile: softmax, its loss, and products with its Hessian.
+
+Arrays are column-major with `ld` rows, of which a tile has `n` <= TILE. So every inner
+loop runs along rows, whatever the number of classes, and a tile stays in the first
+cache. The compiler vectorises the loops, once for each of the instruction sets below;
+which one is used is decided when the program starts.
+*/
+#ifndef SKSOFTMAX_ELEMENTWISE_H
+#define SKSOFTMAX_ELEMENTWISE_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define TILE 128
+
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GLIBC__) && \
+    defined(__GNUC__) && !defined(__clang__)
+#define FOR_EACH_PROCESSOR                                                    \
+    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define FOR_EACH_PROCESSOR
+#endif
+
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
+INLINE double from_bits(int64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+INLINE int64_t to_bits(double value)
+{
+    int64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* 1.5 * 2^52: added to a small number, it rounds it to an integer, which then is in the
+low bits. */
+#define ROUNDER 6755399441055744.0
+#define LN2_HIGH 6.93147180369123816490e-01
+#define LN2_LOW 1.90821492927058770002e-10
+
+/* 2^k for an integer k of at least -1022. */
+INLINE double power_of_two(double k)
+{
+    return from_bits((int64_t)((uint64_t)to_bits(k + ROUNDER) << 52)
+                     + ((int64_t)1023 << 52));
+}
+
+/* e^x for x <= 0: 2^k e^r with |r| <= log(2) / 2 and the series of e^r, whose next term
+is below 5e-18. 2^k comes in two factors, so that results may be subnormal. */
+INLINE double exp_negative(double x)
+{
+    double k, half, r, p;
+    x = x < -750.0 ? -750.0 : x; /* e^-750 is zero; NaN stays */
+    k = (x * 1.44269504088896338700 + ROUNDER) - ROUNDER;
+    r = (x - k * LN2_HIGH) - k * LN2_LOW;
+    p = 1.0 / 6227020800.0;
+    p = p * r + 1.0 / 479001600.0;
+    p = p * r + 1.0 / 39916800.0;
+    p = p * r + 1.0 / 3628800.0;
+    p = p * r + 1.0 / 362880.0;
+    p = p * r + 1.0 / 40320.0;
+    p = p * r + 1.0 / 5040.0;
+    p = p * r + 1.0 / 720.0;
+    p = p * r + 1.0 / 120.0;
+    p = p * r + 1.0 / 24.0;
+    p = p * r + 1.0 / 6.0;
+    p = p * r + 0.5;
+    p = p * (r * r) + r;
+    half = (k * 0.5 + ROUNDER) - ROUNDER;
+    return (1.0 + p) * power_of_two(half) * power_of_two(k - half);
+}
+
+/* log x for x >= 1. Polynomial and constants: fdlibm 5.3, e_log.c (Sun Microsystems
+1993), for x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2). */
+INLINE double log_of_sum(double x)
+{
+    uint64_t bits = (uint64_t)to_bits(x);
+    uint64_t exponent = (bits - 0x3fe6a09e00000000u) >> 52;
+    double k = from_bits((int64_t)(exponent | 0x4330000000000000u)) - 4503599627370496.0;
+    double f = from_bits((int64_t)(bits - (exponent << 52))) - 1.0;
+    double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f, R;
+    R = 1.479819860511658591e-01;
+    R = R * z + 1.531383769920937332e-01;
+    R = R * z + 1.818357216161805012e-01;
+    R = R * z + 2.222219843214978396e-01;
+    R = R * z + 2.857142874366239149e-01;
+    R = R * z + 3.999999999940941908e-01;
+    R = R * z + 6.666666666666735130e-01;
+    R *= z;
+    return k * LN2_HIGH - ((half - (s * (half + R) + k * LN2_LOW)) - f);
+}
+
+/* The sum of numbers in double precision, as sixteen sums side by side. */
+#define SUM(REAL, NAME)                                                                \
+    FOR_EACH_PROCESSOR static double NAME(const REAL *values, ptrdiff_t n)             \
+    {                                                                                  \
+        double sums[16] = {0.0}, total = 0.0;                                          \
+        ptrdiff_t i, j;                                                                \
+        for (i = 0; i + 16 <= n; i += 16)                                              \
+            for (j = 0; j < 16; j++)                                                   \
+                sums[j] += values[i + j];                                              \
+        for (j = 0; i + j < n; j++)                                                    \
+            sums[j] += values[i + j];                                                  \
+        for (j = 0; j < 8; j++)                                                        \
+            sums[j] += sums[j + 8];                                                    \
+        for (j = 0; j < 8; j++)                                                        \
+            total += sums[j];                                                          \
+        return total;                                                                  \
+    }
+
+SUM(double, sum_double)
+SUM(float, sum_float)
+
+/* e^x and log x of arrays, for the tests. */
+FOR_EACH_PROCESSOR static void exps(const double *x, double *out, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        out[i] = exp_negative(x[i]);
+}
+
+FOR_EACH_PROCESSOR static void logs(const double *x, double *out, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        out[i] = log_of_sum(x[i]);
+}
+
+/* The loss of a tile of logits Z; Z becomes sP, and dZ becomes sP - sY. */
+FOR_EACH_PROCESSOR static double softmax_tile(double *restrict Z,
+                                              double *restrict dZ,
+                                              const double *restrict sY,
+                                              const double *restrict s, ptrdiff_t n,
+                                              ptrdiff_t ld, ptrdiff_t n_classes)
+{
+    double largest[TILE], sums[TILE], losses[TILE];
+    ptrdiff_t i, k;
+    for (i = 0; i < n; i++) {
+        largest[i] = Z[i];
+        sums[i] = losses[i] = 0.0;
+    }
+    for (k = 1; k < n_classes; k++)
+        for (i = 0; i < n; i++)
+            largest[i] = Z[k * ld + i] > largest[i] ? Z[k * ld + i] : largest[i];
+    for (k = 0; k < n_classes; k++)
+        for (i = 0; i < n; i++) {
+            double z = Z[k * ld + i] - largest[i];
+            double e = exp_negative(z);
+            losses[i] -= sY[k * ld + i] * z;
+            sums[i] += e;
+            Z[k * ld + i] = e;
+        }
+    for (i = 0; i < n; i++) {
+        losses[i] += s[i] * log_of_sum(sums[i]);
+        sums[i] = s[i] / sums[i];
+    }
+    for (k = 0; k < n_classes; k++)
+        for (i = 0; i < n; i++) {
+            double sp = Z[k * ld + i] * sums[i];
+            Z[k * ld + i] = sp;
+            dZ[k * ld + i] = sp - sY[k * ld + i];
+        }
+    return sum_double(losses, n);
+}
+
+/* The same for one logit z beside a reference; sy are the targets of the other class.
+A row that is certain of its class has s = sy or sy = 0: then the loss is the logarithm
+alone. */
+FOR_EACH_PROCESSOR static double logistic_tile(double *restrict z,
+                                               double *restrict dz,
+                                               const double *restrict sy,
+                                               const double *restrict s, ptrdiff_t n)
+{
+    double losses[TILE];
+    for (ptrdiff_t i = 0; i < n; i++) {
+        double e = exp_negative(z[i] > 0.0 ? -z[i] : z[i]);
+        double sum = 1.0 + e;
+        double sp = s[i] * ((z[i] > 0.0 ? 1.0 : e) / sum);
+        losses[i] = z[i] * ((z[i] > 0.0 ? s[i] : 0.0) - sy[i]) + s[i] * log_of_sum(sum);
+        z[i] = sp;
+        dz[i] = sp - sy[i];
+    }
+    return sum_double(losses, n);
+}
+
+/* V becomes (d2L/dZ2) V, of sP. */
+#define HESSIAN_TILE(REAL, NAME)                                                       \
+    FOR_EACH_PROCESSOR static void NAME(const REAL *restrict sP, REAL *restrict V,     \
+                                        const REAL *restrict s, ptrdiff_t n,           \
+                                        ptrdiff_t ld, ptrdiff_t n_classes)             \
+    {                                                                                  \
+        REAL means[TILE];                                                              \
+        ptrdiff_t i, k;                                                                \
+        for (i = 0; i < n; i++)                                                        \
+            means[i] = 0;                                                              \
+        for (k = 0; k < n_classes; k++)                                                \
+            for (i = 0; i < n; i++)                                                    \
+                means[i] += sP[k * ld + i] * V[k * ld + i];                            \
+        for (i = 0; i < n; i++)                                                        \
+            means[i] /= s[i];                                                          \
+        for (k = 0; k < n_classes; k++)                                                \
+            for (i = 0; i < n; i++)                                                    \
+                V[k * ld + i] = sP[k * ld + i] * (V[k * ld + i] - means[i]);           \
+    }
+
+HESSIAN_TILE(double, hessian_tile_double)
+HESSIAN_TILE(float, hessian_tile_float)
+
+/* Products of each pair of columns of X, (n, q), a first and b from a on: the columns of
+U, (n, q (q + 1) / 2). */
+FOR_EACH_PROCESSOR static void pair_products(const double *restrict X,
+                                             double *restrict U, ptrdiff_t n,
+                                             ptrdiff_t q)
+{
+    for (ptrdiff_t a = 0; a < q; a++)
+        for (ptrdiff_t b = a; b < q; b++, U += n)
+            for (ptrdiff_t i = 0; i < n; i++)
+                U[i] = X[a * n + i] * X[b * n + i];
+}
+
+/* Hessian weights of each pair of the first n_free classes, k first and l from k on:
+s p_k (1 - p_k), or -s p_k p_l. The columns of R, (n, n_free (n_free + 1) / 2). */
+FOR_EACH_PROCESSOR static void pair_weights(const double *restrict sP,
+                                            const double *restrict s,
+                                            double *restrict R, ptrdiff_t n,
+                                            ptrdiff_t ld, ptrdiff_t n_free)
+{
+    for (ptrdiff_t k = 0; k < n_free; k++) {
+        for (ptrdiff_t i = 0; i < n; i++)
+            R[i] = sP[k * ld + i] * (1.0 - sP[k * ld + i] / s[i]);
+        R += n;
+        for (ptrdiff_t l = k + 1; l < n_free; l++, R += n)
+            for (ptrdiff_t i = 0; i < n; i++)
+                R[i] = -sP[k * ld + i] * (sP[l * ld + i] / s[i]);
+    }
+}
+
+/* Rows (x - centre, 1) times the square roots of weights, (n, q) by rows. */
+FOR_EACH_PROCESSOR static void weighted_rows(const double *restrict X,
+                                             ptrdiff_t row_stride,
+                                             ptrdiff_t column_stride,
+                                             const double *restrict centre,
+                                             const double *restrict weights,
+                                             double *restrict out, ptrdiff_t n,
+                                             ptrdiff_t p, int ones)
+{
+    for (ptrdiff_t i = 0; i < n; i++, out += p + ones) {
+        double root = sqrt(weights[i]);
+        if (column_stride == 1)
+            for (ptrdiff_t j = 0; j < p; j++)
+                out[j] = (X[i * row_stride + j] - centre[j]) * root;
+        else
+            for (ptrdiff_t j = 0; j < p; j++)
+                out[j] = (X[i * row_stride + j * column_stride] - centre[j]) * root;
+        if (ones)
+            out[p] = root;
+    }
+}
+
+#endif
