@@ -19,11 +19,11 @@ KERNELS = Extension(
     depends=["sksoftmax/_kernels/elementwise.h"],
     include_dirs=["sksoftmax/_kernels"],
     extra_compile_args=["-O3", "-fno-trapping-math", "-fno-math-errno"],
-    optional=True,
 )
 
-setup(
-    ext_modules=cythonize(
+EXTENSIONS = []
+if cythonize is not None:
+    EXTENSIONS = cythonize(
         [KERNELS],
         build_dir="build/cython",
         compiler_directives={
@@ -34,6 +34,7 @@ setup(
             "wraparound": False,
         },
     )
-    if cythonize
-    else []
-)
+for extension in EXTENSIONS:
+    extension.optional = True  # which cythonize forgets
+
+setup(ext_modules=EXTENSIONS)

@@ -23,9 +23,12 @@ def _load(choice):
         return None
     try:
         from sksoftmax._kernels import compiled
-    except (ImportError, TypeError):  # TypeError: scipy's BLAS has another signature
+    except (ImportError, TypeError) as error:  # TypeError: scipy's BLAS has changed
         if choice == "compiled":
-            raise
+            raise ImportError(
+                "SKSOFTMAX_KERNELS is 'compiled', and sksoftmax was installed without"
+                " its compiled kernels. Install it again where there is a C compiler."
+            ) from error
         return None
     return compiled
 

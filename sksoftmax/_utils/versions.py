@@ -29,10 +29,7 @@ def show_versions() -> None:
     rows = [("python", f"{platform.python_version()}, {platform.platform()}")]
     rows += [(name, version(name)) for name in _PACKAGES]
     rows += [
-        (
-            "BLAS",
-            f"{library['internal_api']} {library['version']}: {library['filepath']}",
-        )
+        ("BLAS", "{internal_api} {version}: {filepath}".format(**library))
         for library in threadpool_info()
         if library["user_api"] == "blas"
     ]
