@@ -31,8 +31,9 @@ each_layout = pytest.mark.parametrize(
         lambda X: np.repeat(X, 2, axis=0)[::2],
         lambda X: np.repeat(X, 2, axis=1)[:, ::2],
         lambda X: X[::-1, ::-1].copy()[::-1, ::-1],
+        lambda X: unaligned(X),
     ],
-    ids=["rows", "columns", "every other row", "every other column", "backwards"],
+    ids=["rows", "columns", "other rows", "other columns", "backwards", "unaligned"],
 )
 # Rows, features, logits: about one tile, several, none; wide; one and two classes.
 SHAPES = [
@@ -41,6 +42,13 @@ SHAPES = [
 ]  # fmt: skip
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 with_and_without_intercept = pytest.mark.parametrize("ones", [True, False])
+
+
+def unaligned(X):
+    """X at an odd address, as in the records of a file."""
+    records = np.zeros(X.shape[0], [("label", "i1"), ("x", X.dtype, X.shape[1:])])
+    records["x"] = X
+    return records["x"]
 
 
 def twin(function):
@@ -110,13 +118,13 @@ def test_logarithms_of_sums_have_all_digits(rng):
 @with_and_without_intercept
 def test_a_pass_is_that_of_numpy(rng, shape, ones, layout):
     X, sY, s = rows_like(rng, shape)
-    w = rng.standard_normal((shape[1] + ones) * shape[2])
-    before = [array.copy() for array in (X, w, sY, s)]
-    found = compiled.linear_pass(layout(X), w, sY, s, ones)
-    expected = twin(linear.linear_pass)(X, w, sY, s, ones)
+    W = rng.standard_normal((shape[1] + ones, shape[2]))
+    before = [array.copy() for array in (X, W, sY, s)]
+    found = compiled.linear_pass(layout(X), W, sY, s)
+    expected = twin(linear.linear_pass)(X, W, sY, s)
     for array, right in zip(found, expected, strict=True):
         assert_allclose(array, right, rtol=1e-12, atol=1e-12)
-    for array, as_it_was in zip((X, w, sY, s), before, strict=True):
+    for array, as_it_was in zip((X, W, sY, s), before, strict=True):
         assert_array_equal(array, as_it_was)
 
 
@@ -128,9 +136,9 @@ def test_a_pass_is_that_of_numpy(rng, shape, ones, layout):
 def test_a_product_with_the_hessian_is_that_of_numpy(rng, shape, ones, layout, dtype):
     X, _, s = rows_like(rng, shape, dtype)
     sP = probabilities_like(rng, shape, s, dtype)
-    v = rng.standard_normal((shape[1] + ones) * shape[2]).astype(dtype)
-    found = compiled.linear_hessp(layout(X), sP, s, v, ones)
-    expected = twin(linear.linear_hessp)(X, sP, s, v, ones)
+    V = rng.standard_normal((shape[1] + ones, shape[2])).astype(dtype)
+    found = compiled.linear_hessp(layout(X), sP, s, V)
+    expected = twin(linear.linear_hessp)(X, sP, s, V)
     assert found.dtype == expected.dtype == dtype
     size = 1.0 + np.abs(expected).max()
     assert_allclose(found, expected, atol=100 * np.finfo(dtype).eps * size)
@@ -209,11 +217,11 @@ def test_logits_that_are_no_numbers_have_no_loss(n_logits, bad):
 @needs_kernels
 def test_rows_without_weight_add_nothing(rng):
     X, sY, s = rows_like(rng, (300, 4, 3))
-    w = rng.standard_normal(15)
+    W = rng.standard_normal((5, 3))
     s[::3], sY[::3] = 0.0, 0.0
-    value, grad, sP = compiled.linear_pass(X, w, sY, s, True)
+    value, grad, sP = compiled.linear_pass(X, W, sY, s)
     kept = s > 0.0
-    expected = compiled.linear_pass(X[kept], w, sY[kept], s[kept], True)
+    expected = compiled.linear_pass(X[kept], W, sY[kept], s[kept])
     assert_allclose(value, expected[0], rtol=1e-13)
     assert_allclose(grad, expected[1], atol=1e-12)
     assert_array_equal(sP[~kept], 0.0)
@@ -259,6 +267,15 @@ def test_centred_coordinates_are_those_of_numpy(rng, n_classes, ones):
 
 
 # The choice between the two
+
+
+def test_a_model_without_parameters_is_left_to_numpy():
+    s, nothing = np.ones(3), np.zeros((0, 2))
+    sY = np.column_stack([s, np.zeros(3)])
+    value, grad, sP = linear.linear_pass(np.zeros((3, 0)), nothing, sY, s)
+    assert_allclose(value, 3 * np.log(2.0))
+    assert grad.shape == (0,)
+    assert linear.linear_hessp(np.zeros((3, 0)), sP, s, nothing).shape == (0,)
 
 
 def test_a_kernel_leaves_what_it_is_not_for_to_numpy(rng):

@@ -91,6 +91,10 @@ def test_the_check_sees_what_it_looks_for(line):
     assert list(violations(ast.parse(line)))
 
 
-def test_the_package_is_python_and_nothing_else():
-    kinds = {path.suffix for path in PACKAGE.rglob("*") if path.is_file()}
-    assert kinds <= {".py", ".pyc", ".typed"}
+def test_the_package_is_python_with_compiled_kernels_and_nothing_else():
+    kernels = PACKAGE / "_kernels"
+    files = [path for path in PACKAGE.rglob("*") if path.is_file()]
+    others = {path.suffix for path in files if path.parent != kernels}
+    assert others <= {".py", ".pyc", ".typed"}
+    names = {path.name.split(".")[0] for path in kernels.iterdir() if path.is_file()}
+    assert names <= {"__init__", "compiled", "elementwise"}

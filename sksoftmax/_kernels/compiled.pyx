@@ -4,6 +4,7 @@
 # says what it computes. It returns NotImplemented for arguments that it is not for.
 
 from cython cimport floating
+from libc.limits cimport INT_MAX
 from libc.math cimport sqrt
 from libc.stddef cimport ptrdiff_t
 from libc.stdlib cimport free, malloc
@@ -79,6 +80,8 @@ cdef Matrix layout(ptrdiff_t n_rows, ptrdiff_t n_columns,
     """How to read an array with these strides, in numbers; stride 0 if BLAS cannot."""
     cdef Matrix matrix
     matrix.trans, matrix.stride = b"T", 0
+    if max(row_stride, column_stride) > INT_MAX:
+        return matrix
     if (column_stride == 1 or n_columns == 1) and row_stride >= n_columns:
         matrix.stride = <int>row_stride
     elif row_stride == 1 and column_stride >= n_rows:
@@ -91,6 +94,8 @@ cdef object readable(object X):
     cdef ptrdiff_t size = X.dtype.itemsize
     rows, columns = X.strides
     n_rows, n_columns = X.shape
+    if not X.flags.aligned:
+        return X.copy()
     if rows % size or columns % size or not layout(
         n_rows, n_columns, rows // size, columns // size
     ).stride:
@@ -222,24 +227,22 @@ def loss_grad(Z, sY, s):
     return value, dZ, Z
 
 
-def linear_pass(X, w, sY, s, bint fit_intercept):
-    if type(X) is not ARRAY or X.dtype != DOUBLE:
+def linear_pass(X, W, sY, s):
+    if not isinstance(X, ARRAY) or not X.dtype == W.dtype == DOUBLE or not W.size:
         return NotImplemented
     X = readable(X)
     cdef const double[:, :] X_view = X
-    cdef const double[::1] w_view = w
+    cdef const double[:, ::1] W_view = np.ascontiguousarray(W)
     cdef const double[::1, :] sY_view = np.asfortranarray(sY)
     cdef const double[::1] s_view = np.ascontiguousarray(s)
-    cdef int n = X_view.shape[0], p = X_view.shape[1]
-    cdef int m = w_view.shape[0] // (p + fit_intercept) if p + fit_intercept else 0
-    if m == 0:
-        return NotImplemented
+    cdef int n = X_view.shape[0], p = X_view.shape[1], m = W_view.shape[1]
+    cdef bint ones = W_view.shape[0] > p
     cdef Matrix matrix = layout(
         n, p,
         X_view.strides[0] // <ptrdiff_t>sizeof(double),
         X_view.strides[1] // <ptrdiff_t>sizeof(double)
     )
-    Z, grad = np.empty((m, n)).T, np.empty(w.shape)
+    Z, grad = np.empty((m, n)).T, np.empty(W.size)
     cdef double[::1, :] Z_view = Z
     cdef double[::1] grad_view = grad
     cdef double *scratch = <double *>malloc(
@@ -250,18 +253,17 @@ def linear_pass(X, w, sY, s, bint fit_intercept):
     cdef double value
     with nogil:
         value = pass_of_rows(
-            matrix, &X_view[0, 0], &w_view[0], &sY_view[0, 0], &s_view[0],
-            &Z_view[0, 0], &grad_view[0], scratch,
-            n, p, m, fit_intercept, m < sY_view.shape[1]
+            matrix, &X_view[0, 0], &W_view[0, 0], &sY_view[0, 0], &s_view[0],
+            &Z_view[0, 0], &grad_view[0], scratch, n, p, m, ones, m < sY_view.shape[1]
         )
         free(scratch)
     return value, grad, Z
 
 
 cdef double pass_of_rows(
-    Matrix matrix, const double *X, const double *w, const double *sY, const double *s,
+    Matrix matrix, const double *X, const double *W, const double *sY, const double *s,
     double *Z, double *grad, double *scratch,
-    int n, int p, int m, bint fit_intercept, bint has_reference
+    int n, int p, int m, bint ones, bint has_reference
 ) noexcept nogil:
     """L of Z = X W + b; Z becomes sP, and grad the gradient by w."""
     cdef double value
@@ -270,12 +272,12 @@ cdef double pass_of_rows(
     cdef ptrdiff_t i, k
     for k in range(m):
         for i in range(n):
-            Z[k * n + i] = w[p * m + k] if fit_intercept else 0.0
-    add_product(matrix, X, w, Z, n, p, m)
+            Z[k * n + i] = W[p * m + k] if ones else 0.0
+    add_product(matrix, X, W, Z, n, p, m)
     value = loss_of_rows(Z, dZ, sY, s, n, m, has_reference)
     transposed_product(matrix, X, dZ, columns, n, p, m)
     by_rows(columns, grad, p, m)
-    if fit_intercept:
+    if ones:
         column_sums(dZ, grad + p * m, n, m)
     return value
 
@@ -295,24 +297,24 @@ cdef void hessian_of_rows(
             hessian_tile_float(sP + start, V + start, s + start, rows, n, m)
 
 
-def linear_hessp(X, sP, s, v, bint fit_intercept):
-    if type(X) is not ARRAY or not X.dtype == sP.dtype == s.dtype == v.dtype:
+def linear_hessp(X, sP, s, V):
+    if not isinstance(X, ARRAY) or not X.dtype == sP.dtype == s.dtype == V.dtype:
+        return NotImplemented
+    if X.dtype != DOUBLE and X.dtype != SINGLE or not V.size:
         return NotImplemented
     X, sP = readable(X), np.asfortranarray(sP)
-    s, v = np.ascontiguousarray(s), np.ascontiguousarray(v)
-    out = np.empty_like(v)
+    s, V = np.ascontiguousarray(s), np.ascontiguousarray(V)
+    out, ones = np.empty(V.size, V.dtype), len(V) > X.shape[1]
     if X.dtype == DOUBLE:
-        hessp_of[double](X, sP, s, v, out, fit_intercept)
-    elif X.dtype == SINGLE:
-        hessp_of[float](X, sP, s, v, out, fit_intercept)
+        hessp_of[double](X, sP, s, V.ravel(), out, ones)
     else:
-        return NotImplemented
+        hessp_of[float](X, sP, s, V.ravel(), out, ones)
     return out
 
 
 cdef int hessp_of(
     const floating[:, :] X, const floating[::1, :] sP, const floating[::1] s,
-    const floating[::1] v, floating[::1] out, bint fit_intercept
+    const floating[::1] v, floating[::1] out, bint ones
 ) except -1:
     cdef int n = X.shape[0], p = X.shape[1], m = sP.shape[1]
     cdef Matrix matrix = layout(
@@ -330,12 +332,12 @@ cdef int hessp_of(
     with nogil:
         for k in range(m):
             for i in range(n):
-                V[k * n + i] = v[p * m + k] if fit_intercept else 0.0
+                V[k * n + i] = v[p * m + k] if ones else 0.0
         add_product(matrix, &X[0, 0], &v[0], V, n, p, m)
         hessian_of_rows(&sP[0, 0], V, &s[0], n, m)
         transposed_product(matrix, &X[0, 0], V, columns, n, p, m)
         by_rows(columns, &out[0], p, m)
-        if fit_intercept:
+        if ones:
             column_sums(V, &out[p * m], n, m)
         free(V)
     return 0
@@ -350,8 +352,10 @@ cdef enum:
 
 
 def hessian_without_last_class(X, centre, bint ones, sP, s):
-    if type(X) is not ARRAY or not X.dtype == sP.dtype == s.dtype == DOUBLE:
+    if not isinstance(X, ARRAY) or not X.dtype == sP.dtype == s.dtype == DOUBLE:
         return NotImplemented
+    if not X.flags.aligned or X.strides[0] % 8 or X.strides[1] % 8:
+        X = np.array(X, order="C")
     cdef const double[:, :] X_view = X
     cdef const double[::1] centre_view = np.ascontiguousarray(centre, np.float64)
     cdef const double[::1, :] sP_view = np.asfortranarray(sP)
@@ -438,7 +442,7 @@ cdef void hessian_of_several(
     cdef double *U = R + TILE * n_weights
     cdef double *sums = U + TILE * n_pairs
     cdef ptrdiff_t a, b, k, l, i
-    for i in range(n_pairs * n_weights):
+    for i in range(<ptrdiff_t>n_pairs * n_weights):
         sums[i] = 0.0
     for tile in range((n + TILE - 1) // TILE):
         start = tile * TILE

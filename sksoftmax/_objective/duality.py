@@ -134,7 +134,7 @@ def _chunk_probabilities(chunk, network, w):
     The Hessian has -sum s p_k p_l beside its diagonal, and its rows sum to zero. This
     costs no digits where rows are all but certain.
     """
-    value, grad, sP = linear_pass(chunk.X, w, chunk.sY, chunk.s, network.fit_intercept)
+    value, grad, sP = linear_pass(chunk.X, network.stacked(w)[0], chunk.sY, chunk.s)
     if sP.shape[1] == 1:
         H = hessian_weights(sP, chunk.s).sum(axis=0)[None]
     else:

@@ -225,7 +225,7 @@ def _chunk_value_and_grad(chunk, network, w):
 def _chunk_state(chunk, network, w):
     if network.is_linear:
         value, grad, sP = linear_pass(
-            chunk.X, w, chunk.sY, chunk.s, network.fit_intercept
+            chunk.X, network.stacked(w)[0], chunk.sY, chunk.s
         )
         return (value, grad), (([], []), sP)
     Z, tape = network.linearize(chunk.X, w)
@@ -236,7 +236,7 @@ def _chunk_state(chunk, network, w):
 def _chunk_hessp(chunk, network, w, state, v):
     kept, sP = state
     if network.is_linear:
-        return linear_hessp(chunk.X, sP, chunk.s, v, network.fit_intercept)
+        return linear_hessp(chunk.X, sP, chunk.s, network.stacked(v)[0])
     tape = network.restored(kept, chunk.X, w)
     return network.vjp(tape, loss_hessp(sP, chunk.s, network.jvp(tape, v)))
 

@@ -46,7 +46,7 @@ class SingleCopy:
         if b is not None:
             shifts = b + self._centre @ W
         scaled = np.vstack([W * self._size[:, None], shifts]).astype(np.float32)
-        total = self._chunks.sum(_chunk_product, self._X, states, scaled.ravel())
+        total = self._chunks.sum(_chunk_product, self._X, states, scaled)
         dW, db = total.reshape(scaled.shape)[:-1], total[-shifts.size :]
         result = np.empty_like(v)
         ((out_W, out_b),) = self._network.unpack(result)
@@ -77,5 +77,5 @@ def _chunk_state(chunk, state):
     return sP.astype(np.float32), chunk.s.astype(np.float32)
 
 
-def _chunk_product(chunk, X, state, v):
-    return linear_hessp(X, *state, v, True).astype(np.float64)
+def _chunk_product(chunk, X, state, V):
+    return linear_hessp(X, *state, V).astype(np.float64)

@@ -1,13 +1,14 @@
 """What a report of a bug has to say about the installation."""
 
 import platform
-from importlib.metadata import version
+import sys
 
-from threadpoolctl import threadpool_info
+import numpy
+import scipy
+import sklearn
+import threadpoolctl
 
 from sksoftmax._kernels import compiled
-
-_PACKAGES = ("sksoftmax", "numpy", "scipy", "scikit-learn", "threadpoolctl")
 
 
 def show_versions() -> None:
@@ -26,11 +27,17 @@ def show_versions() -> None:
     sksoftmax      ...
     kernels        ...
     """
-    rows = [("python", f"{platform.python_version()}, {platform.platform()}")]
-    rows += [(name, version(name)) for name in _PACKAGES]
+    rows = [
+        ("python", f"{platform.python_version()}, {platform.platform()}"),
+        ("sksoftmax", sys.modules["sksoftmax"].__version__),
+        ("numpy", numpy.__version__),
+        ("scipy", scipy.__version__),
+        ("scikit-learn", sklearn.__version__),
+        ("threadpoolctl", threadpoolctl.__version__),
+    ]
     rows += [
         ("BLAS", "{internal_api} {version}: {filepath}".format(**library))
-        for library in threadpool_info()
+        for library in threadpoolctl.threadpool_info()
         if library["user_api"] == "blas"
     ]
     rows.append(("kernels", "numpy" if compiled is None else "compiled"))
