@@ -224,9 +224,7 @@ def _chunk_value_and_grad(chunk, network, w):
 
 def _chunk_state(chunk, network, w):
     if network.is_linear:
-        value, grad, sP = linear_pass(
-            chunk.X, network.stacked(w)[0], chunk.sY, chunk.s
-        )
+        value, grad, sP = linear_pass(chunk.X, network.stacked(w)[0], chunk.sY, chunk.s)
         return (value, grad), (([], []), sP)
     Z, tape = network.linearize(chunk.X, w)
     value, dZ, sP = loss_grad(Z, chunk.sY, chunk.s)
