@@ -269,6 +269,16 @@ def test_centred_coordinates_are_those_of_numpy(rng, n_classes, ones):
 # The choice between the two
 
 
+@needs_kernels
+def test_a_row_may_have_any_stride(rng):
+    X, sY, s = rows_like(rng, (1, 4, 3))
+    W = rng.standard_normal((5, 3))
+    row = np.broadcast_to(X[0], (1, 4))
+    found = compiled.linear_pass(row, W, sY, s)
+    expected = twin(linear.linear_pass)(X, W, sY, s)
+    assert_allclose(found[1], expected[1], atol=1e-14)
+
+
 def test_a_model_without_parameters_is_left_to_numpy():
     s, nothing = np.ones(3), np.zeros((0, 2))
     sY = np.column_stack([s, np.zeros(3)])

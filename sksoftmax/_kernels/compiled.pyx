@@ -94,13 +94,11 @@ cdef object readable(object X):
     cdef ptrdiff_t size = X.dtype.itemsize
     rows, columns = X.strides
     n_rows, n_columns = X.shape
-    if not X.flags.aligned:
-        return X.copy()
-    if rows % size or columns % size or not layout(
+    if X.flags.aligned and not (rows % size or columns % size) and layout(
         n_rows, n_columns, rows // size, columns // size
     ).stride:
-        return np.ascontiguousarray(X)
-    return X
+        return X
+    return np.array(X, order="C")
 
 
 cdef void add_product(
