@@ -23,7 +23,8 @@ _CHECK_EVERY = 10
 def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
     """Minimise a smooth F(w) by L-BFGS; the arguments are those of a `Solver`.
 
-    1. Divide w by the scale that makes the diagonal of the first Hessian one.
+    1. Stop at a w whose duality gap is within the tolerance, and divide others by the
+       scale that makes the diagonal of the first Hessian one.
     2. Run scipy's L-BFGS (Liu and Nocedal 1989, On the limited memory BFGS method for
        large scale optimization, Math. Program. 45:503).
     3. Every few iterations, solve a Newton system. Stop with that Newton step if it is
@@ -34,12 +35,18 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
     """
     w = objective.project_onto_gauge(w)  # no step changes what all classes share
     precondition = objective.preconditioner()
-    scale = precondition.unit_scale(objective.value_grad_hessp(w)[2])
+    start = Iterate.at(objective, w)
+    scale = precondition.unit_scale(start.hessian)
     criterion = Criterion(
         partial(absolute_tolerance, tol, null_value),
         null_value,
         objective.value_and_gap if objective.has_dual else None,
     )
+    if criterion.certify is not None:
+        found = _at_minimum(start, precondition, criterion)
+        if found is not None:
+            callback(1, found.w, found.value)
+            return found
     n_iter, latest, found = 0, w, None
 
     def scaled(u):
@@ -81,6 +88,18 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
         iterations = NewtonIterations(objective, precondition, criterion, callback)
         return iterations.run(now, numbers)
     return _judged(now, precondition, criterion, n_iter)
+
+
+def _at_minimum(start, precondition, criterion):
+    """The result at a warm start that is within the tolerance already, or None."""
+    tolerance = criterion.tolerance_at(start.value)
+    if precondition.ridge_gap(start.grad) > tolerance:
+        return None
+    gap = criterion.certify(start.w, tolerance)[1]
+    if gap > tolerance:
+        return None
+    gap = reported_gap(gap, start.value, tolerance)
+    return Result(start.w, start.value, gap, tolerance, 1)
 
 
 def _last_step(objective, now, precondition, criterion):
