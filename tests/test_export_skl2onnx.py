@@ -5,8 +5,15 @@ import onnx
 import pytest
 import skl2onnx
 from onnxruntime import InferenceSession
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.ensemble import (
+    BaggingClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -48,6 +55,44 @@ def test_a_pipeline_predicts_what_it_did(classifier, label, dtype):
     assert labels.tolist() == model.predict(X).tolist()
     assert P.dtype == dtype
     np.testing.assert_allclose(P, model.predict_proba(X), rtol=0, atol=PARITY)
+
+
+AROUND = {
+    "calibrated": lambda inner: CalibratedClassifierCV(inner, cv=2),
+    "calibrated once": lambda inner: CalibratedClassifierCV(
+        inner, cv=2, ensemble=False
+    ),
+    "stacked": lambda inner: StackingClassifier([("inner", inner)], cv=2),
+    "stacked margins": lambda inner: StackingClassifier(
+        [("inner", inner)], cv=2, stack_method="decision_function"
+    ),
+    "bagged": lambda inner: BaggingClassifier(inner, 3, random_state=0),
+    "one against the rest": OneVsRestClassifier,
+    "voted": lambda inner: VotingClassifier(
+        [("inner", inner)], voting="soft", flatten_transform=False
+    ),
+}
+
+
+# skl2onnx 1.20 cannot stack the margins of two classes, LogisticRegression's neither.
+AROUND_CASES = [
+    (name, n) for name in AROUND for n in (2, 3) if (name, n) != ("stacked margins", 2)
+]
+
+
+@pytest.mark.parametrize(("name", "n_classes"), AROUND_CASES)
+@pytest.mark.parametrize("hidden_layer_sizes", [(), (5,)])
+def test_models_around_a_classifier_predict_what_they_did(
+    name, hidden_layer_sizes, n_classes
+):
+    X, y = load_wine(return_X_y=True)
+    X = StandardScaler().fit_transform(X)[y < n_classes].astype(np.float32)
+    inner = SoftmaxRegressionClassifier(hidden_layer_sizes, random_state=0)
+    model = AROUND[name](inner).fit(X, y[y < n_classes])
+    exported = skl2onnx.to_onnx(model, X[:1], options={"zipmap": False})
+    labels, P = run(exported, X)
+    np.testing.assert_allclose(P, model.predict_proba(X), rtol=0, atol=PARITY)
+    assert labels.tolist() == model.predict(X).tolist()
 
 
 def test_columns_of_mixed_types_are_converted_with_the_classifier():

@@ -10,8 +10,10 @@ from sksoftmax.export._to_onnx import CLASSIFIERS
 def register_skl2onnx() -> None:
     """Teach skl2onnx to convert both classifiers, alone and within a pipeline.
 
-    Call it once before a conversion. The options "zipmap", "nocl" and
-    "output_class_labels" are those of skl2onnx's own classifiers. Inputs in float32
+    Call it once before a conversion. The options "zipmap", "nocl",
+    "output_class_labels" and "raw_scores" are those of skl2onnx's own classifiers, so
+    that models around a classifier, such as `CalibratedClassifierCV`, have what they
+    ask for. Inputs in float32
     become float64 where `predict_proba` does so, and probabilities have the precision
     of the input.
 
@@ -54,6 +56,7 @@ def register_skl2onnx() -> None:
                 "zipmap": [True, False, "columns"],
                 "nocl": [True, False],
                 "output_class_labels": [False, True],
+                "raw_scores": [True, False],
             },
         )
 
@@ -74,9 +77,21 @@ def _convert(scope, operator, container):
     # Integers need the Cast. Runtimes drop it where the types agree.
     Z = add_logits(graph, model, graph.cast("X", precision, "X_cast"), precision)
     add_output(graph, "label", Z, labels_of(get_label_classes(scope, model)))
-    P = add_output(graph, "probabilities", Z)
+    if container.get_options(model, {"raw_scores": False})["raw_scores"]:
+        scores = _add_margins(graph, Z, model, precision)
+    else:
+        scores = add_output(graph, "probabilities", Z)
     is_double = isinstance(probabilities.type, DoubleTensorType)
-    graph.cast(P, np.float64 if is_double else np.float32, "P")
+    graph.cast(scores, np.float64 if is_double else np.float32, "P")
+
+
+def _add_margins(graph, Z, model, precision):
+    """Add what `decision_function` answers; for two classes beside its negative."""
+    if model.classes_.size != 2:
+        return Z
+    differences = np.array([[1.0, -1.0], [-1.0, 1.0]], precision)
+    differences = graph.constant("differences", differences)
+    return graph.node("MatMul", [Z, differences], "margins")
 
 
 class Skl2onnxGraph(OnnxGraph):
