@@ -24,8 +24,8 @@ from sklearn.utils.validation import (
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._data.arrays import in_memory
+from sksoftmax._data.homes import check_rows
 from sksoftmax._data.targets import check_weights, encode, hard_labels
-from sksoftmax._data.validation import check_rows
 from sksoftmax._fit.alpha_grid import alphas_of
 from sksoftmax._fit.convergence_warnings import warn_unless_all_converged
 from sksoftmax._fit.cross_validation import check_folds, score_paths

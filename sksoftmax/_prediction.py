@@ -15,9 +15,9 @@ from sksoftmax._data.arrays import (
     is_plain,
     slice_rows,
 )
+from sksoftmax._data.homes import map_rows
 from sksoftmax._data.labels import places_of
 from sksoftmax._data.targets import check_weights, hard_labels
-from sksoftmax._data.validation import map_rows
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.loss import log_softmax, softmax
 from sksoftmax._model.network import Network, project_onto_gauge

@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._data import chunked, dask, in_memory, validation
+from sksoftmax._data import chunked, dask, homes, in_memory
 from sksoftmax._data.dataset import Dataset
 from sksoftmax._utils.threads import Threads
 
@@ -73,7 +73,7 @@ def data(home, rows, tmp_path):
 @pytest.fixture
 def dataset(data):
     estimator = SoftmaxRegressionClassifier(class_weight=CLASS_WEIGHT)
-    return validation.check_training(estimator, data, classes=None, access="passes")
+    return homes.check_training(estimator, data, classes=None, access="passes")
 
 
 def weights_of(rows):
@@ -82,11 +82,11 @@ def weights_of(rows):
 
 
 def test_every_home_has_rows_here():
-    assert set(HOMES) == set(validation.HOMES)
+    assert set(HOMES) == set(homes.HOMES)
 
 
 def test_data_come_to_their_home_and_no_other(home, data):
-    first = next(h for h in validation.HOMES if h.recognises(data, "passes", None))
+    first = next(h for h in homes.HOMES if h.recognises(data, "passes", None))
     assert first is home
 
 
@@ -136,9 +136,7 @@ def test_smoothing_moves_weight_to_all_classes(dataset):
 
 def test_restricting_leaves_out_an_announced_class_without_rows(data):
     estimator, classes = SoftmaxRegressionClassifier(), np.arange(4)
-    dataset = validation.check_training(
-        estimator, data, classes=classes, access="passes"
-    )
+    dataset = homes.check_training(estimator, data, classes=classes, access="passes")
     assert_array_equal(dataset.targets.present, classes < 3)
     restricted = dataset.restrict(dataset.targets.present)
     assert_array_equal(restricted.targets.classes, [0, 1, 2])

@@ -10,8 +10,8 @@ from scipy.special import softmax
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax._data.homes import check_rows
 from sksoftmax._data.statistics import statistics_of
-from sksoftmax._data.validation import check_rows
 from sksoftmax._fit.transforms import (
     ClassSubset,
     Composition,

@@ -8,7 +8,7 @@ protocol and no home. A new home is one file with
   with the verbs of `chunks.Chunks`, which is all that an objective sees of the data,
 - a `Home`, which says what X belongs there and makes the dataset of it,
 
-and one line in `validation.HOMES`, where `fit` and the predictions look for it.
+and one line in `homes.HOMES`, where `fit` and the predictions look for it.
 """
 
 from typing import NamedTuple, Protocol

@@ -1,4 +1,4 @@
-"""Where are the data? The homes, and the choice of one for what users pass."""
+"""The list of homes for data; opens training and validation data in their homes."""
 
 from contextlib import ExitStack, contextmanager
 
