@@ -1,6 +1,6 @@
-"""What is X? Validation, and the operations that differ between dense and CSR.
+"""Validation of X, and the operations that differ between dense and CSR.
 
-This is the only room that looks at the type of X. Dense arrays stay as they are in
+This is the only file that looks at the type of X. Dense arrays stay as they are in
 memory order and precision; sparse input becomes CSR.
 """
 

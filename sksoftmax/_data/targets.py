@@ -1,6 +1,6 @@
-"""What is y? Labels or soft labels, class and sample weights, made into targets.
+"""Targets made of labels or soft labels, of class weights and of sample weights.
 
-This is the only room that looks at the type of y. Whatever was given becomes rows of
+This is the only file that looks at the type of y. Whatever was given becomes rows of
 probabilities Y, row weights s and the classes, after which nothing else needs to know.
 """
 
