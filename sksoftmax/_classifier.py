@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils.metaestimators import available_if
 
-from sksoftmax._data.homes import check_rows, open_data
+from sksoftmax._data.homes import open_data
+from sksoftmax._data.in_memory import check_rows
 from sksoftmax._data.targets import check_classes
 from sksoftmax._fit.callbacks import CallbackSupportMixin, Monitor, with_callbacks
 from sksoftmax._fit.convergence_warnings import warn_unless_converged

@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
 
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._data.arrays import in_memory
-from sksoftmax._data.homes import check_rows
+from sksoftmax._data.in_memory import check_rows
 from sksoftmax._data.targets import check_weights, encode, hard_labels
 from sksoftmax._fit.alpha_grid import alphas_of
 from sksoftmax._fit.convergence_warnings import warn_unless_all_converged

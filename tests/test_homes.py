@@ -73,7 +73,7 @@ def data(home, rows, tmp_path):
 @pytest.fixture
 def dataset(data):
     estimator = SoftmaxRegressionClassifier(class_weight=CLASS_WEIGHT)
-    return homes.check_training(estimator, data, classes=None, access="passes")
+    return homes.check(estimator, data, "passes")
 
 
 def weights_of(rows):
@@ -136,7 +136,7 @@ def test_smoothing_moves_weight_to_all_classes(dataset):
 
 def test_restricting_leaves_out_an_announced_class_without_rows(data):
     estimator, classes = SoftmaxRegressionClassifier(), np.arange(4)
-    dataset = homes.check_training(estimator, data, classes=classes, access="passes")
+    dataset = homes.check(estimator, data, "passes", classes=classes)
     assert_array_equal(dataset.targets.present, classes < 3)
     restricted = dataset.restrict(dataset.targets.present)
     assert_array_equal(restricted.targets.classes, [0, 1, 2])

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sksoftmax._data.in_memory import check_training, check_validation
+from sksoftmax._data.in_memory import check_rows, check_training, check_validation
 
 
 class Estimator(BaseEstimator):
@@ -46,11 +46,11 @@ def test_class_weights_multiply_sample_weights(data, class_weight):
 
 def test_features_are_recorded_unless_told_not_to(data):
     estimator = Estimator()
-    check_training(estimator, *data)
+    check_rows(estimator, data)
     assert estimator.n_features_in_ == 3
     X, y, s = data
     with pytest.raises(ValueError, match="X has 2 features"):
-        check_training(estimator, X[:, :2], y, s, reset=False)
+        check_rows(estimator, (X[:, :2], y, s), reset=False)
 
 
 def test_labels_are_encoded_against_classes_that_are_given(data):

@@ -10,7 +10,7 @@ from scipy.special import softmax
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax._data.homes import check_rows
+from sksoftmax._data.in_memory import check_rows
 from sksoftmax._data.statistics import statistics_of
 from sksoftmax._fit.transforms import (
     ClassSubset,

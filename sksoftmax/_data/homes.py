@@ -12,44 +12,21 @@ HOMES = (dask.HOME, chunked.HOME_OF_BATCHES, chunked.HOME_OF_FILES, in_memory.HO
 def open_data(estimator, training, validation, *, classes, access):
     """Training and validation data as `Dataset`s, closed at the end of a block.
 
-    See `check_training` and `check_validation`.
+    Both are X, y and sample weights as users have them; `check` has the arguments.
     """
     with ExitStack() as stack:
-        training = check_training(estimator, training, classes=classes, access=access)
+        training = check(estimator, training, access, classes=classes)
         stack.callback(training.close)
-        validation = check_validation(estimator, training, validation, access=access)
+        validation = check(estimator, validation, access, like=training)
         if validation is not None:
             stack.callback(validation.close)
         yield training, validation
 
 
-def check_training(estimator, data, *, classes, access):
-    """The training data as a `Dataset`.
-
-    Parameters
-    ----------
-    estimator : SoftmaxRegressionClassifier
-        Number and names of the features are recorded on it.
-    data : tuple
-        X, y and sample_weight as they come from users.
-    classes : ndarray of shape (n_classes,) or None
-        All labels, if they were announced.
-    access : {"passes", "mini-batches", "whole"}
-        How the solver reads X.
-    """
-    home = _home_of(data, access, None)
-    return home.check(estimator, data, access, classes=classes, like=None)
-
-
-def check_validation(estimator, training, data, *, access):
-    """The validation data, likewise, weighted as the training data; None without X."""
-    home = _home_of(data, access, training)
-    return home.check(estimator, data, access, classes=None, like=training)
-
-
-def check_rows(estimator, data, *, classes=None, reset=True):
-    """Data that have to be in memory, as a `Dataset` without class weights."""
-    return in_memory.check_rows(estimator, *data, classes=classes, reset=reset)
+def check(estimator, data, access, *, classes=None, like=None):
+    """Data as a `Dataset` of their home; see `Home`. None without X_val."""
+    home = next(home for home in HOMES if home.recognises(data, access, like))
+    return home.check(estimator, data, access, classes=classes, like=like)
 
 
 def map_rows(fn, X, empty, *args):
@@ -59,7 +36,3 @@ def map_rows(fn, X, empty, *args):
     """
     homes = (home for home in HOMES if home.holds is not None and home.holds(X))
     return next(homes).map_rows(fn, X, empty, *args)
-
-
-def _home_of(data, access, like):
-    return next(home for home in HOMES if home.recognises(data, access, like))

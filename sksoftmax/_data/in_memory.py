@@ -115,22 +115,16 @@ class InMemoryDataset(NamedTuple):
         )
 
 
-def check_training(estimator, X, y, sample_weight, *, classes=None, reset=True):
-    """The training data, with the class weights of `estimator`.
+def check_rows(estimator, data, *, classes=None, reset=True):
+    """X, y and sample weights as a dataset without class weights; see `check_data`."""
+    X, targets = check_data(estimator, data, Names(), classes, reset=reset)
+    return InMemoryDataset(X, targets, factors=None)
 
-    Number and names of the features are recorded on `estimator` if reset, else compared
-    with those there; y is encoded against classes where they are given.
-    """
-    rows = check_rows(estimator, X, y, sample_weight, classes=classes, reset=reset)
+
+def check_training(estimator, X, y, sample_weight, *, classes=None):
+    """The training data, with the class weights of `estimator`."""
+    rows = check_rows(estimator, (X, y, sample_weight), classes=classes)
     return rows.weigh_classes(estimator.class_weight, estimator.label_smoothing)
-
-
-def check_rows(estimator, X, y, sample_weight, *, classes=None, reset=True):
-    """The same without class weights."""
-    data = X, y, sample_weight
-    return InMemoryDataset(
-        *check_data(estimator, data, Names(), classes, reset=reset), None
-    )
 
 
 def check_validation(estimator, training, X_val, y_val, sample_weight_val):

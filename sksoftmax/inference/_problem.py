@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._data.chunks import Chunks
-from sksoftmax._data.homes import check_rows
+from sksoftmax._data.in_memory import check_rows
 from sksoftmax._data.targets import Targets, check_weights, is_soft
 from sksoftmax._utils.errors import check_choice
 from sksoftmax.inference._design import orthonormal_design, scaled_design
