@@ -289,11 +289,6 @@ def stored_by_column(X):
     return np.diff(columns.indptr), columns.indices, values
 
 
-def weighted_sums(X, s):
-    """Sum of each column, rows weighted by s."""
-    return X.T @ s
-
-
 def dense_with_ones(X, centre, ones):
     """X - centre as a dense float64 array, with a last column of ones if asked for.
 

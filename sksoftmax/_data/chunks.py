@@ -20,7 +20,6 @@ from sksoftmax._data.arrays import (
     stack_rows,
     stored_per_row,
     take_columns,
-    weighted_sums,
 )
 from sksoftmax._data.statistics import statistics_of
 from sksoftmax._data.subsampling import class_counts, class_rates, draw_by_class
@@ -62,15 +61,6 @@ class Deferred:
     def of(self, chunk):
         """The value for one chunk."""
         return self._fn(chunk, *_own(chunk, self._args))
-
-
-class _Second(NamedTuple):
-    """The function x -> fn(x)[1]."""
-
-    fn: object
-
-    def __call__(self, *args):
-        return self.fn(*args)[1]
 
 
 class _Kept:
@@ -124,38 +114,31 @@ class ChunkVerbs:
         An argument that `map` has returned gives each call its chunk's value.
         """
         values = _Kept(self.largest_kept)
-        for some in self._lists(fn, args, reads_X):
+        for some in self._reduced(list, fn, args, reads_X):
             if not values.take(some):
                 return Deferred(fn, args)
         return values.result
 
     def collect(self, fn, *args, reads_X=True):
         """fn(chunk, *args) for every chunk, as a list in this process: small things."""
-        return list(chain.from_iterable(self._lists(fn, args, reads_X)))
+        return list(chain.from_iterable(self._reduced(list, fn, args, reads_X)))
 
     def sum(self, fn, *args, reads_X=True):
         """Sum of fn(chunk, *args) over the chunks, in their order.
 
         fn returns a number, an array or a tuple of them, added element by element.
         """
-
-        def run(chunks):
-            return add_up(
-                fn(chunk, *_own(chunk, args, self._first)) for chunk in chunks
-            )
-
-        return add_up(self._sweep(run, args, reads_X))
+        return add_up(self._reduced(add_up, fn, args, reads_X))
 
     def map_sum(self, fn, *args, reads_X=True):
         """Both in one sweep, for an fn that returns (term, value)."""
         values = _Kept(self.largest_kept)
 
-        def run(chunks):
+        def split(pairs):
             kept = []
 
             def terms():
-                for chunk in chunks:
-                    term, value = fn(chunk, *_own(chunk, args, self._first))
+                for term, value in pairs:
                     if values.result is not None:
                         kept.append(value)
                     yield term
@@ -163,20 +146,22 @@ class ChunkVerbs:
             return add_up(terms()), kept
 
         def totals():
-            for total, kept in self._sweep(run, args, reads_X):
+            for total, kept in self._reduced(split, fn, args, reads_X):
                 values.take(kept)
                 yield total
 
         total = add_up(totals())
         if values.result is None:
-            return total, Deferred(_Second(fn), args)
+            return total, Deferred(lambda *args: fn(*args)[1], args)
         return total, values.result
 
-    def _lists(self, fn, args, reads_X):
-        """Values of groups of consecutive chunks."""
+    def _reduced(self, reduce, fn, args, reads_X):
+        """`reduce` of the values of fn, for each group of consecutive chunks."""
 
         def run(chunks):
-            return [fn(chunk, *_own(chunk, args, self._first)) for chunk in chunks]
+            return reduce(
+                fn(chunk, *_own(chunk, args, self._first)) for chunk in chunks
+            )
 
         return self._sweep(run, args, reads_X)
 
@@ -214,6 +199,15 @@ class Chunks(ChunkVerbs):
 
     Attributes
     ----------
+    n_rows, n_classes : int
+    is_dense : bool
+        Whether X is an array rather than a CSR matrix.
+    stored_per_row : float
+        Mean number of stored entries in a row of X.
+    largest_subsample : int
+        Rows of the largest sample that `subsample` is worth being asked for.
+    known_statistics : ColumnStatistics or None
+        What `statistics` returned, or None before its first call.
     rows_read : int
         Rows of X that `map`, `sum` and `map_sum` have read, those of samples included;
         a call whose function has no use for X says so by reads_X=False.
@@ -221,8 +215,11 @@ class Chunks(ChunkVerbs):
 
     def __init__(self, X, Y, s, threads, first=0):
         self.X, self._Y, self._s, self._first = X, Y, s, first
+        self.n_rows, self.n_classes = Y.shape
+        self.is_dense, self.stored_per_row = is_dense(X), stored_per_row(X)
+        self.largest_subsample = self.n_rows // 4
+        self.known_statistics = None
         self.rows_read = 0
-        self._statistics = None
         self._parts = []  # samples of rows, choices of columns
         self.threads = threads_worth(threads, X, Y.shape[1])
         self._chunks = [
@@ -235,26 +232,11 @@ class Chunks(ChunkVerbs):
         # Chunks are views of X, which a pickle of their own would repeat.
         return Chunks, (self.X, self._Y, self._s, Threads(), self._first)
 
-    @property
-    def n_rows(self):
-        """Number of rows of all chunks together."""
-        return self._s.size
-
-    @property
-    def n_classes(self):
-        """Number of columns of the targets."""
-        return self._Y.shape[1]
-
     def statistics(self):
         """The `ColumnStatistics` of the rows, from a pass in the first call."""
-        if self._statistics is None:
-            self._statistics = self.sum(chunk_statistics)
-        return self._statistics
-
-    @property
-    def known_statistics(self):
-        """What `statistics` returned, or None before its first call."""
-        return self._statistics
+        if self.known_statistics is None:
+            self.known_statistics = self.sum(chunk_statistics)
+        return self.known_statistics
 
     def centre(self):
         """Weighted mean of each feature, exact for a constant one; zero where sparse.
@@ -274,21 +256,6 @@ class Chunks(ChunkVerbs):
             return self.statistics().second_moment(centre)
         return self.sum(_chunk_squares, centre) / self._s.sum()
 
-    @property
-    def is_dense(self):
-        """Whether X is an array rather than a CSR matrix."""
-        return is_dense(self.X)
-
-    @property
-    def stored_per_row(self):
-        """Mean number of stored entries in a row of X."""
-        return stored_per_row(self.X)
-
-    @property
-    def largest_subsample(self):
-        """Rows of the largest sample that `subsample` is worth being asked for."""
-        return self.n_rows // 4
-
     def subsample(self, n_rows, largest=None):
         """Chunks of about n_rows random rows, weighted to stand for all.
 
@@ -300,19 +267,19 @@ class Chunks(ChunkVerbs):
         """
         rates = class_rates(self.sum(class_counts, reads_X=False), n_rows)
         parts = self.collect(draw_by_class, rates, reads_X=False)
-        sample = Chunks(*stacked_parts(parts), self.threads)
-        self._parts.append(sample)
-        return sample
+        return self._part(*stacked_parts(parts))
 
     def unweighted(self):
         """Chunks of the same rows, all of weight one."""
-        part = Chunks(self.X, self._Y, np.ones_like(self._s), self.threads)
-        self._parts.append(part)
-        return part
+        return self._part(self.X, self._Y, np.ones_like(self._s))
 
     def restricted(self, features):
         """Chunks with some columns of X, copied."""
-        part = Chunks(take_columns(self.X, features), self._Y, self._s, self.threads)
+        return self._part(take_columns(self.X, features), self._Y, self._s)
+
+    def _part(self, X, Y, s):
+        """Chunks whose passes count as passes of these."""
+        part = Chunks(X, Y, s, self.threads)
         self._parts.append(part)
         return part
 
@@ -363,7 +330,7 @@ def chunk_statistics(chunk):
 
 
 def _chunk_squares(chunk, centre):
-    return weighted_sums(squares(chunk.X, centre), chunk.s)
+    return squares(chunk.X, centre).T @ chunk.s
 
 
 def chunk_edges(X, n_classes):

@@ -20,7 +20,6 @@ from sksoftmax._data.arrays import (
     stored_per_row,
     subtract_row,
     take_rows,
-    weighted_sums,
 )
 
 # Bytes of the rows that are worked on together: they stay in the cache.
@@ -163,7 +162,7 @@ def _of_array(X, s):
         _times_two_to(X[0], -exponent),
         weight,
         subtract_row,
-        lambda values: weighted_sums(values, s),
+        lambda values: values.T @ s,
     )
     shift = _times_two_to(shift, exponent)
     return ColumnStatistics(

@@ -30,55 +30,28 @@ _LARGEST_KEPT = 2**27
 class RemoteChunks:
     """What is known of chunks of rows that are elsewhere, and samples of them.
 
+    It has the attributes of `Chunks`. Rows without weight do not count in `n_rows`, and
+    class weights not in `known_statistics`.
+
     Parameters
     ----------
     summary : Summary
         Its counts are those of the classes that the objective sees.
     threads : Threads
         For what is done with samples, here.
-
-    Attributes
-    ----------
-    n_passes : float
-        Times that the rows were read, that for the summary included.
     """
 
     def __init__(self, summary, threads):
+        self.n_rows, self.n_classes = summary.n_weighted, summary.counts.size
+        self.is_dense, self.stored_per_row = summary.is_dense, summary.stored_per_row
+        row_bytes = summary.n_bytes / summary.n_rows + 16.0 * self.n_classes
+        self.largest_subsample = min(self.n_rows // 4, int(_LARGEST_KEPT / row_bytes))
+        self.largest_kept = _LARGEST_KEPT
+        self.known_statistics = summary.statistics
         self.threads = threads
-        self._summary = summary
-        self._n_reads = 1
+        self._counts = summary.counts
+        self._n_reads = 1  # for the summary
         self._sample = None
-
-    @property
-    def largest_kept(self):
-        """Bytes of results that `map` keeps."""
-        return _LARGEST_KEPT
-
-    @property
-    def n_rows(self):
-        """Number of rows of all batches together, those without weight left out."""
-        return self._summary.n_weighted
-
-    @property
-    def n_classes(self):
-        """Number of columns of the targets."""
-        return self._summary.counts.size
-
-    @property
-    def is_dense(self):
-        """Whether X is an array rather than a CSR matrix."""
-        return self._summary.is_dense
-
-    @property
-    def stored_per_row(self):
-        """Mean number of stored entries in a row of X."""
-        return self._summary.stored_per_row
-
-    @property
-    def largest_subsample(self):
-        """Rows of the largest sample that `subsample` is worth being asked for."""
-        row = self._summary.n_bytes / self._summary.n_rows + 16.0 * self.n_classes
-        return min(self.n_rows // 4, int(_LARGEST_KEPT / row))
 
     @property
     def n_passes(self):
@@ -86,11 +59,6 @@ class RemoteChunks:
         sample = self._sample
         drawn = 0 if sample is None else sample.n_passes * sample.n_rows
         return self._n_reads + drawn / self.n_rows
-
-    @property
-    def known_statistics(self):
-        """The `ColumnStatistics` of the features, before class weights."""
-        return self._summary.statistics
 
     def centre(self):
         """Mean of each feature, exact for a constant one; zero where sparse.
@@ -110,7 +78,7 @@ class RemoteChunks:
         at first and smaller ones from that.
         """
         if self._sample is None:
-            rates = class_rates(self._summary.counts, largest)
+            rates = class_rates(self._counts, largest)
             parts = self.collect(draw_by_class, rates)
             self._sample = Chunks(*stacked_parts(parts), self.threads)
         if 2 * n_rows > self._sample.n_rows:
