@@ -137,11 +137,6 @@ def float_dtype(X):
     return np.dtype(np.float32 if found == np.float32 else np.float64)
 
 
-def n_rows(X):
-    """Number of rows of an array, a matrix or a data frame."""
-    return X.shape[0]
-
-
 def join_columns(parts):
     """Several X beside each other."""
     if issparse(parts[0]):
@@ -165,11 +160,6 @@ def are_batches(X):
             isinstance(batch, tuple) and hasattr(batch[0], "shape") for batch in X
         )
     return hasattr(X, "__iter__") and not isinstance(X, str | bytes | dict | set)
-
-
-def is_exhaustible(X):
-    """Whether X can be gone through only once."""
-    return hasattr(X, "__next__")
 
 
 def n_bytes(value):
@@ -304,10 +294,9 @@ def dense_with_ones(X, centre, ones):
 
 def standardised(X, centre, scale):
     """(X - centre) * scale in single precision; a CSR matrix is not centred."""
-    if not issparse(X):
-        return ((X - centre) * scale).astype(np.float32)
-    data = (X.data * scale[X.indices]).astype(np.float32)
-    return type(X)((data, X.indices, X.indptr), shape=X.shape, copy=False)
+    if issparse(X):
+        centre = np.zeros_like(centre)
+    return rescaled(X, centre, scale, np.float32, ones=False)
 
 
 def sum_of_squares(X):

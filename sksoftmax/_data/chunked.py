@@ -5,7 +5,6 @@ ones make targets of y again, chunk by chunk.
 """
 
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from sksoftmax._data.arrays import (
     slice_rows,
     take_rows,
 )
-from sksoftmax._data.checks import Names, names_of
+from sksoftmax._data.checks import names_of
 from sksoftmax._data.chunks import chunk_statistics
 from sksoftmax._data.dataset import Home, refuse_whole
 from sksoftmax._data.minibatches import WindowedRows
@@ -45,6 +44,7 @@ from sksoftmax._data.targets import (
     smooth_totals,
     weigh,
 )
+from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.threads import Threads
 
 # Bytes, as floats, up to which a table in a file is used as an array. That takes two
@@ -73,41 +73,36 @@ class TargetEncoder(NamedTuple):
         return self.classes if self.present is None else self.classes[self.present]
 
     def counts(self, counts):
-        """Rows of each class, before the recipe, as they are after it."""
+        """Rows of each class, before they are encoded, as they are then."""
         counted = self.factors if self.factors is None else self.factors > 0
         return self._replace(factors=counted).totals(counts)
 
     def totals(self, totals):
-        """Weights of each class, before the recipe, as they are after it."""
+        """Weights of each class, before they are encoded, as they are then."""
         totals = smooth_totals(totals, self.label_smoothing)
         if self.factors is not None:
             totals = totals * self.factors
         return totals if self.present is None else totals[self.present]
 
 
-class Batch(NamedTuple):
-    """Rows as they were read, which `rows` makes ready for the objective."""
+class Batch:
+    """Rows as they were read, which `rows` makes ready for the objective.
 
-    number: int
-    X: object
-    y: np.ndarray
-    s: np.ndarray
-    encoder: TargetEncoder
-    names: Names
+    data are X, y and sample_weight as users have them, checked before.
+    """
 
-    @classmethod
-    def made(cls, number, data, encoder, names):
-        """From X, y and sample_weight as users have them, checked before."""
+    def __init__(self, number, data, encoder, names):
         X, y, sample_weight = data
-        X = convert_X(X)
-        if X.shape[0] == 0:
-            nothing = np.zeros((0, encoder.classes.size))
-            return cls(number, X, nothing, np.zeros(0), encoder, names)
-        y = label_array(y, encoder.classes, name=names.y)
-        s = check_weights(
-            sample_weight, X.shape[0], name=names.sample_weight, is_part=True
-        )
-        return cls(number, X, y, s, encoder, names)
+        self.X, n_rows = convert_X(X), X.shape[0]
+        self._encoder, self._names = encoder, names
+        self._where = f"{names.part} {number}"  # for errors
+        if n_rows == 0:
+            self._y, self._s = np.zeros((0, encoder.classes.size)), np.zeros(0)
+        else:
+            self._y = label_array(y, encoder.classes, name=names.y)
+            self._s = check_weights(
+                sample_weight, n_rows, name=names.sample_weight, is_part=True
+            )
 
     def pieces(self, edges):
         """X, Y and s of those rows that have weight, in pieces.
@@ -116,8 +111,8 @@ class Batch(NamedTuple):
         targets are made together, which takes half the time that it takes in pieces.
         """
         rows = slice(edges[0][0], edges[-1][1])
-        with batch_context(self.number, self.names):
-            targets = self.encoder.targets(self.y[rows], self.s[rows], self.names)
+        with error_context(self._where):
+            targets = self._encoder.targets(self._y[rows], self._s[rows], self._names)
         kept = targets.s > 0
         X = take_rows(slice_rows(self.X, rows.start, rows.stop), kept)
         targets = targets.take(kept)
@@ -249,7 +244,7 @@ class ChunkedDataset(RemoteDataset):
         """One more pass, which has to be like the first."""
         number, n_batches, names = -1, len(self.batch_sizes), self.summary.names
         for number, data in enumerate(self.source.open()):
-            with batch_context(number, names):
+            with error_context(f"{names.part} {number}"):
                 expected = 0, self.n_features
                 if number < n_batches:
                     expected = self.batch_sizes[number], self.n_features
@@ -258,7 +253,7 @@ class ChunkedDataset(RemoteDataset):
                         f"{names.X} has the shape {data[0].shape}, and had {expected}"
                         f" in the first pass. {REPEAT}"
                     )
-                batch = Batch.made(number, data, self.encoder, names)
+                batch = Batch(number, data, self.encoder, names)
             yield batch
         if number + 1 < n_batches:
             raise ValueError(
@@ -272,17 +267,7 @@ class ChunkedDataset(RemoteDataset):
             yield from self._batches()
             return
         for number, data in enumerate(self.source.shuffled(rng)):
-            yield Batch.made(number, data, self.encoder, self.summary.names)
-
-
-@contextmanager
-def batch_context(number, names):
-    """Let errors say in which batch they happened; the first is number 0."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        error_type = TypeError if isinstance(error, TypeError) else ValueError
-        raise error_type(f"{names.part} {number}: {error}") from error
+            yield Batch(number, data, self.encoder, self.summary.names)
 
 
 def check_source(estimator, source, *, classes=None, like=None):
@@ -302,7 +287,7 @@ def check_source(estimator, source, *, classes=None, like=None):
         classes = like.targets.classes
     summary, batch_sizes, names = None, [], names_of(like, source.kind)
     for number, batch in enumerate(source.open()):
-        with batch_context(number, names):
+        with error_context(f"{names.part} {number}"):
             reset = like is None and summary is None
             part = summarize(estimator, batch, names, classes, reset=reset)
             summary = joined(summary, part)

@@ -18,14 +18,12 @@ from sksoftmax._data.arrays import (
     is_dask,
     is_dask_frame,
     join_columns,
-    n_rows,
 )
-from sksoftmax._data.checks import Names, names_of
+from sksoftmax._data.checks import names_of
 from sksoftmax._data.chunked import (
     Batch,
     RemoteDataset,
     Source,
-    batch_context,
     check_source,
     encoder_of,
 )
@@ -92,8 +90,8 @@ def map_rows(fn, X, empty, *args):
 
 
 def _answer(number, X, fn, empty, *args):
-    with batch_context(number, Names(part="block")):
-        return fn(X, *args) if n_rows(X) else empty
+    with error_context(f"block {number}"):
+        return fn(X, *args) if X.shape[0] else empty
 
 
 def aligned_partitions(X, y, sample_weight, names, *, count):
@@ -133,7 +131,7 @@ class _CutElsewhereError(ValueError):
 
 def _lengths(X, y, sample_weight):
     """Numbers of rows in a partition of X, and of those others that have rows."""
-    return [n_rows(rows) for rows in (X, y, sample_weight) if np.ndim(rows)]
+    return [rows.shape[0] for rows in (X, y, sample_weight) if np.ndim(rows)]
 
 
 def _check_alike(lengths):
@@ -180,9 +178,7 @@ def _known_lengths(values):
 
     partitions, lengths = _partitions(values)
     if np.isnan(lengths).any():
-        lengths = dask.compute(
-            *(dask.delayed(n_rows)(partition) for partition in partitions)
-        )
+        lengths = dask.compute(*(partition.shape[0] for partition in partitions))
     return list(map(int, lengths))
 
 
@@ -279,7 +275,7 @@ def _summary_of(cluster, groups, estimator, classes, names, *, reset):
         with partition_context(number):
             _check_alike(lengths)
         if part is not None:
-            with batch_context(number, names):
+            with error_context(f"{names.part} {number}"):
                 check_features(estimator, no_rows, reset=reset and summary is None)
                 summary = joined(summary, part)
     return summary
@@ -295,7 +291,7 @@ def _summaries_of(shared, group):
     for number, partition in group:
         lengths, part = _lengths(*partition), None
         if len(set(lengths)) == 1:
-            with batch_context(number, names):
+            with error_context(f"{names.part} {number}"):
                 own = _without_parameters(estimator)
                 part = summarize(own, partition, names, classes, reset=reset)
         results.append((lengths, part, partition[0][:0]))
@@ -318,7 +314,7 @@ def _make_chunks(shared, group):
     encoder, names = shared
     results = []
     for number, partition in group:
-        rows = Batch.made(number, partition, encoder, names).rows()
+        rows = Batch(number, partition, encoder, names).rows()
         chunks = Chunks(*rows, Threads(), first=number * _CHUNKS_OF_A_PARTITION)
         results.append((number, chunks))
     return results

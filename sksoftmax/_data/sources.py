@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
 from sksoftmax._data.arrays import (
-    is_exhaustible,
     slice_rows,
     stored_per_row,
     without_file,
@@ -43,7 +42,7 @@ class Source(NamedTuple):
 
 def source_of_batches(batches, names):
     """The source that a user passed as batches."""
-    if is_exhaustible(batches):
+    if hasattr(batches, "__next__"):
         raise ValueError(
             f"The batches of {names.X} come from {type(batches).__name__!r}, which is"
             f" exhausted after one pass; a fit needs several. {REPEAT}"

@@ -7,7 +7,6 @@ import numpy as np
 from sksoftmax._data.arrays import (
     is_dense,
     n_bytes,
-    n_rows,
     stored_per_row,
     sum_of_squares,
     take_rows,
@@ -117,7 +116,7 @@ def summarize(estimator, data, names, classes=None, *, reset):
     Number and names of the features are recorded on `estimator` if reset, else compared
     with those there; y is encoded against classes where they are given.
     """
-    if n_rows(data[0]) == 0:
+    if data[0].shape[0] == 0:
         return None
     X, targets = check_data(estimator, data, names, classes, reset=reset, is_part=True)
     s = targets.s
