@@ -271,18 +271,7 @@ class ChunkedDataset(RemoteDataset):
 
 
 def check_source(estimator, source, *, classes=None, like=None):
-    """The first pass over a source: a `ChunkedDataset`.
-
-    Parameters
-    ----------
-    estimator : SoftmaxRegressionClassifier
-        Number and names of the features are recorded on it.
-    source : Source
-    classes : ndarray of shape (n_classes,), optional
-        All labels; without them, those that are found.
-    like : Dataset, optional
-        The training data, where these are for validation.
-    """
+    """The first pass over a source: a `ChunkedDataset`; see `Home.check`."""
     if like is not None:
         classes = like.targets.classes
     summary, batch_sizes, names = None, [], names_of(like, source.kind)
@@ -300,12 +289,11 @@ def encoder_of(summary, estimator, like):
     """The `TargetEncoder` of data with this summary, like that of the training data."""
     names = names_of(like)
     check_complete(summary, names)
-    smoothing = estimator.label_smoothing if like is None else 0.0
-    factors = (
-        summary.factors(estimator.class_weight, smoothing)
-        if like is None
-        else like.factors
-    )
+    if like is None:
+        smoothing = estimator.label_smoothing
+        factors = summary.factors(estimator.class_weight, smoothing)
+    else:
+        smoothing, factors = 0.0, like.factors
     if factors is not None:
         with np.errstate(over="ignore"):
             mass = factors * smooth_totals(summary.mass, smoothing)

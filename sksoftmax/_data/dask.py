@@ -238,10 +238,6 @@ def _open(partitions):
         yield rows
 
 
-def _open_shuffled(partitions, rng):
-    return _open([partitions[number] for number in rng.permutation(len(partitions))])
-
-
 def _load(cluster, partitions):
     """Futures of groups of partitions; those of one are loaded and kept together."""
     import dask
@@ -342,8 +338,13 @@ def _check_partitions(estimator, partitions, access, classes, like):
     # Mini-batches are made here, from partitions that come one after the other.
     cluster = Cluster.in_use() if access == "passes" else None
     if cluster is None:
-        shuffled = partial(_open_shuffled, partitions)
-        source = Source(partial(_open, partitions), "block", shuffled=shuffled)
+        source = Source(
+            partial(_open, partitions),
+            "block",
+            shuffled=lambda rng: _open(
+                [partitions[number] for number in rng.permutation(len(partitions))]
+            ),
+        )
         return check_source(estimator, source, classes=classes, like=like)
     with ExitStack() as stack:
         stack.callback(cluster.close)

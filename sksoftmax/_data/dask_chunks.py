@@ -13,7 +13,6 @@ decides only where the lower levels of one and the same tree end.
 
 from contextlib import contextmanager
 from itertools import chain
-from typing import NamedTuple
 
 from sksoftmax._data.chunks import PerChunk, add_up
 from sksoftmax._data.streamed_chunks import RemoteChunks
@@ -30,15 +29,6 @@ _GROUPS_PER_THREAD = 2
 
 class PerGroup(list):
     """One future per group, of what `map` returned for its partitions."""
-
-
-class Call(NamedTuple):
-    """A verb, its function and arguments, and which of those come per group."""
-
-    verb: str
-    fn: object
-    args: list
-    places: list
 
 
 def group_size(n_partitions, n_threads):
@@ -89,11 +79,8 @@ class DaskChunks(RemoteChunks):
         """Futures of the verb on each group."""
         self._n_reads += reads_X
         own = [arg for arg in args if isinstance(arg, PerGroup)]
-        plain = [None if isinstance(arg, PerGroup) else arg for arg in args]
-        places = [i for i, arg in enumerate(args) if isinstance(arg, PerGroup)]
-        return self._cluster.map(
-            _run, Call(verb, fn, plain, places), self._groups, *own
-        )
+        args = [PerGroup if isinstance(arg, PerGroup) else arg for arg in args]
+        return self._cluster.map(_run, (verb, fn, args), self._groups, *own)
 
     def _total(self, terms):
         while len(terms) > _FAN_IN:
@@ -125,18 +112,21 @@ def _entry(i, pair):
 
 
 def _run(call, group, *own):
-    """The verb on every partition of a group; own holds what each of those has."""
+    """The verb on every partition of a group.
+
+    In the arguments `PerGroup` itself stands for what its partitions have: own.
+    """
+    verb, fn, args = call
     results = []
     with fit_threads():
-        for i, (number, chunks) in enumerate(group):
-            args = list(call.args)
-            for place, values in zip(call.places, own, strict=True):
-                args[place] = PerChunk(values[i])  # dask may have sent it as a list
+        for (number, chunks), *values in zip(group, *own, strict=True):
+            values = map(PerChunk, values)  # dask may have sent lists
+            of_chunks = [next(values) if arg is PerGroup else arg for arg in args]
             with partition_context(number):
-                results.append(getattr(chunks, call.verb)(call.fn, *args))
-    if call.verb == "sum":
+                results.append(getattr(chunks, verb)(fn, *of_chunks))
+    if verb == "sum":
         return add_pairs(results)
-    if call.verb == "map_sum":
+    if verb == "map_sum":
         totals, values = zip(*results, strict=True)
         return add_pairs(totals), list(values)
     return results

@@ -1,6 +1,5 @@
 """Data in memory: the dataset, and how it is made of what users pass."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -84,20 +83,11 @@ class InMemoryDataset(NamedTuple):
         return self._replace(X=X)
 
     def take(self, rows):
-        """The rows of a mask."""
-        unweighted = self.unweighted and self.unweighted.take(rows)
+        """Rows of a mask, or of numbers: in their order, repeated ones repeated."""
         return self._replace(
             X=take_rows(self.X, rows),
             targets=self.targets.take(rows),
-            unweighted=unweighted,
-        )
-
-    def select(self, numbers):
-        """Rows chosen by their numbers, in that order, repeated ones repeated."""
-        targets = self.targets
-        return self._replace(
-            X=take_rows(self.X, numbers),
-            targets=replace(targets, Y=targets.Y[numbers], s=targets.s[numbers]),
+            unweighted=self.unweighted and self.unweighted.take(rows),
         )
 
     def weigh_classes(self, class_weight, label_smoothing=0.0):

@@ -113,22 +113,21 @@ class WindowedRows:
             n_seen += part[2].size
             full = sum(n_bytes(X) for X, _, _ in waiting) >= LARGEST_WINDOW
             if full and n_waiting >= batch_size:
-                X, Y, s = stacked_parts(waiting)
-                order = rng.permutation(s.size) if shuffle else np.arange(s.size)
+                (X, Y, s), order = self._fill(waiting, rng, shuffle)
                 n_waiting %= batch_size
-                rest = order[order.size - n_waiting :]
+                order, rest = np.split(order, [order.size - n_waiting])
                 waiting = [(take_rows(X, rest), Y[rest], s[rest])]
-                self._window = batch_rows(X, Y, s, X.dtype)
-                yield order[: order.size - n_waiting]
-        _check_complete(n_seen, self.n_rows)
+                yield order
+        if n_seen != self.n_rows:
+            raise ValueError(
+                f"A pass has given {n_seen} rows with weight, and the first had"
+                f" {self.n_rows}."
+            )
         if n_waiting:
-            X, Y, s = stacked_parts(waiting)
-            self._window = batch_rows(X, Y, s, X.dtype)
-            yield rng.permutation(s.size) if shuffle else np.arange(s.size)
+            yield self._fill(waiting, rng, shuffle)[1]
 
-
-def _check_complete(n_seen, n_rows):
-    if n_seen != n_rows:
-        raise ValueError(
-            f"A pass has given {n_seen} rows with weight, and the first had {n_rows}."
-        )
+    def _fill(self, parts, rng, shuffle):
+        """Make parts the window; X, Y and s of its rows, and their order."""
+        X, Y, s = stacked_parts(parts)
+        self._window = batch_rows(X, Y, s, X.dtype)
+        return (X, Y, s), rng.permutation(s.size) if shuffle else np.arange(s.size)

@@ -31,8 +31,9 @@ def no_missing(name, values):
 
 def refuse_missing(name, values):
     """Refuse missing values: the error names the row and the column of the first."""
-    for column, entries in _columns_of(values):
-        found = _first_missing(entries)
+    names = column_names(values)
+    for column in [None] if names is None else names:
+        found = _first_missing(values if names is None else values[column])
         if found is None:
             continue
         value, row, *others = found
@@ -76,15 +77,6 @@ def _is_numeric(dtype):
 
 def _is_sparse(values):
     return hasattr(type(values), "tocoo")
-
-
-def _columns_of(values):
-    names = column_names(values)
-    if names is None:
-        yield None, values
-    else:
-        for name in names:
-            yield name, values[name]
 
 
 def _first_missing(values):

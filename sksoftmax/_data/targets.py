@@ -100,8 +100,8 @@ class Targets(_Masses):
         return self.classes[self.Y.argmax(axis=1)]
 
     def take(self, rows):
-        """The targets of the rows of a mask."""
-        if rows.all():
+        """The targets of rows chosen by a mask or by numbers."""
+        if rows.dtype == bool and rows.all():
             return self
         return replace(self, Y=self.Y[rows], s=self.s[rows])
 
@@ -119,21 +119,11 @@ class Targets(_Masses):
 
 
 def encode(y, classes=None, *, name="y"):
-    """Classes and rows of probabilities of y, each row weighing 1.
+    """`Targets` of y, each row weighing 1; error messages call it by its name.
 
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Labels, or soft labels: rows of probabilities, whose classes are named by the
-        columns of a table or else 0, 1, ...
-    classes : ndarray of shape (n_classes,), optional
-        Sorted classes to encode against; labels outside them are an error.
-    name : str
-        What error messages call y.
-
-    Returns
-    -------
-    Targets
+    y holds labels, or soft labels: rows of probabilities, whose classes are named by
+    the columns of a table or else 0, 1, ... Labels that are not among the sorted
+    classes, where these are given, are an error.
     """
     if y is None:
         raise ValueError(

@@ -37,7 +37,7 @@ def check_folds(cv, dataset, present, split_params):
     if not folds:
         raise ValueError(f"cv={cv!r} gives no folds.")
     for number, (train, _) in enumerate(folds):
-        training = dataset.select(train).targets
+        training = dataset.take(train).targets
         lost = training.classes[present & ~training.present].tolist()
         if lost:
             raise ValueError(
@@ -119,7 +119,7 @@ def _whole(settings, alphas, dataset, scoring, leave_one_out):
 
 def _fold(settings, alphas, dataset, scoring, fold):
     train, test = fold
-    training = dataset.select(train).weigh_classes(
+    training = dataset.take(train).weigh_classes(
         settings.class_weight, settings.label_smoothing
     )
     fits, _ = fit_path(settings, training, alphas)
