@@ -130,17 +130,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class RemoteDataset:
-    """What data that are not in memory have in common as a `Dataset`.
-
-    Attributes
-    ----------
-    encoder : TargetEncoder
-    summary : Summary
-        Of the rows before the encoder.
-    """
+    """What data that are not in memory have in common as a `Dataset`."""
 
     encoder: TargetEncoder
-    summary: Summary
+    summary: Summary  # of the rows before they are encoded
 
     is_in_memory = False
 
@@ -208,17 +201,10 @@ class RemoteDataset:
 
 @dataclass(frozen=True)
 class ChunkedDataset(RemoteDataset):
-    """A `Dataset` that is read again in each pass.
-
-    Attributes
-    ----------
-    source : Source
-    batch_sizes : tuple of int
-        Rows of each batch.
-    """
+    """A `Dataset` that is read again in each pass."""
 
     source: Source
-    batch_sizes: tuple
+    batch_sizes: tuple  # rows of each batch
 
     def chunks(self, threads):
         return StreamedChunks(

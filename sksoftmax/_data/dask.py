@@ -46,16 +46,11 @@ _CHUNKS_OF_A_PARTITION = 2**20
 class DaskDataset(RemoteDataset):
     """A `Dataset` on the workers of a cluster.
 
-    Attributes
-    ----------
-    cluster : Cluster
-    groups : list of Future
-        Of a list of (number, (X, y, sample_weight)) of partitions, as they came from
-        the user.
+    Of a group of partitions they hold a list of (number, (X, y, sample_weight)).
     """
 
     cluster: Cluster
-    groups: list
+    groups: list  # of futures
 
     def chunks(self, threads):
         groups = self.cluster.map(
@@ -98,7 +93,7 @@ def aligned_partitions(X, y, sample_weight, names, *, count):
     """Delayed (X, y, sample_weight) of consecutive rows, cut where X is cut.
 
     Partitions of unknown length are believed to be the same rows where there are as
-    many of each, unless they are to be counted; see `_check_alike`.
+    many of each, unless they are to be counted; see `_CutElsewhereError`.
     """
     import dask
 
@@ -134,9 +129,11 @@ def _lengths(X, y, sample_weight):
     return [rows.shape[0] for rows in (X, y, sample_weight) if np.ndim(rows)]
 
 
-def _check_alike(lengths):
-    for length in lengths[1:]:
-        _check_same(length, lengths[0], _CutElsewhereError)
+def _check_lengths(lengths, error=ValueError):
+    if len(set(lengths)) > 1:
+        raise error(
+            f"Found input variables with inconsistent numbers of samples: {lengths}"
+        )
 
 
 def _converted(values, convert, name):
@@ -189,10 +186,10 @@ def _cut(values, lengths):
     stops = np.cumsum(lengths)
     starts = stops - lengths
     if not is_dask(values):
-        _check_same(len(values), sum(lengths))
+        _check_lengths([sum(lengths), len(values)])
         return [slice_labels(values, *cut) for cut in zip(starts, stops, strict=True)]
     partitions, own = _partitions(values)[0], _known_lengths(values)
-    _check_same(sum(own), sum(lengths))
+    _check_lengths([sum(lengths), sum(own)])
     if own == lengths:
         return partitions
     own_stops, rows_of = np.cumsum(own), dask.delayed(_rows_of)
@@ -219,14 +216,6 @@ def _rows_of(parts, start, stop):
     return slice_labels(rows, start, stop)
 
 
-def _check_same(n_rows, n_rows_of_X, error=ValueError):
-    if n_rows != n_rows_of_X:
-        raise error(
-            "Found input variables with inconsistent numbers of samples:"
-            f" {[n_rows_of_X, n_rows]}"
-        )
-
-
 def _open(partitions):
     """One pass, partition by partition, by dask's scheduler for this machine."""
     import dask
@@ -234,7 +223,7 @@ def _open(partitions):
     for number, partition in enumerate(partitions):
         with partition_context(number):
             (rows,) = dask.compute(partition)
-            _check_alike(_lengths(*rows))
+            _check_lengths(_lengths(*rows), _CutElsewhereError)
         yield rows
 
 
@@ -269,7 +258,7 @@ def _summary_of(cluster, groups, estimator, classes, names, *, reset):
         chain.from_iterable(map(cluster.gather, summaries))
     ):
         with partition_context(number):
-            _check_alike(lengths)
+            _check_lengths(lengths, _CutElsewhereError)
         if part is not None:
             with error_context(f"{names.part} {number}"):
                 check_features(estimator, no_rows, reset=reset and summary is None)

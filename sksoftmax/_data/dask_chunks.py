@@ -42,14 +42,7 @@ def group_size(n_partitions, n_threads):
 class DaskChunks(RemoteChunks):
     """Chunks of rows that workers hold, with the verbs of `Chunks`.
 
-    Parameters
-    ----------
-    cluster : Cluster
-    groups : list of Future
-        Of a list of (number of a partition, its `Chunks`) each.
-    summary : Summary
-    threads : Threads
-        For what is done with samples, here.
+    Groups are futures of lists of (number of a partition, its `Chunks`).
     """
 
     def __init__(self, cluster, groups, summary, threads):

@@ -21,16 +21,11 @@ class Cluster:
 
     Then no result is kept on the workers for the fit. Futures that are not used any
     more go by themselves, but the traceback of an error holds those in use.
-
-    Parameters
-    ----------
-    client : distributed.Client
-    stack : ExitStack
-        Closed with the cluster.
     """
 
     def __init__(self, client, stack):
-        self._client, self._stack = client, stack
+        self._client = client
+        self._stack = stack  # closed with the cluster
         self._futures = WeakSet()
 
     @classmethod

@@ -219,15 +219,8 @@ def _shift_and_squares(values, origin, weight, subtract, total):
 
     The mean is rounded where it is far from zero, for which the squares are corrected.
 
-    Parameters
-    ----------
-    values : ndarray
-    origin : ndarray of shape (n_features,)
-    weight : float or ndarray of shape (n_features,)
-    subtract : callable
-        (values, columns, out) -> values less what belongs to their column.
-    total : callable
-        values -> their weighted sum in each column.
+    `subtract(values, columns, out)` takes from values what belongs to their column, and
+    `total(values)` is their weighted sum in each column.
     """
     differences = subtract(values, origin, np.empty_like(values))
     shift = total(differences) / weight

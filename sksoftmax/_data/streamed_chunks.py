@@ -31,14 +31,8 @@ class RemoteChunks:
     """What is known of chunks of rows that are elsewhere, and samples of them.
 
     It has the attributes of `Chunks`. Rows without weight do not count in `n_rows`, and
-    class weights not in `known_statistics`.
-
-    Parameters
-    ----------
-    summary : Summary
-        Its counts are those of the classes that the objective sees.
-    threads : Threads
-        For what is done with samples, here.
+    class weights not in `known_statistics`. Counts of the summary are those of the
+    classes that the objective sees. `threads` work on samples, which are here.
     """
 
     def __init__(self, summary, threads):
@@ -93,15 +87,9 @@ class RemoteChunks:
 class StreamedChunks(RemoteChunks, ChunkVerbs):
     """Chunks of rows that are read again in each pass, with the verbs of `Chunks`.
 
-    Parameters
-    ----------
-    batches : callable
-        Returns an iterator over the batches, the same each time. A batch has `X` and
-        `pieces(edges)`, which gives X, Y and s of those of its rows that have weight.
-    summary : Summary
-    threads : Threads
-    is_lazy : bool
-        Whether passing through batches reads X only where it is used.
+    `batches()` iterates over the same batches each time. A batch has `X` and
+    `pieces(edges)`, which gives X, Y and s of those of its rows that have weight. If
+    `is_lazy`, passing through batches reads X only where it is used.
     """
 
     def __init__(self, batches, summary, threads, *, is_lazy):

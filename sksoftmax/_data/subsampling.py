@@ -11,16 +11,9 @@ import numpy as np
 def systematic_sample(probabilities, start):
     """Numbers of the rows that are drawn, ascending; row i with its probability.
 
-    Along the cumulated probabilities every whole number takes the row that it falls on
-    (Madow 1949, Ann. Math. Stat. 20:333). So any run of rows gives as many as its
-    probabilities sum to, to within one.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n_rows,)
-        Each at most 1.
-    start : float
-        In [0, 1): where the sum of the probabilities begins.
+    Probabilities are cumulated from `start`, in [0, 1), and every whole number takes
+    the row that it falls on (Madow 1949, Ann. Math. Stat. 20:333). So any run of rows
+    gives as many as its probabilities sum to, to within one.
     """
     reached = (np.cumsum(probabilities) + start).astype(np.int64)
     return np.flatnonzero(np.diff(reached, prepend=0))

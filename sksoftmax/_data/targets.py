@@ -39,17 +39,10 @@ class _Masses:
 
 @dataclass(frozen=True)
 class ClassTotals(_Masses):
-    """Targets that are not in memory, as far as they are known at once.
+    """Targets that are not in memory, as far as they are known at once."""
 
-    Attributes
-    ----------
-    classes : ndarray of shape (n_classes,)
-    mass : ndarray of shape (n_classes,)
-        Weight of each class.
-    """
-
-    classes: np.ndarray
-    mass: np.ndarray
+    classes: np.ndarray  # (n_classes,)
+    mass: np.ndarray  # (n_classes,), weight of each class
 
     @property
     def total_weight(self):
@@ -64,20 +57,11 @@ class ClassTotals(_Masses):
 
 @dataclass(frozen=True)
 class Targets(_Masses):
-    """Targets as the objective wants them.
+    """Targets as the objective wants them."""
 
-    Attributes
-    ----------
-    classes : ndarray of shape (n_classes,)
-    Y : ndarray of shape (n_samples, n_classes)
-        Rows of probabilities.
-    s : ndarray of shape (n_samples,)
-        Sample weights, class weights multiplied in.
-    """
-
-    classes: np.ndarray
-    Y: np.ndarray
-    s: np.ndarray
+    classes: np.ndarray  # (n_classes,)
+    Y: np.ndarray  # (n_samples, n_classes), rows of probabilities
+    s: np.ndarray  # (n_samples,), sample weights, class weights multiplied in
 
     @property
     def total_weight(self):
@@ -188,10 +172,10 @@ def is_soft(y, name="y"):
 
 def sliceable(y, name="y"):
     """y for `slice_labels`: labels as an array, soft labels with names they have."""
+    if is_soft(y, name):
+        return np.asarray(y) if column_names(y) is None else y
     with error_context(name):
-        if not is_soft(y, name):
-            return as_labels(y)
-    return np.asarray(y) if column_names(y) is None else y
+        return as_labels(y)
 
 
 def slice_labels(y, start, stop):
