@@ -25,8 +25,8 @@ from sklearn.datasets import load_iris
 
 import sksoftmax
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
+from sksoftmax._objective import batch_objective as _backprop
 from sksoftmax._objective import duality as _duality
-from sksoftmax._objective import minibatch as _backprop
 from sksoftmax._objective import objective as _objective
 from sksoftmax._utils import threads as _threads
 

@@ -12,7 +12,7 @@ from sksoftmax._data.minibatches import batch_rows
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
-from sksoftmax._objective.minibatch import BatchObjective
+from sksoftmax._objective.batch_objective import BatchObjective
 from sksoftmax._objective.objective import Objective
 from sksoftmax._solvers import (
     Patience,

@@ -38,7 +38,7 @@ os.environ["SKSOFTMAX_KERNELS"] = "numpy"
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = {
     "_model/linear": ["test_objective", "test_single_precision"],
-    "_model/loss": ["test_loss", "test_minibatch_objective", "test_objective"],
+    "_model/loss": ["test_loss", "test_batch_objective", "test_objective"],
     "_model/network": ["test_network"],
     "_model/penalties": ["test_penalties"],
     "_model/sparse_penalties": ["test_penalties"],

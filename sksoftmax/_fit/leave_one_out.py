@@ -34,8 +34,8 @@ from sksoftmax._data.chunks import PerChunk
 from sksoftmax._data.subsampling import start_of, systematic_sample
 from sksoftmax._model.loss import all_logits, targets_beside
 from sksoftmax._model.network import insert_absent_logits
+from sksoftmax._objective.curvature import Curvature
 from sksoftmax._objective.dense_hessian import CentredRows, dense_hessian, row_slices
-from sksoftmax._objective.hessian import Curvature
 from sksoftmax._objective.inverses import add_centred_penalty, scaled_inverse
 from sksoftmax._objective.quadratic import DenseModel
 

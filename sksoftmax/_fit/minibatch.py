@@ -8,7 +8,7 @@ from sksoftmax import _solvers
 from sksoftmax._fit.prepare import scaling_for
 from sksoftmax._fit.problem import FitResult
 from sksoftmax._fit.settings import hidden_sizes, max_iter_of, resolve_solver, tol_of
-from sksoftmax._objective.minibatch import BatchObjective
+from sksoftmax._objective.batch_objective import BatchObjective
 from sksoftmax._utils.threads import fit_threads
 from sksoftmax._utils.warnings import warn
 

@@ -5,9 +5,9 @@ J(w) = 1/S sum_i s_i d(softmax(Z_i(w)), y_i). By the chain rule
     value = L(Z(w))     gradient = J^T dL     hessp(v) = J^T (d2L) J v
 
 with J = dZ/dw from the network and L, dL, d2L from the loss, one chunk of rows at a
-time. Only this file and `minibatch` divide by S and add the penalty. With hidden layers
-the Hessian is the Gauss-Newton matrix (Schraudolph 2002, Neural Computation 14:1723),
-which drops the curvature of the network and is positive semi-definite.
+time. Only this file and `batch_objective` divide by S and add the penalty. With hidden
+layers the Hessian is the Gauss-Newton matrix (Schraudolph 2002, Neural Computation
+14:1723), which drops the curvature of the network and is positive semi-definite.
 """
 
 import copy

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sksoftmax._model.network import in_gauge
-from sksoftmax._objective.hessian import Curvature
+from sksoftmax._objective.curvature import Curvature
 from sksoftmax._objective.inverses import (
     Centred,
     ClassBlocks,

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 import numpy as np
 from scipy.special import entr
 
-from sksoftmax._objective.hessian import Curvature
+from sksoftmax._objective.curvature import Curvature
 from sksoftmax._objective.objective import Objective
 from sksoftmax._objective.preconditioners import product_cost
 from sksoftmax._objective.quadratic import DenseModel, FreeModel

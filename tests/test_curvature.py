@@ -12,8 +12,8 @@ from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
+from sksoftmax._objective.curvature import Curvature
 from sksoftmax._objective.dense_hessian import dense_hessian, hessian_weights
-from sksoftmax._objective.hessian import Curvature
 from sksoftmax._objective.objective import Objective
 from sksoftmax._utils.threads import Threads
 

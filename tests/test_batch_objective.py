@@ -12,8 +12,8 @@ from sksoftmax._data.minibatches import batch_rows
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
-from sksoftmax._objective import minibatch as _backprop
-from sksoftmax._objective.minibatch import BatchObjective
+from sksoftmax._objective import batch_objective as _backprop
+from sksoftmax._objective.batch_objective import BatchObjective
 from sksoftmax._utils.threads import Threads
 
 N_ROWS, N_FEATURES, N_CLASSES, ALPHA = 60, 4, 3, 0.3
