@@ -394,6 +394,16 @@ def test_a_class_that_a_training_fold_lacks_is_named(wine):
     SoftmaxRegressionClassifierCV(3, cv=folds).fit(X, y, weights)
 
 
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_a_class_of_one_sample_is_not_advised_to_have_fewer_folds(rng):
+    X, y = rng.standard_normal((41, 2)), [*"ab"] * 20 + ["once"]
+    model = SoftmaxRegressionClassifierCV(alphas=2, cv=2)
+    with pytest.raises(ValueError, match=r"\['once'\]; one has a single sample"):
+        model.fit(X, y)
+    assert model.set_params(cv="alo").fit(X, y).classes_.size == 3
+
+
+
 def test_one_class_alone_is_refused(wine):
     X, y = wine
     with pytest.raises(ValueError, match="two classes with weight"):

@@ -40,9 +40,12 @@ def check_folds(cv, dataset, present, split_params):
         training = dataset.take(train).targets
         lost = training.classes[present & ~training.present].tolist()
         if lost:
+            advice = "use fewer folds, or a splitter that is stratified"
+            if any(np.count_nonzero(labels == name) < 2 for name in lost):
+                advice = "one has a single sample: leave it out, or choose by cv='alo'"
             raise ValueError(
                 f"cv leaves the training rows of fold {number} without samples of the"
-                f" classes {lost}; use fewer folds, or a splitter that is stratified."
+                f" classes {lost}; {advice}."
             )
     return folds
 
