@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sksoftmax import _solvers
+from sksoftmax._fit.settings import resolve_solver
 
 # Where F is below this fraction of F of the best model without features, classes may be
 # separated: the first where a solver has converged, the second where it has not.
@@ -18,10 +19,11 @@ _MOST_ITERATIONS = 100
 def separated_classes(problem, result):
     """Mask of the classes whose coefficients have no finite optimum.
 
-    What the solver found on its way counts. Where it found nothing and F is low, the
-    classes may still be separated: it may have stopped early, or small weights may hide
-    the separation. Then Newton's method decides with all rows of weight one. The answer
-    does not depend on the weights, but how soon it shows does.
+    What the solver found on its way counts. Where it found nothing, and F is low or a
+    row is sure not to be of some class, classes may still be separated, if only in
+    part: the solver may have stopped early, or small weights may hide it. Then Newton's
+    method decides with all rows of weight one. The answer does not depend on the
+    weights, but how soon it shows does.
     """
     objective = problem.objective
     none = np.zeros(problem.targets.classes.size, dtype=bool)
@@ -31,10 +33,14 @@ def separated_classes(problem, result):
     if found.any() or result.halted_by is not None:
         return found
     low = _LOW if result.converged else _LOW_UNCONVERGED
+    is_low = result.value <= low * problem.null_value
     chunks = objective.chunks.unweighted()
-    if chunks is None or result.value > low * problem.null_value:
+    if chunks is None or not (is_low or objective.has_sure_rows(result.w)):
         return none
-    return _decide(problem, chunks, result.w, none)
+    # Quasi-Newton steps may lead so far that all curvature is rounding.
+    solver = resolve_solver(problem.settings)
+    w = result.w if solver == "newton" else np.zeros_like(result.w)
+    return _decide(problem, chunks, w, none)
 
 
 def _found(objective, result, none):

@@ -55,6 +55,9 @@ _MOST_UNITS = 2**31 - 1
 # exact solvers take a few dozen iterations, far fewer than these.
 _N_EPOCHS, _N_ITERATIONS = 60, 200
 
+# More than ever run, and few enough to be counted in a float.
+_MOST_ITERATIONS = 2**31 - 1
+
 # What tol="auto" stands for.
 _TOL_CONVEX, _TOL_TRAINING = 1e-8, 1e-4
 
@@ -98,7 +101,7 @@ def resolve_solver(settings):
 def max_iter_of(settings):
     """The most epochs or iterations of the solver that will run."""
     if settings.max_iter != "auto":
-        return settings.max_iter
+        return min(settings.max_iter, _MOST_ITERATIONS)
     in_epochs = resolve_solver(settings) in _solvers.MINIBATCH
     return _N_EPOCHS if in_epochs else _N_ITERATIONS
 

@@ -117,7 +117,7 @@ def _solve_in_gauge(H, right):
     """
     size = np.sqrt(H.diagonal())
     inverse = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0.0)
-    scaled = H * np.outer(inverse, inverse)
+    scaled = H * inverse[:, None] * inverse  # in two steps, which do not overflow
     if size.size > 1:
         shared = size / max(np.sqrt(size @ size), np.finfo(float).tiny)
         scaled += np.outer(shared, shared)

@@ -206,6 +206,8 @@ def _lowest_ritz_value(lengths, ratios):
     diagonal = 1.0 / a
     diagonal[1:] += b / a[:-1]
     beside = np.sqrt(np.maximum(b, 0.0)) / a[:-1]
+    if not (np.isfinite(diagonal).all() and np.isfinite(beside).all()):
+        return 0.0  # the residuals are rounding
     return float(
         eigvalsh_tridiagonal(diagonal, beside, select="i", select_range=(0, 0))[0]
     )

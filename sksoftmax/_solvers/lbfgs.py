@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 from scipy.optimize import minimize
 
 from sksoftmax._solvers.certificate import certified_step, reported_gap
@@ -55,9 +56,16 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
 
     def watch(intermediate_result):
         nonlocal latest, n_iter, found
+        value = float(intermediate_result.fun)
+        if not np.isfinite(value):  # a step to infinity; the iterate before it counts
+            raise StopIteration
         n_iter += 1
         latest = scale * intermediate_result.x
-        callback(n_iter, latest, float(intermediate_result.fun))
+        callback(n_iter, latest, value)
+        if objective.is_separated(value, null_value):
+            tolerance = criterion.tolerance_at(value)
+            found = Result(latest, value, value, tolerance, n_iter, separated=True)
+            raise StopIteration
         if n_iter % _CHECK_EVERY == 0 and n_iter < max_iter:
             now = Iterate.at(objective, latest)
             found = _last_step(objective, now, precondition, criterion)
@@ -77,6 +85,8 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
         },
         callback=watch,
     )
+    if found is not None and found.separated:
+        return found
     if found is not None:
         callback(n_iter + 1, found.w, found.value)
         return replace(found, n_iter=n_iter + 1)
