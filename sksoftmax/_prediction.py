@@ -14,6 +14,7 @@ from sksoftmax._data.arrays import (
     in_memory,
     is_plain,
     slice_rows,
+    stored_per_row,
 )
 from sksoftmax._data.homes import map_rows
 from sksoftmax._data.labels import places_of
@@ -229,10 +230,14 @@ def _margins(Z):
     return Z[:, 1] - Z[:, 0] if Z.shape[1] == 2 else Z
 
 
-# Entries of the widest layer, or of X, of rows that are worked on together: 512 KB in
+# Entries of X, or of the widest layer, of rows that are worked on together: 512 KB in
 # double precision, which stay in the cache. So memory is that of the answer. (36,000
-# rows of 64 features take 5.6 ms, with 2^14 entries 7.9 and with 2^18 6.5.)
-_ENTRIES_AT_ONCE = 2**16
+# rows of 64 features take 5.6 ms, with 2^14 entries 7.9 and with 2^18 6.5.) Fewer rows
+# than the second number would make matrix products slow.
+_ENTRIES_AT_ONCE, _FEWEST_ROWS = 2**16, 128
+
+# Products of so few numbers BLAS forms on one thread, whatever it may use.
+_ON_ONE_THREAD = 2**13
 
 
 def _answer_rows(X, model, of_logits):
@@ -241,7 +246,9 @@ def _answer_rows(X, model, of_logits):
     is_unchecked = network.is_linear and is_plain(X) and has_features_of(model, X)
     if not is_unchecked:
         X = check_X(model, X, reset=False)
-    n_rows, step = X.shape[0], max(_ENTRIES_AT_ONCE // max(network.n_units), 1)
+    widest = max(stored_per_row(X), *network.n_units[1:])
+    step = max(int(_ENTRIES_AT_ONCE / widest), _FEWEST_ROWS)
+    n_rows = X.shape[0]
 
     def answer(start):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -256,10 +263,12 @@ def _answer_rows(X, model, of_logits):
             )
         return of_logits(Z)
 
-    if n_rows <= step:
+    if n_rows <= step and n_rows * network.n_params <= _ON_ONE_THREAD:
         return answer(0)
-    with fit_threads() as threads:
+    with fit_threads() as threads:  # the same bits for any number of them
         first = answer(0)
+        if n_rows <= step:
+            return first
         answers = np.empty((n_rows, *first.shape[1:]), first.dtype)
         answers[:step] = first
 

@@ -403,7 +403,6 @@ def test_a_class_of_one_sample_is_not_advised_to_have_fewer_folds(rng):
     assert model.set_params(cv="alo").fit(X, y).classes_.size == 3
 
 
-
 def test_one_class_alone_is_refused(wine):
     X, y = wine
     with pytest.raises(ValueError, match="two classes with weight"):

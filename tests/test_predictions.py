@@ -1,12 +1,15 @@
 """Predictions: the short way for plain tables, and rows in chunks."""
 
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import validate_data
+from threadpoolctl import threadpool_limits
 
 from sksoftmax import SoftmaxRegressionClassifier, softmax
 from sksoftmax import _prediction as prediction
@@ -114,6 +117,7 @@ def test_finite_entries_whose_sum_overflows_are_used(rng):
 def test_chunks_of_rows_answer_as_the_rows_do(model, rng, monkeypatch, form, method):
     X = form(rng.standard_normal((101, 4)))
     whole = getattr(model, method)(X)
+    monkeypatch.setattr(prediction, "_FEWEST_ROWS", 10)
     monkeypatch.setattr(prediction, "_ENTRIES_AT_ONCE", 100)
     in_chunks = getattr(model, method)(X)
     assert in_chunks.shape == whole.shape
@@ -128,7 +132,9 @@ def test_the_row_of_an_error_counts_from_the_first(rng, monkeypatch):
     X = rng.standard_normal((101, 4))
     model = SoftmaxRegressionClassifier(alpha=1e-3).fit(X, X[:, 0] > 0)
     X[77] = 1e308 * np.sign(model.coefs_[0][:, 0])
+    monkeypatch.setattr(prediction, "_FEWEST_ROWS", 10)
     monkeypatch.setattr(prediction, "_ENTRIES_AT_ONCE", 100)
+    monkeypatch.setattr(prediction, "_ON_ONE_THREAD", 0)
     with pytest.raises(ValueError, match="X is too large in row 77 for"):
         model.predict(X)
 
@@ -147,3 +153,27 @@ def test_memory_is_that_of_the_answer(rng):
     # One layer of all rows would be 80 MB.
     assert peak < P.nbytes + 2**24
     assert_allclose(P[-400:], softmax(model.decision_function(X[-400:])), rtol=1e-12)
+
+
+@pytest.mark.parametrize("sizes", [(), (300,)])
+def test_bits_do_not_depend_on_the_number_of_threads(rng, sizes):
+    X = rng.standard_normal((105, 1000))
+    model = SoftmaxRegressionClassifier(sizes, max_iter=2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, np.arange(105) % 50)
+    answers = []
+    for n_threads in (1, 2, 3):
+        with threadpool_limits(n_threads):
+            answers.append(model.predict_proba(X[:64]))
+    assert_array_equal(answers[1], answers[0])
+    assert_array_equal(answers[2], answers[0])
+
+
+def test_sparse_rows_of_very_many_features_are_not_predicted_one_by_one(monkeypatch):
+    X = csr_array((np.ones(500), (np.arange(500), 150 * np.arange(500))))
+    model = SoftmaxRegressionClassifier(alpha=1.0).fit(X, np.arange(500) % 2)
+    calls = []
+    monkeypatch.setattr(prediction, "slice_rows", lambda *args: calls.append(args) or X)
+    model.predict(X)
+    assert len(calls) == 1
