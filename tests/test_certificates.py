@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose
-from scipy.optimize import minimize
+from scipy.optimize import linprog, minimize
 from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
@@ -233,6 +233,38 @@ def test_separation_does_not_depend_on_the_weights(kind, solver):
     model, has_warned = fitted_without_penalty(X, y, s, solver=solver)
     assert has_warned
     assert not model.converged_
+
+
+def are_separated(X, y):
+    """By a linear program: some direction loses nothing and gains somewhere."""
+    A, K = np.c_[X, np.ones(len(y))], y.max() + 1
+    leads = np.zeros((len(y), K, K, A.shape[1]))
+    for k in range(K):
+        leads[np.arange(len(y)), k, y] += A
+        leads[:, k, k] -= A
+    leads = leads.reshape(len(y) * K, -1)
+    found = linprog(
+        -leads.sum(axis=0), A_ub=-leads, b_ub=np.zeros(len(leads)), bounds=(-1, 1)
+    )
+    return -found.fun > 1e-6
+
+
+@pytest.mark.parametrize("decades", [0, 1, 3])
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_separation_is_told_as_a_linear_program_tells_it(solver, decades):
+    n_separated = 0
+    for seed in range(30):
+        rng = np.random.default_rng(1000 + seed)
+        X = np.round(rng.standard_normal((40, 3)), seed % 3)
+        Z = X @ rng.standard_normal((3, 3)) * rng.choice([1.0, 2.0, 5.0])
+        y = (Z + rng.gumbel(size=Z.shape)).argmax(axis=1)
+        y = np.unique(y, return_inverse=True)[1]
+        truth, s = are_separated(X, y), 10.0 ** rng.uniform(-decades, decades, 40)
+        model, has_warned = fitted_without_penalty(X, y, s, solver=solver)
+        assert has_warned == truth
+        assert not (truth and model.converged_)
+        n_separated += truth
+    assert 5 < n_separated < 25
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])

@@ -43,12 +43,10 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
         null_value,
         objective.value_and_gap if objective.has_dual else None,
     )
-    if criterion.certify is not None:
-        found = _at_minimum(start, precondition, criterion)
-        if found is not None:
-            callback(1, found.w, found.value)
-            return found
-    n_iter, latest, found = 0, w, None
+    n_iter, latest, found = 0, w, _at_minimum(start, precondition, criterion)
+    if found is not None:
+        callback(1, found.w, found.value)
+        return found
 
     def scaled(u):
         value, grad = objective.value_and_grad(scale * u)
@@ -63,8 +61,6 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
         latest = scale * intermediate_result.x
         callback(n_iter, latest, value)
         if objective.is_separated(value, null_value):
-            tolerance = criterion.tolerance_at(value)
-            found = Result(latest, value, value, tolerance, n_iter, separated=True)
             raise StopIteration
         if n_iter % _CHECK_EVERY == 0 and n_iter < max_iter:
             now = Iterate.at(objective, latest)
@@ -77,33 +73,30 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
         w / scale,
         jac=True,
         method="L-BFGS-B",
-        options={
-            "gtol": 0.0,
-            "ftol": 0.0,
-            "maxiter": max_iter,
-            "maxfun": 20 * max_iter,
-        },
+        options={"gtol": 0, "ftol": 0, "maxiter": max_iter, "maxfun": 20 * max_iter},
         callback=watch,
     )
-    if found is not None and found.separated:
-        return found
     if found is not None:
         callback(n_iter + 1, found.w, found.value)
         return replace(found, n_iter=n_iter + 1)
     now = Iterate.at(objective, latest)
-    if n_iter < max_iter and objective.network.is_linear:
-        numbers = range(n_iter + 1, max_iter + 1)
-        max_passes = objective.n_passes + PASSES_PER_ITERATION * len(numbers)
-        criterion = criterion._replace(max_passes=max_passes)
-        iterations = NewtonIterations(objective, precondition, criterion, callback)
-        return iterations.run(now, numbers)
-    return _judged(now, precondition, criterion, n_iter)
+    if objective.is_separated(now.value, null_value):
+        # The infimum is zero, so F is its own distance from it.
+        tolerance = criterion.tolerance_at(now.value)
+        return Result(now.w, now.value, now.value, tolerance, n_iter, separated=True)
+    if n_iter == max_iter or not objective.network.is_linear:
+        return _judged(now, precondition, criterion, n_iter)
+    numbers = range(n_iter + 1, max_iter + 1)
+    max_passes = objective.n_passes + PASSES_PER_ITERATION * len(numbers)
+    criterion = criterion._replace(max_passes=max_passes)
+    iterations = NewtonIterations(objective, precondition, criterion, callback)
+    return iterations.run(now, numbers)
 
 
 def _at_minimum(start, precondition, criterion):
     """The result at a warm start that is within the tolerance already, or None."""
     tolerance = criterion.tolerance_at(start.value)
-    if precondition.ridge_gap(start.grad) > tolerance:
+    if criterion.certify is None or precondition.ridge_gap(start.grad) > tolerance:
         return None
     gap = criterion.certify(start.w, tolerance)[1]
     if gap > tolerance:
