@@ -52,13 +52,14 @@ from sksoftmax._utils.threads import Threads
 LARGEST_LIKE_ARRAY = 2**30
 
 
-class TargetEncoder(NamedTuple):
-    """What becomes of labels and weights before the objective sees them."""
+class Encoder(NamedTuple):
+    """What becomes of X, labels and weights before the objective sees them."""
 
     classes: np.ndarray
     factors: np.ndarray | None = None  # of class_weight
     label_smoothing: float = 0.0
     present: np.ndarray | None = None  # mask of the classes with weight
+    centre: np.ndarray | None = None  # what to subtract from X
 
     def targets(self, y, s, names):
         """Targets of labels y and sample weights s; errors call them by the names."""
@@ -115,6 +116,8 @@ class Batch:
             targets = self._encoder.targets(self._y[rows], self._s[rows], self._names)
         kept = targets.s > 0
         X = take_rows(slice_rows(self.X, rows.start, rows.stop), kept)
+        if self._encoder.centre is not None:
+            X = X - self._encoder.centre
         targets = targets.take(kept)
         cuts = np.array(edges) - rows.start
         if targets.s.size < kept.size:
@@ -132,7 +135,7 @@ class Batch:
 class RemoteDataset:
     """What data that are not in memory have in common as a `Dataset`."""
 
-    encoder: TargetEncoder
+    encoder: Encoder
     summary: Summary  # of the rows before they are encoded
 
     is_in_memory = False
@@ -140,6 +143,10 @@ class RemoteDataset:
     @property
     def n_features(self):
         return self.summary.n_features
+
+    @property
+    def is_dense(self):
+        return self.summary.is_dense
 
     @property
     def dtype(self):
@@ -191,6 +198,13 @@ class RemoteDataset:
             "early_stopping=True needs X_val and y_val where the training data are"
             " not in memory: no rows can be held out from them."
         )
+
+    def centred(self, centre):
+        """With this centre of the features subtracted from X where it is read."""
+        statistics = self.summary.statistics.less(centre)
+        summary = replace(self.summary, statistics=statistics)
+        encoder = self.encoder._replace(centre=centre)
+        return replace(self, summary=summary, encoder=encoder)
 
     def close(self):
         """Nothing is held."""
@@ -272,7 +286,7 @@ def check_source(estimator, source, *, classes=None, like=None):
 
 
 def encoder_of(summary, estimator, like):
-    """The `TargetEncoder` of data with this summary, like that of the training data."""
+    """The `Encoder` of data with this summary, like that of the training data."""
     names = names_of(like)
     check_complete(summary, names)
     if like is None:
@@ -284,7 +298,7 @@ def encoder_of(summary, estimator, like):
         with np.errstate(over="ignore"):
             mass = factors * smooth_totals(summary.mass, smoothing)
         check_weighted(mass, names.sample_weight)
-    return TargetEncoder(summary.classes, factors)
+    return Encoder(summary.classes, factors)
 
 
 def _chunk_n_rows(chunk):

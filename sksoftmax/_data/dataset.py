@@ -31,7 +31,10 @@ class Dataset(Protocol):
     dtype : dtype
         Of X, float32 or float64.
     is_in_memory : bool
-        Whether there is an array `X`, of which other datasets can be made.
+        Whether there is an array `X`, of which other datasets can be made; others have
+        a `summary`, and `centred`.
+    is_dense : bool
+        Whether X is an array rather than a CSR matrix.
     squares : float
         Sum of the squares of all entries, infinite where that overflows.
     """
@@ -42,6 +45,7 @@ class Dataset(Protocol):
     n_features: int
     dtype: object
     is_in_memory: bool
+    is_dense: bool
     squares: float
 
     def chunks(self, threads):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._data.arrays import in_memory, sum_of_squares, take_rows
+from sksoftmax._data.arrays import in_memory, is_dense, sum_of_squares, take_rows
 from sksoftmax._data.checks import Names, check_data, names_of
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.dataset import Home
@@ -28,6 +28,10 @@ class InMemoryDataset(NamedTuple):
     unweighted: Targets | None = None  # targets before the factors, to be smoothed
 
     is_in_memory = True
+
+    @property
+    def is_dense(self):
+        return is_dense(self.X)
 
     @property
     def n_features(self):

@@ -102,6 +102,17 @@ class ColumnStatistics:
         return self.origin + self.shift
 
     @property
+    def middles(self):
+        """Middle of the range of each column, and half the range's length."""
+        half = self.high / 2 - self.low / 2
+        return np.where(half > 0, self.low / 2 + self.high / 2, self.low), half
+
+    def less(self, centre):
+        """The statistics of dense columns less a number for each."""
+        low, high = self.low - centre, self.high - centre
+        return replace(self, origin=self.origin - centre, low=low, high=high)
+
+    @property
     def centre(self):
         """The mean of a dense column, zero of a sparse one, which is not centred."""
         return self.mean if self.stored is None else np.zeros_like(self.mean)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._data.arrays import is_dense, largest_entry, unpacked
+from sksoftmax._data.arrays import largest_entry, unpacked
 from sksoftmax._fit.problem import Problem, penalty_kind
 from sksoftmax._fit.settings import changed, hidden_sizes, is_sparse
 from sksoftmax._fit.transforms import (
@@ -58,12 +58,11 @@ def with_suitable_features(settings, prepared, smallest_alpha, *, may_change=Tru
 
     CSR matrices with few zeros become arrays, columns far from zero are centred, and
     wide data go to the space of their rows if every penalty from `smallest_alpha` up
-    allows that. Data that are not in memory stay as they are, and so do all where
+    allows that. Data that are not in memory are only centred, and so are all where
     `may_change` is False.
     """
     if not (may_change and prepared.dataset.is_in_memory):
-        refuse_overflow(prepared.dataset)
-        return prepared
+        return with_near_columns(settings, prepared)
     dense = prepared.dataset.with_X(unpacked(prepared.dataset.X))
     prepared = with_near_columns(settings, prepared._replace(dataset=dense))
     dataset = prepared.dataset
@@ -76,15 +75,11 @@ def with_suitable_features(settings, prepared, smallest_alpha, *, may_change=Tru
 
 
 def with_near_columns(settings, prepared):
-    """`Prepared` data in memory without columns that are far from zero."""
-    refuse_overflow(prepared.dataset)
-    X = prepared.dataset.X
-    if not (is_dense(X) and settings.fit_intercept):
-        return prepared
-    scaling = centring_of_far_columns(X)
-    if scaling is None:
-        return prepared
-    return prepared.then(scaling, scaling.dataset(prepared.dataset))
+    """`Prepared` data without columns that are far from zero."""
+    dataset = prepared.dataset
+    refuse_overflow(dataset)
+    scaling = centring_of_far_columns(dataset) if settings.fit_intercept else None
+    return prepared.then(scaling, scaling.dataset(dataset)) if scaling else prepared
 
 
 def scaling_for(settings, dataset, state, *, is_part=False):

@@ -111,6 +111,8 @@ class FeatureScaling(Transform):
         return rescaled(X, self.centre, self.factor, dtype, ones=ones)
 
     def dataset(self, dataset):
+        if not dataset.is_in_memory:  # where columns are centred, and no more
+            return dataset.centred(self.centre)
         return dataset.with_X(self.apply(dataset.X, self.dtype))
 
     def forward(self, layers):
@@ -159,19 +161,25 @@ def standardization(statistics, dtype, *, centred, constant=0.0):
 _NARROW, _FAR = 1e-6, 30.0
 
 
-def centring_of_far_columns(X):
-    """The scaling that moves such columns of an array to zero, or None without any.
+def centring_of_far_columns(dataset):
+    """The scaling that moves such columns to zero, or None without any, or for CSR.
 
-    Without such columns it costs a pass over some 50 rows.
+    Without such columns it costs a pass over some 50 rows in memory.
     """
-    few = X[:: max(X.shape[0] // 50, 1)]
-    columns = np.flatnonzero(_is_far(*middles(few)))
-    if not columns.size:
+    if not dataset.is_dense:
         return None
-    middle, half = middles(take_columns(X, columns))
-    centre = np.zeros(X.shape[1])
+    columns = slice(None)
+    if dataset.is_in_memory:
+        few = dataset.X[:: max(dataset.n_rows // 50, 1)]
+        columns = np.flatnonzero(_is_far(*middles(few)))
+        if not columns.size:
+            return None
+        middle, half = middles(take_columns(dataset.X, columns))
+    else:
+        middle, half = dataset.summary.statistics.middles
+    centre = np.zeros(dataset.n_features)
     centre[columns] = np.where(_is_far(middle, half), middle, 0.0)
-    return FeatureScaling(centre, np.ones(X.shape[1])) if centre.any() else None
+    return FeatureScaling(centre, np.ones(centre.size)) if centre.any() else None
 
 
 def _is_far(middle, half):

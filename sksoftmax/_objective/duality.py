@@ -85,8 +85,7 @@ def _bound_by_ranges(chunks, layer, own, strength, span, S):
     statistics = chunks.known_statistics
     if statistics is None:
         return np.inf
-    middle = statistics.low / 2.0 + statistics.high / 2.0
-    half = statistics.high / 2.0 - statistics.low / 2.0
+    middle, half = statistics.middles
     W = (layer[0] - np.outer(middle, layer[1])) / S + own
     size = np.sqrt((W**2).sum(axis=1)) + span * half
     return 0.5 * float(np.sum(size**2 / strength[:, 0]))
