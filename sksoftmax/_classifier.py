@@ -282,7 +282,7 @@ default="cosine"
             or ``(X, y, sample_weight)``, or a function that returns a new iterator over
             them each time it is called.
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Labels of any sortable type, or soft labels: rows of at least two
+            Integers, strings, booleans or dates, or soft labels: rows of at least two
             probabilities that sum to 1. The columns of a table name the classes;
             else they are 0, 1, ... None only where X has batches.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -215,11 +215,12 @@ def test_weights_are_repeated_rows_that_are_left_out_together(rng):
     assert_allclose(approximate, true[first], atol=0.02 * true.mean())
 
 
-def test_the_unit_of_the_weights_does_not_matter():
+@pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e-3, 1e155])
+def test_the_unit_of_the_weights_does_not_matter(unit):
     X, y = load_iris(return_X_y=True)
     settings = SoftmaxRegressionClassifier(alpha=0.01)
     assert_allclose(
-        approximate_losses(settings, X, y, np.full(150, 1e-3)),
+        approximate_losses(settings, X, y, np.full(150, unit)),
         approximate_losses(settings, X, y),
         rtol=1e-6,
     )

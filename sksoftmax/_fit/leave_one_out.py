@@ -208,8 +208,13 @@ def _hessian_of_support(objective, w, hessian, entries):
 
 def _mean_fraction(objective):
     """The weighted mean of t, the fraction of the weight that a row has."""
-    squares = objective.chunks.sum(lambda chunk: chunk.s @ chunk.s, reads_X=False)
-    return float(squares) / objective.total_weight**2
+    total = objective.total_weight
+
+    def sum_of_squares(chunk):
+        fractions = chunk.s / total  # the squares of weights could overflow
+        return fractions @ fractions
+
+    return float(objective.chunks.sum(sum_of_squares, reads_X=False))
 
 
 def _chunk_sizes(chunk, state, distances):
