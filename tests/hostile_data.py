@@ -151,6 +151,9 @@ GOOD_X = {
     "polars decimals": lambda X: pl.DataFrame(X, schema=["a", "b", "c"]).with_columns(
         pl.col("a").cast(pl.Decimal(10, 2))
     ),
+    "arrow table": lambda X: pa.table(frame(X)),
+    "arrow batch": lambda X: pa.RecordBatch.from_pandas(frame(X)),
+    "masked nothing": lambda X: np.ma.array(X, mask=np.zeros(X.shape, bool)),
 }
 
 
@@ -193,6 +196,18 @@ BAD_X = {
     "NaN in float16": with_entry(np.nan, "f2"),
     "NaN in longdouble": with_entry(np.nan, "g"),
     "longdouble beyond float64": with_entry(np.longdouble("1e400"), "g"),
+    "not a time": with_entry(np.datetime64("NaT"), "M8[D]"),
+    "not a time in ns": with_entry(np.datetime64("NaT"), "M8[ns]"),
+    "no duration": with_entry(np.timedelta64("NaT"), "m8[s]"),
+    "masked dates": lambda X: np.ma.array(X.astype("M8[D]"), mask=X[0, 0] == X),
+    "list of masked rows": lambda X: [np.ma.array(x, mask=x == X[0, 0]) for x in X],
+    "frame with NaT": lambda X: frame(X.astype("M8[ns]")).mask(X[0, 0] == X),
+    "frame with no duration": lambda X: frame(X.astype("m8[ns]")).mask(X[0, 0] == X),
+    "polars null date": lambda X: pl.from_pandas(
+        frame(X.astype("M8[ns]")).mask(X[0, 0] == X)
+    ),
+    "arrow null": lambda X: pa.table(frame(X).mask(X[0, 0] == X)),
+    "arrow null date": lambda X: pa.table(frame(X.astype("M8[ns]")).mask(X[0, 0] == X)),
     "object None": with_entry(None, object),
     "object NaN": with_entry(np.nan, object),
     "object pd.NA": with_entry(pd.NA, object),
@@ -250,6 +265,9 @@ GOOD_Y = {
         for dtype in ["i1", "u1", "u8", ">i4", "f2", "f4", "f8", "g", ">f8", "U1"]
     },
     "large uint64": lambda y: y.astype("u8") + 2**63,
+    "int64 beyond doubles": lambda y: y + 2**53,
+    "uint64 beyond doubles": lambda y: y.astype("u8") + 2**53,
+    "ints beyond doubles in a list": lambda y: (y + 2**53).tolist(),
     "tiny floats": lambda y: (y + 1) * np.float64(2.0),
     "read-only": read_only,
     "strided": strided,
@@ -259,6 +277,8 @@ GOOD_Y = {
     "text of odd letters": lambda y: np.array(["", " ", "é\n"])[y],
     "dates": lambda y: np.datetime64("2020-01-01") + y,
     "durations": lambda y: y.astype("m8[D]"),
+    "dates in ns": lambda y: np.datetime64("2020-01-01", "ns") + y,
+    "durations in ns": lambda y: y.astype("m8[ns]"),
     "unmasked": np.ma.array,
     "Series": pd.Series,
     "Series Int64": lambda y: pd.Series(y, dtype="Int64"),
@@ -347,6 +367,9 @@ BAD_Y = {
     "polars text null": lambda y: pl.Series([None, *y.astype(str).tolist()[1:]]),
     "polars list": lambda y: pl.Series([[int(k)] for k in y]),
     "arrow null": lambda y: pa.array([None, *y.tolist()[1:]]),
+    "arrow null date": lambda y: pa.array(pd.Series(y.astype("M8[ns]")).mask(y == 1)),
+    "dates in ns, one not a time": with_entry(np.datetime64("NaT"), "M8[ns]"),
+    "masked text": lambda y: np.ma.array(y.astype(str), mask=y == 1),
 }
 
 GOOD_SOFT_Y = {
@@ -366,6 +389,8 @@ GOOD_SOFT_Y = {
     "frame arrow": lambda Y: frame(Y, "double[pyarrow]"),
     "frame object": lambda Y: frame(Y, object),
     "polars": lambda Y: pl.DataFrame(Y, schema=["a", "b", "c"]),
+    "arrow": lambda Y: pa.table(frame(Y)),
+    "arrow batch": lambda Y: pa.RecordBatch.from_pandas(frame(Y)),
     "sums of 1 - 1e-7": lambda Y: Y * (1 - 1e-7),
     "subnormal": lambda Y: np.where(Y == 0, 5e-324, Y),
     "duck": Duck,
@@ -395,6 +420,8 @@ BAD_SOFT_Y = {
     "frame with NA": lambda Y: frame(Y, "Float64").mask(Y == 0),
     "polars null": lambda Y: pl.DataFrame({"a": [None] * N, "b": Y[:, 0]}),
     "polars text": lambda Y: pl.DataFrame({"a": ["a"] * N, "b": Y[:, 0]}),
+    "arrow null": lambda Y: pa.table(frame(Y).mask(Y == 0)),
+    "arrow same names": lambda Y: pa.Table.from_arrays([*Y.T], names=["a", "b", "a"]),
 }
 
 GOOD_WEIGHTS = {
@@ -459,4 +486,7 @@ BAD_WEIGHTS = {
     "Series with NaN": lambda s: pd.Series(s).mask(s == 1),
     "polars null": lambda s: pl.Series([None, *s.tolist()[1:]]),
     "arrow null": lambda s: pa.array([None, *s.tolist()[1:]]),
+    "not a time": with_entry(np.datetime64("NaT"), "M8[D]"),
+    "no duration": with_entry(np.timedelta64("NaT"), "m8[D]"),
+    "Series with pd.NA": lambda s: pd.Series(s.astype(object)).mask(s == 1, pd.NA),
 }

@@ -32,8 +32,10 @@ def no_missing(name, values):
 def refuse_missing(name, values):
     """Refuse missing values: the error names the row and the column of the first."""
     names = column_names(values)
-    for column in [None] if names is None else names:
-        found = _first_missing(values if names is None else values[column])
+    if names is None or len(set(names)) < len(names):  # which column would a name be?
+        names = [None]
+    for column in names:
+        found = _first_missing(values if column is None else values[column])
         if found is None:
             continue
         value, row, *others = found

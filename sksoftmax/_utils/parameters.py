@@ -72,10 +72,13 @@ def as_floats(name, values):
         values = np.asarray(values)
         if values.dtype.kind == "c":
             raise TypeError(f"{name} must hold real numbers, got {values.dtype}.")
+        if values.dtype.kind in "mM" and np.isnat(values).any():
+            raise ValueError(f"{name} contains NaT.")
         return values if values.dtype == np.float32 else values.astype(np.float64)
 
 
 def _refuse_masked(name, values):
     """Refuse masked entries: NumPy would use the numbers behind them."""
-    if np.ma.is_masked(values):
+    rows = values if isinstance(values, list | tuple) else ()
+    if any(map(np.ma.is_masked, (values, *rows))):
         raise ValueError(f"{name} has masked entries; fill them or leave them out.")
