@@ -127,6 +127,8 @@ class FittedNetworkMixin:
         predicted = in_memory(model._answer(X, model._likeliest))
         with error_context("X and y"):
             check_consistent_length(predicted, labels)
+        if not predicted.size:
+            raise ValueError("X and y have no rows, of which a score needs one.")
         s = check_weights(sample_weight, predicted.size)
         if labels is not y:  # all of them are classes
             labels = places_of(model.classes_, labels)

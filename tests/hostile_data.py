@@ -203,9 +203,6 @@ BAD_X = {
     "list of masked rows": lambda X: [np.ma.array(x, mask=x == X[0, 0]) for x in X],
     "frame with NaT": lambda X: frame(X.astype("M8[ns]")).mask(X[0, 0] == X),
     "frame with no duration": lambda X: frame(X.astype("m8[ns]")).mask(X[0, 0] == X),
-    "polars null date": lambda X: pl.from_pandas(
-        frame(X.astype("M8[ns]")).mask(X[0, 0] == X)
-    ),
     "arrow null": lambda X: pa.table(frame(X).mask(X[0, 0] == X)),
     "arrow null date": lambda X: pa.table(frame(X.astype("M8[ns]")).mask(X[0, 0] == X)),
     "object None": with_entry(None, object),

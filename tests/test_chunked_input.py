@@ -53,7 +53,7 @@ def test_a_batch_of_another_width(batches):
 
 def test_a_batch_with_missing_values(batches):
     batches[3][0][1, 1] = np.nan
-    fails(batches, "batch 3: X contains NaN in row 1, column 1")
+    fails(batches, "batch 3: Input X contains NaN in row 1, column 1")
 
 
 def test_a_batch_with_fewer_labels_than_rows(batches):

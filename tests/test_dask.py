@@ -351,7 +351,7 @@ def test_an_error_in_a_chunk_comes_with_its_number(data, scheduler):
     missing = data[0].copy()
     missing[2200, 1] = np.nan
     with pytest.raises(
-        ValueError, match="block 3: X contains NaN in row 100, column 1"
+        ValueError, match="block 3: Input X contains NaN in row 100, column 1"
     ):
         model.fit(da.from_array(missing, chunks=(700, -1)), y, s)
     with pytest.raises(ValueError, match=r"block 0: y has the labels \[2\]"):

@@ -177,7 +177,7 @@ def test_score_is_of_the_rows_that_are_left(table, scheduler):
     dX, dy, ds = (dd.from_pandas(part, npartitions=4) for part in table)
     late = model.score(*between(70, 200, dX, dy, ds))
     assert late == pytest.approx(model.score(X[70:], y[70:], s[70:]))
-    with pytest.raises(ValueError, match=r"y: .* a minimum of 1 sample is required"):
+    with pytest.raises(ValueError, match="X and y have no rows"):
         model.score(*between(500, 600, dX, dy))
 
 

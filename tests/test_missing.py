@@ -138,7 +138,7 @@ def test_features_in_validation_partial_fits_and_predictions(bad):
     if np.shape(bad)[1] == 1:
         model.fit(X[:, :1], y)
     if hasattr(bad, "shape"):
-        refuses(lambda: model.fit([(bad, y)]), "batch 0: X")
+        refuses(lambda: model.fit([(bad, y)]), "batch 0: Input X")
     for method in (model.predict, model.predict_proba):
         refuses(lambda method=method: method(bad), "X")
 
@@ -153,7 +153,7 @@ def test_labels_in_fits(model, bad):
 def test_labels_everywhere_else(bad):
     good = bad_free(bad)
     model = SoftmaxRegressionClassifier().fit(X, good)
-    refuses(lambda: model.fit([(X, bad)]), "batch 0: y")
+    refuses(lambda: model.fit([(X, bad)]), "batch 0: Input y")
     refuses(lambda: model.fit(X, good, X_val=X, y_val=bad), "y_val")
     refuses(lambda: NETWORK.partial_fit(X, bad, model.classes_), "y")
     refuses(lambda: model.score(X, bad), "y")
@@ -194,7 +194,7 @@ def test_weights_in_fits(model, bad):
 @each_weight
 def test_weights_everywhere_else(bad):
     model = SoftmaxRegressionClassifier().fit(X, y)
-    refuses(lambda: model.fit([(X, y, bad)]), "batch 0: sample_weight")
+    refuses(lambda: model.fit([(X, y, bad)]), "batch 0: Input sample_weight")
     refuses(lambda: model.score(X, y, bad), "sample_weight")
     refuses(
         lambda: NETWORK.partial_fit(X, y, [0, 1, 2], sample_weight=bad), "sample_weight"
@@ -219,12 +219,13 @@ SOFT = {
 @each_model
 def test_soft_labels(model, bad):
     refuses(lambda: model.fit(X, bad), "y")
-    refuses(lambda: SoftmaxRegressionClassifier().fit([(X, bad)]), "batch 0: y")
+    refuses(lambda: SoftmaxRegressionClassifier().fit([(X, bad)]), "batch 0: Input y")
 
 
 def test_dask_blocks_with_a_missing_date_are_named():
     bad, good = (da.from_array(a, chunks=(20, 2)) for a in (NO_DATES, X))
-    refuses(lambda: SoftmaxRegressionClassifier().fit(bad, y), "block 1: X", ROW - 20)
+    fit = SoftmaxRegressionClassifier().fit
+    refuses(lambda: fit(bad, y), "block 1: Input X", ROW - 20)
     model = SoftmaxRegressionClassifier().fit(good, y)
     refuses(lambda: model.predict(bad).compute(), "X", ROW - 20)
 

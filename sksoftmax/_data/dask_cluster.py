@@ -38,9 +38,13 @@ class Cluster:
         distributed = sys.modules.get("distributed")
         if distributed is None:
             return None
+        thread = distributed.threadpoolexecutor.thread_state
+        is_in_pool = getattr(thread, "proceed", True)  # which it can leave only once
         with ExitStack() as stack:
             try:
-                client = stack.enter_context(distributed.worker_client())
+                client = stack.enter_context(
+                    distributed.worker_client(separate_thread=is_in_pool)
+                )
             except ValueError:  # not in a task
                 try:
                     client = distributed.default_client()

@@ -44,8 +44,8 @@ def refuse_missing(name, values):
         where = "".join(f", column {number}" for number in others)
         where = where if column is None else f", column {column!r}"
         raise ValueError(
-            f"{name} contains {shown} in row {row}{where}. Fill in missing values, or"
-            " leave out their rows."
+            f"Input {name} contains {shown} in row {row}{where}. Fill in missing"
+            " values, or leave out their rows."
         )
 
 
