@@ -117,6 +117,7 @@ def test_the_package_imports_no_extra():
         [sys.executable, "-c", loads], capture_output=True, text=True, check=True
     )
     core = {"sksoftmax", "numpy", "scipy", "sklearn", "threadpoolctl"}
-    ours = {name for name in run.stdout.split() if name not in sys.stdlib_module_names}
-    assert "sksoftmax" in ours
-    assert ours <= core
+    found = {name for name in run.stdout.split() if name not in sys.stdlib_module_names}
+    assert "sksoftmax" in found
+    # Compiled modules share types under such a name; nothing is imported.
+    assert {name for name in found if not name.startswith("_cython_")} <= core
