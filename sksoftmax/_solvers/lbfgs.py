@@ -24,8 +24,8 @@ _CHECK_EVERY = 10
 def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
     """Minimise a smooth F(w) by L-BFGS; the arguments are those of a `Solver`.
 
-    1. Stop at a w whose duality gap is within the tolerance, and divide others by the
-       scale that makes the diagonal of the first Hessian one.
+    1. Stop at a w whose duality gap is well within the tolerance, and divide others by
+       the scale that makes the diagonal of the first Hessian one.
     2. Run scipy's L-BFGS (Liu and Nocedal 1989, On the limited memory BFGS method for
        large scale optimization, Math. Program. 45:503).
     3. Every few iterations, solve a Newton system. Stop with that Newton step if it is
@@ -94,9 +94,14 @@ def lbfgs(objective, w, *, tol, null_value, max_iter, callback):
 
 
 def _at_minimum(start, precondition, criterion):
-    """The result at a warm start that is within the tolerance already, or None."""
+    """The result at a warm start that is well within the tolerance, or None.
+
+    Elsewhere iterations go on, whose last step leaves much less than the tolerance.
+    """
     tolerance = criterion.tolerance_at(start.value)
-    if criterion.certify is None or precondition.ridge_gap(start.grad) > tolerance:
+    if criterion.certify is None:
+        return None
+    if precondition.ridge_gap(start.grad) > 0.01 * tolerance:
         return None
     gap = criterion.certify(start.w, tolerance)[1]
     if gap > tolerance:
