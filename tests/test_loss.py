@@ -119,6 +119,9 @@ def test_a_logit_of_minus_infinity_rules_its_class_out(dtype):
 )
 def test_rows_without_probabilities_are_refused(function, row):
     with pytest.raises(ValueError, match="finite logit"):
+        function(np.array([[0.0, 0.0], row]))
+    in_list = "Z contains NaN in row 1" if np.isnan(row).any() else "finite logit"
+    with pytest.raises(ValueError, match=in_list):
         function([[0.0, 0.0], row])
 
 
@@ -179,8 +182,9 @@ def test_cross_entropy_of_a_row_is_a_float_and_of_no_rows_empty():
         ([], [], "at least one class"),
         ([-0.1, 1.1], [0.5, 0.5], "Y must hold numbers >= 0"),
         ([0.5, 0.5], [1.5, -0.5], "P must hold numbers >= 0"),
-        ([np.nan, 1.0], [0.5, 0.5], "Y must hold numbers >= 0"),
-        ([0.5, 0.5], [np.nan, 1.0], "P must hold numbers >= 0"),
+        (np.array([np.nan, 1.0]), [0.5, 0.5], "Y must hold numbers >= 0"),
+        ([0.5, 0.5], np.array([np.nan, 1.0]), "P must hold numbers >= 0"),
+        ([[0.5, 0.5], [np.nan, 1.0]], np.ones((2, 2)), "Y contains NaN in row 1"),
     ],
 )
 def test_cross_entropy_refuses_what_is_not_probabilities(Y, P, words):

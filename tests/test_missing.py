@@ -7,8 +7,8 @@ from scipy.sparse import coo_array, csc_array, csr_array
 from sklearn.model_selection import GroupKFold
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
-from sksoftmax._data import missing
-from sksoftmax._data.missing import no_missing, refuse_missing
+from sksoftmax._utils import missing
+from sksoftmax._utils.missing import no_missing, refuse_missing
 from sksoftmax.inference import summary
 from sksoftmax.plotting import ReliabilityDisplay, plot_decision_boundaries
 

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.sparse import csr_array, csr_matrix, hstack, issparse, vstack
 from sklearn.utils.validation import validate_data
 
-from sksoftmax._data.missing import no_missing
 from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.missing import no_missing
 
 # In the names of joblib's folders for arguments of its workers.
 _OF_JOBLIB = "joblib_memmapping_folder"

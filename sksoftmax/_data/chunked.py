@@ -25,7 +25,6 @@ from sksoftmax._data.checks import names_of
 from sksoftmax._data.chunks import chunk_statistics
 from sksoftmax._data.dataset import Home, refuse_whole
 from sksoftmax._data.minibatches import WindowedRows
-from sksoftmax._data.missing import no_missing, refuse_missing
 from sksoftmax._data.sources import (
     REPEAT,
     Source,
@@ -45,6 +44,7 @@ from sksoftmax._data.targets import (
     weigh,
 )
 from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.missing import no_missing, refuse_missing
 from sksoftmax._utils.threads import Threads
 
 # Bytes, as floats, up to which a table in a file is used as an array. That takes two

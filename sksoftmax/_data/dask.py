@@ -31,10 +31,10 @@ from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.dask_chunks import DaskChunks, group_size, partition_context
 from sksoftmax._data.dask_cluster import Cluster
 from sksoftmax._data.dataset import Home, refuse_whole
-from sksoftmax._data.missing import refuse_missing
 from sksoftmax._data.summary import joined, summarize
 from sksoftmax._data.targets import slice_labels, sliceable
 from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.missing import refuse_missing
 from sksoftmax._utils.threads import Threads
 from sksoftmax._utils.warnings import warn
 

@@ -138,7 +138,7 @@ def check_validation(estimator, training, X_val, y_val, sample_weight_val):
 
 
 def _check(estimator, data, access, *, classes, like):
-    data = tuple(map(in_memory, data))
+    data = in_memory(data[0]), *data[1:]
     if like is not None:
         return check_validation(estimator, like, *data)
     return check_training(estimator, *data, classes=classes)

@@ -13,8 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array
 
 from sksoftmax._data.labels import are_same, as_labels, class_index, places_of
-from sksoftmax._data.missing import column_names, no_missing, refuse_missing
 from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.missing import column_names, no_missing, refuse_missing
 
 
 class _Masses:

@@ -7,11 +7,11 @@ import numpy as np
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksoftmax._data.missing import no_missing
 from sksoftmax._fit.leave_one_out import LeaveOneOut
 from sksoftmax._fit.path import fit_path
 from sksoftmax._fit.settings import changed
 from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.missing import no_missing
 
 
 def check_folds(cv, dataset, present, split_params):

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import _param_validation
 
 from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.missing import no_missing
 
 _SMALLEST = np.finfo(float).tiny
 
@@ -50,9 +51,9 @@ def plain_number(value):
 
 def check_numbers(name, values, low, high):
     """Values as an array of shape (n,), all of them finite and in [low, high]."""
-    _refuse_masked(name, values)
     try:
-        with np.errstate(over="ignore"):  # of long doubles, which become infinite
+        # Long doubles beyond the floats become infinite.
+        with np.errstate(over="ignore"), no_missing(name, values):
             numbers = np.atleast_1d(np.asarray(values, dtype=float))
     except (TypeError, ValueError, OverflowError):
         numbers = np.array([np.nan])
@@ -67,18 +68,8 @@ def check_numbers(name, values, low, high):
 
 def as_floats(name, values):
     """Real values as an array: float32 stays, any other type becomes float64."""
-    _refuse_masked(name, values)
-    with error_context(name):
+    with error_context(name), no_missing(name, values):
         values = np.asarray(values)
         if values.dtype.kind == "c":
             raise TypeError(f"{name} must hold real numbers, got {values.dtype}.")
-        if values.dtype.kind in "mM" and np.isnat(values).any():
-            raise ValueError(f"{name} contains NaT.")
         return values if values.dtype == np.float32 else values.astype(np.float64)
-
-
-def _refuse_masked(name, values):
-    """Refuse masked entries: NumPy would use the numbers behind them."""
-    rows = values if isinstance(values, list | tuple) else ()
-    if any(map(np.ma.is_masked, (values, *rows))):
-        raise ValueError(f"{name} has masked entries; fill them or leave them out.")

@@ -7,9 +7,9 @@ from sklearn.utils.validation import column_or_1d
 
 from sksoftmax._data.arrays import take_rows
 from sksoftmax._data.labels import class_index
-from sksoftmax._data.missing import refuse_missing
 from sksoftmax._model.loss import softmax
 from sksoftmax._utils.errors import check_choice, error_context
+from sksoftmax._utils.missing import refuse_missing
 from sksoftmax.inference._likelihood import logits
 
 

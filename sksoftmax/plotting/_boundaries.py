@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sksoftmax._data.missing import refuse_missing
 from sksoftmax._data.targets import hard_labels
+from sksoftmax._utils.missing import refuse_missing
 from sksoftmax.plotting._axes import import_pyplot
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from sksoftmax._data.missing import no_missing
 from sksoftmax._data.targets import check_weights, encode
 from sksoftmax._utils.errors import check_choice, error_context
+from sksoftmax._utils.missing import no_missing
 from sksoftmax.plotting._axes import axes_for, column_of, import_pyplot, line_style
 
 

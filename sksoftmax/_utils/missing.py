@@ -83,6 +83,8 @@ def _is_sparse(values):
 
 def _first_missing(values):
     """The first missing value and its indices, or None."""
+    if values is np.ma.masked:
+        return values, 0
     if hasattr(type(values), "is_null"):  # arrow and polars: converted, it may be lost
         nulls = np.asarray(values.is_null())
         if nulls.any():
