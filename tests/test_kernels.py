@@ -255,6 +255,16 @@ def test_a_newton_system_is_solved_as_by_numpy(rng, n_classes, kind, ridge):
 
 
 @needs_kernels
+def test_tiny_curvature_is_scaled_without_overflow(rng):
+    A = 1e-158 * rng.standard_normal((60, 4))
+    H, H_twin = A.T @ A, A.T @ A
+    compiled.scaled_factor(H, 1.0, np.zeros((4, 2)), 0.0)
+    twin(inverses.scaled_factor)(H_twin, 1.0, np.zeros((4, 2)), 0.0)
+    assert_allclose(H.diagonal(), 1.0, rtol=1e-6)
+    assert_allclose(H, H_twin, rtol=1e-13)
+
+
+@needs_kernels
 @pytest.mark.parametrize("n_classes", [1, 3])
 @with_and_without_intercept
 def test_centred_coordinates_are_those_of_numpy(rng, n_classes, ones):

@@ -494,7 +494,8 @@ def scaled_factor(H, double total_weight, penalty, double ridge):
             scale_view[i] = 1.0 / sqrt(H_view[i, i]) if H_view[i, i] > 0.0 else 0.0
         for i in range(size):
             for j in range(size):
-                H_view[i, j] *= scale_view[i] * scale_view[j]
+                # In this order: the product of the scales could overflow.
+                H_view[i, j] = H_view[i, j] * scale_view[i] * scale_view[j]
             if scale_view[i] == 0.0:
                 H_view[i, i] = 1.0
         # A ridge above the size suffices, unless there is a NaN.
