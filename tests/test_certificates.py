@@ -144,6 +144,23 @@ def test_a_penalty_that_rounding_drowns_still_lets_a_fit_converge():
     assert assert_certified(X, y, alpha=1e-3).converged_
 
 
+@pytest.mark.parametrize("seed", [0, 33, 39, 45, 46, 59])
+def test_sparse_columns_far_from_zero_have_a_certificate_that_holds(seed):
+    """Logits of large terms are rounded, which is no reason to doubt the slope."""
+    rng = np.random.default_rng(seed)
+    p, n_classes = int(rng.integers(3, 9)), int(rng.choice([3, 10, 20]))
+    X = rng.standard_normal((140, p)) + 10.0 ** rng.uniform(3, 6)
+    s, y = 10.0 ** rng.uniform(-6, 6, 140), np.arange(140) % n_classes
+    X, alpha = scipy.sparse.csr_array(X), 10.0 ** rng.uniform(-8, -3)
+    parts = [(X[rows], y[rows], s[rows]) for rows in (slice(0, 50), slice(50, 140))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = SoftmaxRegressionClassifier(alpha=alpha).fit(parts)
+    gap, tolerance = gap_and_tolerance(model, X, y, s, alpha=alpha)
+    assert gap <= 2.0 * model.optimality_ + 10 * EPS
+    assert not model.converged_ or gap <= tolerance
+
+
 def objective_of(X, Y, s, alpha, fit_intercept=True, n_logits=None):
     network = Network(
         (X.shape[1], n_logits or Y.shape[1]), ACTIVATIONS["identity"], fit_intercept

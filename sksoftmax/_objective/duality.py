@@ -33,9 +33,9 @@ def has_dual(objective):
 def value_and_gap(objective, w, tolerance):
     """F(w) and a duality gap at w, in nats; infinite where no dual point is near.
 
-    Where the gap is above the tolerance, the rounding error of the gradient is left out
-    of it. Features in huge units would have no small gap otherwise. That takes another
-    pass.
+    Where the gap is above the tolerance, and is within it without the rounding error of
+    the gradient, it is the tolerance. Features in huge units would have no small gap
+    otherwise. That takes another pass.
 
     Without intercepts Q is P. With them the mean of P is that of Y at the best
     intercepts only, and those of w differ a little. So Q = P (1 + c - p.c), with a
@@ -71,8 +71,9 @@ def value_and_gap(objective, w, tolerance):
     W = layer[0] / S + own
     whole = gap + 0.5 * float(np.sum(W**2 / strength))
     if whole > tolerance >= gap:
-        W = np.maximum(np.abs(W) - _rounding(objective, w, states), 0.0)
-        whole = gap + 0.5 * float(np.sum(W**2 / strength))
+        W = np.maximum(np.abs(W) - _rounding(objective, states), 0.0)
+        if gap + 0.5 * float(np.sum(W**2 / strength)) <= tolerance:
+            return value, tolerance  # no better bound rests on what was measured
     return value, whole
 
 
@@ -91,20 +92,17 @@ def _bound_by_ranges(chunks, layer, own, strength, span, S):
     return 0.5 * float(np.sum(size**2 / strength[:, 0]))
 
 
-def _rounding(objective, w, states):
-    """Rounding error of the gradient by each weight, shape (n_features, K).
+def _rounding(objective, states):
+    """Rounding error of the slope by each weight, shape (n_features, K).
 
-    The relative error of p - y is that of a logit, eps times the size of its terms.
-    Where p is close to 1, it has an error of eps as well, which many rows average out.
+    Q is made of probabilities as they were computed, so only the sum over the rows has
+    an error. That of a term is eps times its size. Where p is close to 1, p - y has an
+    error of eps as well, which many rows average out.
     """
     chunks, S = objective.chunks, objective.total_weight
-    ((W, b),) = objective.network.unpack(w)
-    scale = np.sqrt(chunks.second_moment(np.zeros(W.shape[0])))
+    scale = np.sqrt(chunks.second_moment(np.zeros(objective.network.n_units[0])))
     residual = np.sqrt(chunks.sum(_chunk_residuals, states, reads_X=False) / S)
-    terms = 1.0 + float(scale @ np.abs(W).max(axis=1))
-    if b is not None:
-        terms += float(np.abs(b).max())
-    relative = 2.0 * terms * residual + 1.0 / np.sqrt(chunks.n_rows)
+    relative = 2.0 * residual + 1.0 / np.sqrt(chunks.n_rows)
     return np.finfo(float).eps * np.outer(scale, relative)
 
 
