@@ -23,6 +23,10 @@ CALLS = {
     "pipeline": lambda: make_pipeline(StandardScaler(), short).fit(X, y),
     "batch": lambda: batch.fit(X, y),
     "partial": lambda: batch.partial_fit(X, y, [0, 1, 2]),
+    "column": lambda: SoftmaxRegressionClassifier().fit(X, y[:, None]),
+    "columns of classes": lambda: SoftmaxRegressionClassifier().fit(
+        X, y, classes=[[0], [1], [2]]
+    ),
 }
 
 

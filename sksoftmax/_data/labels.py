@@ -9,7 +9,10 @@ from datetime import date, timedelta
 from numbers import Integral
 
 import numpy as np
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import column_or_1d
+
+from sksoftmax._utils.warnings import warn
 
 # Attoseconds in each unit of dates that has a fixed length.
 _UNITS = {
@@ -23,12 +26,19 @@ _UNITS |= {
 _MONTHS = {"M": 1, "Y": 12}
 
 
-def as_labels(values, *, warn=True):
+def as_labels(values, *, warns=True):
     """Labels as an array; ints in a list stay exact, however large they are.
 
     A single column is taken for labels, with a warning if asked for.
     """
-    labels = column_or_1d(values, warn=warn)
+    labels = column_or_1d(values)
+    if warns and np.asarray(values).ndim == 2:
+        # scikit-learn's own warning would point here; its checks want these words.
+        warn(
+            "A column-vector y was passed when a 1d array was expected. Labels are"
+            " one-dimensional: pass y.ravel().",
+            DataConversionWarning,
+        )
     if labels.dtype.kind == "f" and isinstance(values, list | tuple):
         labels = _from_list(np.array(values, dtype=object).ravel(), labels)
     return labels

@@ -158,7 +158,7 @@ def hard_labels(y, classes):
         return encode(y, classes).labels
     with error_context("y"):
         refuse_missing("y", y)
-        labels = as_labels(y, warn=False)
+        labels = as_labels(y, warns=False)
         places = places_of(classes, labels)
     return y if (places < 0).any() else classes[places]
 
