@@ -1,5 +1,6 @@
 """Warnings that point at the user's line."""
 
+import contextlib
 import os
 import sys
 import warnings
@@ -7,14 +8,12 @@ from pathlib import Path
 
 import sklearn
 
-_INSIDE = tuple(
-    f"{folder}{os.sep}"
-    for folder in (Path(__file__).absolute().parents[1], Path(sklearn.__file__).parent)
-)
+_FOLDERS = Path(__file__).absolute().parents[1], Path(sklearn.__file__).parent
+_INSIDE = (*(f"{folder}{os.sep}" for folder in _FOLDERS), contextlib.__file__)
 
 
 def warn(message, category=UserWarning):
-    """Warn at the innermost line that is neither here nor in scikit-learn.
+    """Warn at the innermost line that is neither here, in scikit-learn nor in contexts.
 
     How far that is depends on what wraps `fit`: Python shows the line, and shows each
     warning once a line.
