@@ -33,14 +33,26 @@ def separated_classes(problem, result):
     if found.any() or result.halted_by is not None:
         return found
     low = _LOW if result.converged else _LOW_UNCONVERGED
-    is_low = result.value <= low * problem.null_value
     chunks = objective.chunks.unweighted()
-    if chunks is None or not (is_low or objective.has_sure_rows(result.w)):
+    is_doubtful = result.value <= low * problem.null_value or (
+        not _is_decided(problem) and objective.has_sure_rows(result.w)
+    )
+    if chunks is None or not is_doubtful:
         return none
-    # Quasi-Newton steps may lead so far that all curvature is rounding.
-    solver = resolve_solver(problem.settings)
-    w = result.w if solver == "newton" else np.zeros_like(result.w)
-    return _decide(problem, chunks, w, none)
+    return _decide(problem, chunks, none)
+
+
+def _is_decided(problem):
+    """Whether the fit itself was by Newton's method, with equal weights."""
+    if resolve_solver(problem.settings) != "newton":
+        return False
+    extremes = problem.objective.chunks.collect(_chunk_weights, reads_X=False)
+    least, largest = zip(*extremes, strict=True)
+    return min(least) == max(largest)
+
+
+def _chunk_weights(chunk):
+    return chunk.s.min(), chunk.s.max()
 
 
 def _found(objective, result, none):
@@ -50,14 +62,17 @@ def _found(objective, result, none):
     return none if result.step is None else objective.separates(result.step)
 
 
-def _decide(problem, chunks, w, none):
-    """The mask that Newton's method finds on chunks of rows of weight one."""
+def _decide(problem, chunks, none):
+    """The mask that Newton's method finds on chunks of rows of weight one.
+
+    It starts anew: w may be so far away that all curvature there is rounding.
+    """
     targets = replace(problem.targets, s=np.ones(chunks.n_rows))
     problem = replace(problem, targets=targets).on(chunks)
     objective = problem.objective
     result = _solvers.FULL_BATCH["newton"](
         objective,
-        w if objective.value(w) < problem.null_value else np.zeros_like(w),
+        np.zeros(problem.network.n_params),
         tol=1e-8,
         null_value=problem.null_value,
         max_iter=_MOST_ITERATIONS,
