@@ -1,12 +1,13 @@
 # You need make, and python3 with venv. Each command creates the virtual environment and
 # installs what is missing there. Variables for the command line: PYTHON (the
 # interpreter), VENV (the folder of the environment), CONSTRAINT (a pip constraints file)
-# and LOCK (a file of exact versions with hashes, which replaces the extra: for test,
-# lint, docs, coverage and mutation).
+# LOCK (a file of exact versions with hashes, which replaces the extra: for test, lint,
+# docs, coverage and mutation) and BEFORE (what `make bench-before` compares with).
 
 PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINT ?=
+BEFORE ?= HEAD~1
 LOCK ?=
 
 bin := $(VENV)/bin
@@ -15,8 +16,8 @@ pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check 
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
 .PHONY: help demo test test-long test-peers lint coverage mutation docs lock \
-	bench-certificates bench-convex bench-hidden bench-path bench-predict \
-	bench-scale clean
+	bench-before bench-certificates bench-convex bench-hidden bench-path \
+	bench-predict bench-scale clean
 
 help:
 	@echo "make demo          run the estimator on real data: a table and a picture"
@@ -28,6 +29,7 @@ help:
 	@echo "make mutation      change the mathematics and see whether a test fails"
 	@echo "make docs          build the documentation site in build/docs/"
 	@echo "make lock          write requirements/dev.txt: today's versions and hashes"
+	@echo "make bench-before  time fits against those of the git revision BEFORE"
 	@echo "make bench-certificates  compare optimality_ with true distances"
 	@echo "make bench-convex  time softmax regression against other packages"
 	@echo "make bench-hidden  time hidden layers against other packages; their defaults"
@@ -80,6 +82,9 @@ lock: $(VENV)/lock.stamp
 	$(bin)/uv pip compile setup.cfg --extra dev --upgrade --universal --quiet \
 		--python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --output-file requirements/dev.txt
+
+bench-before: $(VENV)/bench.stamp
+	$(bin)/python benchmarks/before.py $(BEFORE)
 
 bench-certificates: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/certificates.py

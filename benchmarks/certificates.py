@@ -4,7 +4,8 @@
 
 Random problems with fixed seeds, each with a ridge, fitted by "newton" and, every
 second one, by "lbfgs". The oracle is F in 80-bit arithmetic at the lower of two fits
-with tol=0. F there is no less than min F, so what is called too low is too low. Writes
+with tol=0. F there is no less than min F, so what is called too low is too low. Without
+a penalty, a linear program is the oracle of what fits say of separation. Writes
 certificates.md.
 """
 
@@ -16,13 +17,17 @@ import numpy as np
 import scipy.sparse
 from _markdown import table
 from _measure import environment, pinned
+from scipy.optimize import linprog
 
 from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.exceptions import SeparationWarning
 
 LONG = np.longdouble
 
 # Rounding of F, in units of eps times its size: differences below it prove nothing.
 ROUNDING = 10.0 * np.finfo(float).eps
+
+N_TABLES = 200  # for separation
 
 HARD = ["units", "counts", "separated", "weights", "soft", "sparse", "wide"]
 HARD.append("no intercept")
@@ -41,6 +46,11 @@ def main():
         for number, kind in enumerate(HARD):
             seeds = range(number, arguments.hard, len(HARD))
             rows.append(line(kind, lambda seed, kind=kind: hard(seed, kind), seeds))
+        separated = [
+            separation_line(solver, decades)
+            for solver in ("newton", "lbfgs")
+            for decades in (0, 1, 3)
+        ]
     lines = [
         "# Certificates",
         "",
@@ -52,6 +62,13 @@ def main():
         "most the F of two fits with tol=0.",
         "",
         table(list(rows[0]), [list(row.values()) for row in rows]),
+        "",
+        "## Separation",
+        "",
+        f"{N_TABLES} tables of 40 rows, 3 features, many of them rounded, and up to 3",
+        "classes, without a penalty. Weights are within so many powers of ten of one.",
+        "",
+        table(list(separated[0]), [list(row.values()) for row in separated]),
     ]
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -171,6 +188,43 @@ def objective(model, X, Y, s):
     Z -= Z.max(axis=1, keepdims=True)
     losses = np.log(np.exp(Z).sum(axis=1)) - (Y * Z).sum(axis=1)
     return s @ losses / s.sum(dtype=LONG) + LONG(model.alpha) / 2 * (W * W).sum()
+
+
+def separation_line(solver, decades):
+    """How often a fit says of separation what a linear program says."""
+    row = {"solver": solver, "powers of ten": decades, "separated": 0}
+    row |= {"not told": 0, "converged": 0, "told falsely": 0}
+    for seed in range(N_TABLES):
+        rng = np.random.default_rng([3, seed])
+        X = np.round(rng.standard_normal((40, 3)), seed % 3)
+        Z = X @ rng.standard_normal((3, 3)) * rng.choice([1.0, 2.0, 5.0])
+        y = (Z + rng.gumbel(size=Z.shape)).argmax(axis=1)
+        y = np.unique(y, return_inverse=True)[1]
+        s = 10.0 ** rng.uniform(-decades, decades, 40)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model = fit(X, y, s, alpha=0.0, solver=solver)
+        told = any(issubclass(w.category, SeparationWarning) for w in caught)
+        separated = is_separated(X, y)
+        row["separated"] += int(separated)
+        row["not told"] += int(separated and not told)
+        row["converged"] += int(separated and model.converged_)
+        row["told falsely"] += int(told and not separated)
+    print(*row.values(), flush=True)
+    return {name: str(value) for name, value in row.items()}
+
+
+def is_separated(X, y):
+    """By a linear program: some direction loses nothing in any row and gains in one."""
+    A, n_classes = np.c_[X, np.ones(len(y))], y.max() + 1
+    leads = np.zeros((len(y), n_classes, n_classes, A.shape[1]))
+    for k in range(n_classes):
+        leads[np.arange(len(y)), k, y] += A
+        leads[:, k, k] -= A
+    leads = leads.reshape(len(y) * n_classes, -1)
+    total = leads.sum(axis=0)
+    found = linprog(-total, A_ub=-leads, b_ub=np.zeros(len(leads)), bounds=(-1, 1))
+    return -found.fun > 1e-6
 
 
 if __name__ == "__main__":
