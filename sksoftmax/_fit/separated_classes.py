@@ -33,11 +33,11 @@ def separated_classes(problem, result):
     if found.any() or result.halted_by is not None:
         return found
     low = _LOW if result.converged else _LOW_UNCONVERGED
+    is_low = result.value <= low * problem.null_value
+    if not is_low and _is_decided(problem):
+        return none
     chunks = objective.chunks.unweighted()
-    is_doubtful = result.value <= low * problem.null_value or (
-        not _is_decided(problem) and objective.has_sure_rows(result.w)
-    )
-    if chunks is None or not is_doubtful:
+    if chunks is None or not (is_low or objective.has_sure_rows(result.w)):
         return none
     return _decide(problem, chunks, none)
 
