@@ -4,6 +4,7 @@ import csv
 import gzip
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,21 @@ collect_ignore = ["peers"]  # scikit-learn's own tests: `make test-peers`
 def rng():
     """A generator with a fixed seed, fresh for every test."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def few_rows():
+    """Make X with zeros in it, targets that are soft and hard in turn, and weights."""
+
+    def make(n_rows, n_features, n_classes):
+        rng = np.random.default_rng(1)
+        X = rng.standard_normal((n_rows, n_features))
+        X[:, 1] *= rng.random(n_rows) < 0.5
+        Y = rng.dirichlet(np.ones(n_classes), size=n_rows)
+        Y[::2] = np.eye(n_classes)[rng.integers(n_classes, size=len(Y[::2]))]
+        return SimpleNamespace(X=X, Y=Y, s=rng.uniform(0.5, 2.0, size=n_rows))
+
+    return make
 
 
 @pytest.fixture

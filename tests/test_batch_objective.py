@@ -1,7 +1,5 @@
 """Mini-batch estimates: values by formula, gradients by finite differences."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import scipy.special
@@ -29,13 +27,8 @@ dense_and_sparse = pytest.mark.parametrize("store", [np.asarray, csr_array])
 
 
 @pytest.fixture
-def data():
-    rng = np.random.default_rng(1)
-    X = rng.standard_normal((N_ROWS, N_FEATURES))
-    X[:, 1] *= rng.random(N_ROWS) < 0.5
-    Y = rng.dirichlet(np.ones(N_CLASSES), size=N_ROWS)
-    Y[::2] = np.eye(N_CLASSES)[rng.integers(N_CLASSES, size=len(Y[::2]))]
-    return SimpleNamespace(X=X, Y=Y, s=rng.uniform(0.5, 2.0, size=N_ROWS))
+def data(few_rows):
+    return few_rows(N_ROWS, N_FEATURES, N_CLASSES)
 
 
 def make(data, sizes=(), activation="tanh", fit_intercept=True, **form):

@@ -169,6 +169,19 @@ def test_the_fit_is_at_the_minimum_and_predictions_follow_from_it(data, rows):
     )
 
 
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+@pytest.mark.parametrize("size", [1e12, 1.7e18])
+def test_a_large_constant_column_has_no_effect(home, rows, tmp_path, size, solver):
+    X, y, s = rows
+    model = SoftmaxRegressionClassifier(alpha=ALPHA, solver=solver)
+    expected = model.fit(X, y, s).predict_proba(X)
+    X = np.c_[X, np.full(N_ROWS, size)]
+    model.fit(*HOMES[home](X, y, s, tmp_path))
+    assert model.converged_
+    assert_allclose(model.predict_proba(X), expected, atol=1e-4)
+    assert_allclose(model.coefs_[0][-1], 0.0, atol=1e-9 / size)
+
+
 def pandas_table(columns):
     return pytest.importorskip("pandas").DataFrame(columns)
 
@@ -193,19 +206,6 @@ def arrow_batch(columns):
 
 def narwhals_table(columns):
     return pytest.importorskip("narwhals").from_native(arrow_table(columns))
-
-
-@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
-@pytest.mark.parametrize("size", [1e12, 1.7e18])
-def test_a_large_constant_column_has_no_effect(home, rows, tmp_path, size, solver):
-    X, y, s = rows
-    model = SoftmaxRegressionClassifier(alpha=ALPHA, solver=solver)
-    expected = model.fit(X, y, s).predict_proba(X)
-    X = np.c_[X, np.full(N_ROWS, size)]
-    model.fit(*HOMES[home](X, y, s, tmp_path))
-    assert model.converged_
-    assert_allclose(model.predict_proba(X), expected, atol=1e-4)
-    assert_allclose(model.coefs_[0][-1], 0.0, atol=1e-9 / size)
 
 
 @pytest.mark.parametrize(

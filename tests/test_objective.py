@@ -42,15 +42,10 @@ def several_chunks(monkeypatch):
 
 
 @pytest.fixture
-def data():
-    rng = np.random.default_rng(1)
-    X = rng.standard_normal((N_ROWS, N_FEATURES))
-    X[:, 1] *= rng.random(N_ROWS) < 0.5
-    Y = rng.dirichlet(np.ones(N_CLASSES), size=N_ROWS)
-    Y[::2] = np.eye(N_CLASSES)[rng.integers(N_CLASSES, size=len(Y[::2]))]
-    s = rng.uniform(0.5, 2.0, size=N_ROWS)
-    s[4] = 1e-3
-    return SimpleNamespace(X=X, Y=Y, s=s)
+def data(few_rows):
+    data = few_rows(N_ROWS, N_FEATURES, N_CLASSES)
+    data.s[4] = 1e-3
+    return data
 
 
 def make(data, sizes=(), activation="tanh", fit_intercept=True, dtype=np.float64):
