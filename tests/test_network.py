@@ -11,6 +11,7 @@ from scipy.special import softmax
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import (
     Network,
+    in_gauge,
     insert_absent_classes,
     project_onto_gauge,
 )
@@ -250,6 +251,21 @@ def test_centring_is_the_shortest_of_equal_layers(rng):
     shift, *_ = np.linalg.lstsq(np.ones((3, 1)), np.vstack([W, b]).T, rcond=None)
     centred_W, centred_b = project_onto_gauge(W, b)
     assert_allclose(np.vstack([centred_W, centred_b]), (np.vstack([W, b]).T - shift).T)
+
+
+def test_the_gauge_of_weights_is_their_projection_onto_rows_that_sum_to_zero(rng):
+    W = rng.standard_normal((4, 3)) + 3.0
+    before, projection = W.copy(), np.eye(3) - np.full((3, 3), 1 / 3)
+    assert_allclose(in_gauge(W), W @ projection, rtol=1e-13)
+    assert_array_equal(W, before)
+
+
+def test_one_logit_for_two_classes_has_no_gauge(rng):
+    W = rng.standard_normal((4, 1))
+    result = in_gauge(W)
+    assert_array_equal(result, W)
+    result[:] = 0.0
+    assert W.all()
 
 
 @pytest.mark.parametrize("absent", [[0], [4], [1, 3], [0, 1, 3, 4]], ids=str)
