@@ -102,7 +102,7 @@ COUNTS = np.array([251.0, 208.0, 36.0, 43.0, 69.0, 9.0])
 
 def test_weighted_counts_have_stata_s_standard_errors(exact):
     model = exact(alpha=0.0).fit(NONWHITE, OUTCOME, COUNTS)
-    result = summary(model, NONWHITE, OUTCOME, COUNTS, base=1)
+    result = summary(model, NONWHITE, OUTCOME, COUNTS, base=1, weights="frequency")
     assert_allclose(
         result.se, [[0.2157321, 0.0937644], [0.407589, 0.1782185]], rtol=1e-6
     )
@@ -185,7 +185,7 @@ def test_the_likelihood_ratio_of_nested_models_is_that_of_statsmodels(anes96, ex
     assert test.df == 12
 
 
-@pytest.mark.parametrize("cov_type", ["nonrobust", "HC0", "HC1", "cluster"])
+@pytest.mark.parametrize("cov_type", ["nonrobust", "HC1", "HC2", "HC3", "cluster"])
 @pytest.mark.parametrize("class_weight", [None, {0: 2.0, 1: 0.5}])
 def test_frequency_weights_are_repeated_rows(
     hsbdemo, exact, rng, cov_type, class_weight
@@ -194,7 +194,9 @@ def test_frequency_weights_are_repeated_rows(
     counts = rng.integers(0, 4, len(y))
     groups = np.arange(len(y)) % 17 if cov_type == "cluster" else None
     model = exact(alpha=0.0, class_weight=class_weight).fit(X, y, counts)
-    ours = summary(model, X, y, counts, cov_type=cov_type, groups=groups)
+    ours = summary(
+        model, X, y, counts, weights="frequency", cov_type=cov_type, groups=groups
+    )
     rows = np.repeat(np.arange(len(y)), counts)
     groups = None if groups is None else groups[rows]
     repeated = summary(model, X[rows], y[rows], cov_type=cov_type, groups=groups)
@@ -246,10 +248,12 @@ def test_soft_labels_are_weighted_labels_of_one_cluster(hsbdemo, exact, rng):
     model = exact(alpha=0.0).fit(X, Y)
     rows, labels = np.repeat(np.arange(len(y)), 3), np.tile(np.arange(3), len(y))
     stacked = X[rows], labels, Y.ravel()
-    assert_allclose(summary(model, X, Y).se, summary(model, *stacked).se, rtol=1e-8)
+    # Three rows of mean weight one stand for one of weight one.
+    expected = np.sqrt(3) * summary(model, *stacked).se
+    assert_allclose(summary(model, X, Y).se, expected, rtol=1e-8)
     clustered = summary(model, *stacked, cov_type="cluster", groups=rows)
     n, k = len(y), 8
-    factor = np.sqrt(n / (n - 1) * (n - 1) / (n - k))
+    factor = np.sqrt(n / (n - 1) * (3 * n - 1) / (3 * n - k))
     robust = summary(model, X, Y, cov_type="HC0")
     assert_allclose(factor * robust.se, clustered.se, rtol=1e-8)
 

@@ -222,7 +222,7 @@ def test_an_unknown_base_is_told_the_classes(model):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"cov_type": "HC3"}, "cov_type must be one of .* got 'HC3'"),
+        ({"cov_type": "HC4"}, "cov_type must be one of .* got 'HC4'"),
         ({"cov_type": "cluster"}, "cov_type='cluster' needs groups"),
         ({"groups": np.arange(N)}, "cov_type='nonrobust' does not use groups"),
         (
@@ -233,6 +233,10 @@ def test_an_unknown_base_is_told_the_classes(model):
         (
             {"cov_type": "cluster", "groups": np.r_[np.nan, np.ones(N - 1)]},
             "groups contains NaN in row 0",
+        ),
+        (
+            {"cov_type": "cluster", "groups": np.ones((N, 3))},
+            "groups must have one column, or two .* got 3",
         ),
         ({"weights": "analytic"}, "weights must be one of .* got 'analytic'"),
         ({"confidence_level": 95}, r"confidence_level must be in \(0, 1\), got 95"),
@@ -249,9 +253,10 @@ def test_bad_parameters_are_named(model, function, parameters, message):
     [
         ({"interval": "bootstrap"}, "interval must be one of .* got 'bootstrap'"),
         ({"interval": "profile", "cov_type": "HC0"}, "got cov_type='HC0'"),
+        ({"small_sample": "SAS"}, "small_sample must be one of .* got 'SAS'"),
     ],
 )
-def test_bad_intervals_are_named(model, parameters, message):
+def test_bad_parameters_of_a_summary_are_named(model, parameters, message):
     with pytest.raises(ValueError, match=message):
         summary(model, X, y, **parameters)
 
@@ -267,9 +272,14 @@ def test_effects_are_overall_or_at_the_mean(model):
 
 
 def test_hc1_needs_more_observations_than_coefficients():
-    s = np.full(N, 1e-3)
-    with pytest.raises(ValueError, match=r"needs more observations .* got 0\.2 and 8"):
-        summary(fit(sample_weight=s), X, y, s, cov_type="HC1")
+    s = np.zeros(N)
+    s[[np.flatnonzero(y == k)[i] for k in range(3) for i in range(2)]] = 1.0
+    few = fit(sample_weight=s, alpha=0.1)
+    with pytest.raises(ValueError, match=r"needs more observations .* got 6 and 8"):
+        summary(few, X, y, s, cov_type="HC1")
+    assert np.isfinite(
+        summary(few, X, y, s, cov_type="HC1", small_sample="Stata").se
+    ).all()
 
 
 @pytest.mark.parametrize(
@@ -348,11 +358,35 @@ def test_a_level_may_be_any_number():
     assert_array_equal(found.conf_int, expected.conf_int)
 
 
-def test_frequencies_that_make_no_observation_are_refused():
+def test_frequencies_are_whole_numbers():
+    s = np.where(np.arange(N) == 7, 1.5, 2.0)
+    model = fit(sample_weight=s)
+    with pytest.raises(ValueError, match=r"whole numbers .* row 7 has 1\.5"):
+        summary(model, X, y, s, weights="frequency")
+    by_word = summary(model, X, y, s, weights="importance")
+    assert summary(model, X, y, s).n == by_word.n == N
+    assert_array_equal(summary(model, X, y, s).se, by_word.se)
+
+
+@pytest.mark.parametrize("infer", [summary, marginal_effects])
+def test_whole_weights_ask_for_the_word(infer):
+    s = np.where(y == 0, 1.0, 2.0)
+    model = fit(sample_weight=s)
+    with pytest.raises(ValueError, match=r"say what they are\. Pass weights='freq"):
+        infer(model, X, y, s)
+
+
+def test_weights_of_zero_and_one_mean_the_same_either_way():
+    s = (np.arange(N) % 3 > 0).astype(float)
+    model = fit(sample_weight=s)
+    for weights in ("frequency", "importance"):
+        given = summary(model, X, y, s, weights=weights)
+        assert_array_equal(summary(model, X, y, s).se, given.se)
+
+
+def test_importance_weights_may_be_of_any_size():
     s = np.full(N, 2.0**-1040)
-    with pytest.raises(ValueError, match=r"sample_weight sums to .* observations"):
-        summary(fit(sample_weight=s), X, y, s)
-    found = summary(fit(sample_weight=s), X, y, s, weights="importance")
+    found = summary(fit(sample_weight=s), X, y, s)
     assert_allclose(found.se, summary(fit(), X, y).se, rtol=1e-6)
 
 

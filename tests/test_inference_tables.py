@@ -160,11 +160,13 @@ def test_profile_intervals_end_where_the_likelihood_has_fallen_enough(
             assert_allclose(2 * lost, chi2.ppf(level, 1), rtol=1e-6)
 
 
-@pytest.mark.parametrize("counts", [(7.0, 5.0, 3.0, 5.0), (20.0, 1e-3, 20.0, 20.0)])
+@pytest.mark.parametrize("counts", [(7.0, 5.0, 3.0, 5.0), (20.0, 1.0, 20.0, 20.0)])
 def test_the_profile_of_a_table_of_counts_is_its_likelihood_interval(counts):
     X, y = np.array([[-1.0], [1.0], [-1.0], [1.0]]), np.array([0, 0, 1, 1])
     model = SoftmaxRegressionClassifier(alpha=0.0, tol=1e-14).fit(X, y, counts)
-    result = summary(model, X, y, counts, base=0, interval="profile")
+    result = summary(
+        model, X, y, counts, base=0, weights="frequency", interval="profile"
+    )
     best = loss_of_counts(*result.coef[0], counts)
     low, high = result.conf_int[0, 0]
     for end in (low, high):

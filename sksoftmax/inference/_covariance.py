@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils.validation import column_or_1d
 
-from sksoftmax._data.arrays import take_rows
 from sksoftmax._data.labels import class_index
-from sksoftmax._model.loss import softmax
-from sksoftmax._utils.errors import check_choice, error_context
-from sksoftmax._utils.missing import refuse_missing
-from sksoftmax.inference._likelihood import logits
+from sksoftmax._utils.errors import error_context
+from sksoftmax.inference._sandwich import check_groups, check_small_sample, sandwich
 
 
 @dataclass(frozen=True)
@@ -74,83 +70,13 @@ def find_base(classes, base):
     return found
 
 
-def _check_groups(groups, cov_type, n_samples):
-    """The number of each sample's group, or None if there are no groups."""
-    check_choice("cov_type", cov_type, ("nonrobust", "HC0", "HC1", "cluster"))
-    if (cov_type == "cluster") != (groups is not None):
-        need = "needs" if groups is None else "does not use"
-        raise ValueError(f"cov_type={cov_type!r} {need} groups.")
-    if groups is None:
-        return None
-    with error_context("groups"):
-        refuse_missing("groups", groups)
-        groups = column_or_1d(groups)
-    if groups.shape != (n_samples,):
-        raise ValueError(
-            f"groups must have one entry for each of the {n_samples} samples, got"
-            f" {groups.size}."
-        )
-    with error_context("groups"):
-        return np.unique(groups, return_inverse=True)[1]
+def covariance(problem, cov_type, groups, small_sample=None):
+    """The covariance C of gamma; groups has an entry for each sample of the user.
 
-
-def covariance(problem, cov_type, groups):
-    """The covariance C of gamma; groups has an entry for each sample of the user."""
-    groups = _check_groups(groups, cov_type, problem.kept.size)
+    `small_sample` is as in `summary`.
+    """
+    groups = check_groups(groups, cov_type, problem.kept.size)
+    check_small_sample(small_sample)
     if cov_type == "nonrobust":
         return problem.factor.inverse()
-    n, n_params = problem.n, problem.gamma.size
-    if cov_type != "HC0" and n <= n_params:
-        raise ValueError(
-            f"cov_type={cov_type!r} needs more observations than coefficients, got"
-            f" {n:g} and {n_params}."
-        )
-    correction = n / (n - n_params) if cov_type == "HC1" else 1.0
-    if cov_type == "cluster":
-        groups = groups[problem.kept]
-        n_groups = np.unique(groups).size
-        if n_groups < 2:
-            raise ValueError("groups must have at least two groups with weight.")
-        correction = n_groups / (n_groups - 1) * (n - 1) / (n - n_params)
-    inverse = problem.factor.inverse()
-    return correction * (inverse @ _meat(problem, groups) @ inverse)
-
-
-def _meat(problem, groups):
-    """Sum of the outer products of the scores of rows, or of groups of rows.
-
-    A row that occurs f times adds f products. Inside a group its f scores are added.
-    """
-    n_columns = problem.gamma.size
-    if groups is None:
-        order = np.arange(problem.counts.size)
-        return sum(
-            U.T @ (U / problem.counts[rows, None])
-            for rows, U in _scores(problem, order, n_columns)
-        )
-    meat = np.zeros((n_columns, n_columns))
-    open_group, open_sum = None, np.zeros(n_columns)
-    for rows, U in _scores(problem, np.argsort(groups, kind="stable"), n_columns):
-        labels = groups[rows]
-        starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
-        sums = np.add.reduceat(U, starts, axis=0)
-        if labels[0] == open_group:
-            sums[0] += open_sum
-        else:
-            meat += np.outer(open_sum, open_sum)
-        meat += sums[:-1].T @ sums[:-1]
-        open_group, open_sum = labels[-1], sums[-1]
-    return meat + np.outer(open_sum, open_sum)
-
-
-def _scores(problem, order, n_columns):
-    """The weighted scores of rows in the given order, in chunks of about 4 MB."""
-    size = max(2**19 // n_columns, 64)
-    targets = problem.targets
-    for start in range(0, order.size, size):
-        rows = order[start : start + size]
-        A = problem.design.rows(take_rows(problem.X, rows))
-        residuals = softmax(logits(A, problem.gamma)) - targets.Y[rows]
-        residuals *= targets.s[rows, None]
-        U = residuals[:, :-1, None] * A[:, None, :]
-        yield rows, U.reshape(rows.size, n_columns)
+    return sandwich(problem, cov_type, groups, small_sample)

@@ -50,7 +50,7 @@ def marginal_effects(
     at: str = "overall",
     cov_type: str = "nonrobust",
     groups: ArrayLike | None = None,
-    weights: str = "frequency",
+    weights: str | None = None,
     confidence_level: float = 0.95,
 ) -> MarginalEffects:
     """Change of each probability per unit of each feature, with standard errors.

@@ -15,11 +15,11 @@ from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.in_memory import check_rows
-from sksoftmax._data.targets import Targets, check_weights, is_soft
-from sksoftmax._utils.errors import check_choice
+from sksoftmax._data.targets import Targets
 from sksoftmax.inference._design import orthonormal_design, scaled_design
 from sksoftmax.inference._likelihood import Factor, Likelihood
 from sksoftmax.inference._separation import check_not_perfect, check_not_separated
+from sksoftmax.inference._weights import counts_of
 
 # Free parameters up to which the inverse of the Hessian is formed: 0.8 GB.
 LARGEST = 10_000
@@ -28,9 +28,6 @@ LARGEST = 10_000
 # not at the optimum of these data. Below it they are at most 0.014 standard errors off.
 # To leave out one of 10,000 rows with 10 parameters makes 5e-4.
 _OFF_OPTIMUM = 1e-4
-
-# The sum of frequencies below which it has no inverse.
-_FEWEST = 1e-300
 
 # Added to the unit diagonal of a Hessian that has lost rank to separation.
 _HESSIAN_RIDGE = 1e-10
@@ -48,7 +45,7 @@ class Problem:
     counts: np.ndarray  # how often each row occurs, (n_rows,)
     kept: np.ndarray  # mask of the user's rows that have weight, (n_samples,)
     weighted: bool  # whether rows differ in importance
-    soft: bool  # whether y has soft labels
+    soft: bool  # whether y has probabilities between 0 and 1
     likelihood: Likelihood
     gamma: np.ndarray  # coefficients in working coordinates, (K - 1, n_terms)
     loss: float  # minus the log-likelihood, without the penalty
@@ -95,7 +92,6 @@ class Problem:
 def open_problem(model, X, y, sample_weight, weights, threads):
     """The problem of a model and its data, or an error that says why there is none."""
     alpha = _check_model(model)
-    check_choice("weights", weights, ("frequency", "importance"))
     sample, counts, kept = _observations(model, X, y, sample_weight, weights)
     targets, n = sample.targets, counts.sum()
     importance = targets.s / counts
@@ -130,7 +126,7 @@ def open_problem(model, X, y, sample_weight, weights, threads):
         counts=counts,
         kept=kept,
         weighted=bool(np.ptp(importance) > 1e-12 * importance.max()),
-        soft=is_soft(y),
+        soft=bool(((targets.Y > 0.0) & (targets.Y < 1.0)).any()),
         likelihood=likelihood,
         gamma=gamma,
         loss=loss,
@@ -146,16 +142,9 @@ def _observations(model, X, y, sample_weight, weights):
     sample = sample.weigh_classes(model.class_weight)
     _check_classes(sample.targets)
     kept = sample.targets.s > 0
+    counts = counts_of(sample_weight, kept.size, weights)[kept]
     sample = sample.take(kept)
     targets = sample.targets
-    counts = np.ones(targets.s.size)
-    if weights == "frequency":
-        counts = check_weights(sample_weight, kept.size)[kept]
-        if counts.sum() < _FEWEST:
-            raise ValueError(
-                f"sample_weight sums to {counts.sum():g} observations; pass"
-                " weights='importance' if only the ratios count."
-            )
     s = targets.s / (targets.s.sum() / counts.sum())
     return sample._replace(targets=replace(targets, s=s)), counts, kept
 

@@ -147,7 +147,8 @@ def summary(
     base: object = None,
     cov_type: str = "nonrobust",
     groups: ArrayLike | None = None,
-    weights: str = "frequency",
+    small_sample: str | None = None,
+    weights: str | None = None,
     interval: str = "wald",
     confidence_level: float = 0.95,
 ) -> Summary:
@@ -167,17 +168,26 @@ def summary(
     base : label, default=None
         Class with which the others are compared. None compares each class with the
         mean of all: the coefficients are then `model.coef_`.
-    cov_type : {"nonrobust", "HC0", "HC1", "cluster"}, default="nonrobust"
+    cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3", "cluster"}, \
+            default="nonrobust"
         "nonrobust" is the inverse of the Hessian. "HC0" is the sandwich, which holds
-        even if the model is wrong, and "HC1" is HC0 times n / (n - df). "cluster" adds
-        up scores in G groups first; its factor is G / (G - 1) * (n - 1) / (n - df).
-    groups : array-like of shape (n_samples,), default=None
-        Clusters, for cov_type="cluster".
-    weights : {"frequency", "importance"}, default="frequency"
+        even if the model is wrong, and "HC1" is HC0 times n / (n - df). "HC2" and "HC3"
+        divide the residuals of each row by the root of one minus its leverage, or by
+        all of it; HC3 is the jackknife to first order. "cluster" adds up scores in G
+        groups first; its factor is G / (G - 1) * (n - 1) / (n - df).
+    groups : array-like of shape (n_samples,) or (n_samples, 2), default=None
+        Clusters, for cov_type="cluster". Two columns are clusters of two ways: rows
+        that share either may depend on each other.
+    small_sample : {"R", "Stata", "statsmodels"}, default=None
+        Whose factors "HC1" and "cluster" have, if not those above: R's sandwich
+        (n / (n - df), and G / (G - 1)), Stata's (n / (n - 1), and G / (G - 1)), or
+        statsmodels' (none, and as above). The other kinds have no factor.
+    weights : {"frequency", "importance"}, default=None
         A frequency weight is the number of equal observations that a row stands for,
         and n is their sum. An importance weight, as in samples drawn with known
         probabilities, is how much a row counts: n is the number of rows, and the
-        weights are scaled to a mean of one. Class weights are always importance.
+        weights are scaled to a mean of one. None takes fractions for importance, and
+        asks about whole numbers above one. Class weights are always importance.
     interval : {"wald", "profile"}, default="wald"
         Intervals are coef -+ quantile * se, or those of the profile likelihood, which
         need not be symmetric and are better in small samples.
@@ -205,9 +215,13 @@ def summary(
     References
     ----------
     White (1982), Maximum likelihood estimation of misspecified models, Econometrica
-    50:1. Venzon and Moolgavkar (1988), A method for computing profile-likelihood-based
-    confidence intervals, Applied Statistics 37:87. Gray (1992), Flexible methods for
-    analyzing survival data using splines, JASA 87:942 (effective degrees of freedom).
+    50:1. MacKinnon and White (1985), Some heteroskedasticity-consistent covariance
+    matrix estimators with improved finite sample properties, Journal of Econometrics
+    29:305 (HC2, HC3). Cameron, Gelbach and Miller (2011), Robust inference with
+    multiway clustering, JBES 29:238. Venzon and Moolgavkar (1988), A method for
+    computing profile-likelihood-based confidence intervals, Applied Statistics 37:87.
+    Gray (1992), Flexible methods for analyzing survival data using splines, JASA 87:942
+    (effective degrees of freedom).
 
     Examples
     --------
@@ -233,7 +247,7 @@ def summary(
         number = find_base(classes, base)
         estimates = Estimates(
             problem.gamma,
-            covariance(problem, cov_type, groups),
+            covariance(problem, cov_type, groups, small_sample),
             problem.design.M,
             gauge(classes.size, number),
         )

@@ -1,0 +1,34 @@
+"""What sample weights mean: how often a row was observed, or how much it counts."""
+
+import numpy as np
+
+from sksoftmax._data.targets import check_weights
+from sksoftmax._utils.errors import check_choice
+
+KINDS = ("frequency", "importance")
+
+
+def counts_of(sample_weight, n_samples, weights):
+    """How often each row was observed, shape (n_samples,).
+
+    A frequency weight is a count. Importance weights count each row once. Without a
+    word in `weights`, whole numbers above one may be either.
+    """
+    if weights is not None:
+        check_choice("weights", weights, KINDS)
+    s = check_weights(sample_weight, n_samples)
+    fractions = np.flatnonzero(s != np.floor(s))
+    if weights == "frequency" and fractions.size:
+        row = fractions[0]
+        raise ValueError(
+            "weights='frequency' needs whole numbers in sample_weight, the counts of"
+            f" equal observations; row {row} has {s[row]:g}. Pass weights='importance'"
+            " if rows count more or less."
+        )
+    if weights is None and not fractions.size and s.max() > 1:
+        raise ValueError(
+            "sample_weight holds whole numbers: say what they are. Pass"
+            " weights='frequency' if they are counts of equal observations, or"
+            " weights='importance' if rows count more or less, as in a survey."
+        )
+    return s if weights == "frequency" else np.ones(n_samples)
