@@ -390,18 +390,37 @@ def test_single_precision_data_are_taken(hsbdemo, exact):
     assert_allclose(result.se, double.se, rtol=1e-5)
 
 
-def test_without_an_intercept_the_null_model_is_uniform(hsbdemo, exact):
+@pytest.mark.parametrize("name", ["ones", "all dummies", "a sum"])
+def test_a_column_of_ones_is_an_intercept(hsbdemo, exact, name):
     X, y = hsbdemo
-    D = np.column_stack([X, np.ones(len(y))])
+    ones = np.ones(len(y))
+    low = 1.0 - X[:, 0] - X[:, 1]
+    D = {
+        "ones": np.column_stack([X, ones]),
+        "all dummies": np.column_stack([X, low]),
+        "a sum": np.column_stack([X, 1e5 - 3 * X[:, 2] + X[:, 0]]),
+    }[name]
     model = exact(alpha=0.0, fit_intercept=False).fit(D, y)
-    result = summary(model, D, y, base=0)
-    usual = summary(exact(alpha=0.0).fit(X, y), X, y, base=0)
-    assert_allclose(result.se, usual.se, rtol=1e-6)
-    assert result.lr_test.df == 8
-    assert_allclose(result.loglik_null, -len(y) * np.log(3), rtol=1e-12)
+    usual_model = exact(alpha=0.0).fit(X, y)
+    result, usual = summary(model, D, y, base=0), summary(usual_model, X, y, base=0)
+    assert result.lr_test.df == usual.lr_test.df == 6
+    assert_allclose(result.loglik_null, usual.loglik_null, rtol=1e-12)
+    assert_allclose(result.lr_test.p_value, usual.lr_test.p_value, rtol=1e-5)
+    assert_allclose(result.model_test.statistic, usual.model_test.statistic, rtol=1e-5)
+    assert result.model_test.df == 6
     assert result.terms == ["x0", "x1", "x2", "x3"]
-    effects = marginal_effects(model, D, y), marginal_effects(model, D, y, at="mean")
-    usual = exact(alpha=0.0).fit(X, y)
-    for one, at in zip(effects, ("overall", "mean"), strict=True):
-        expected = marginal_effects(usual, X, y, at=at)
-        assert_allclose(one.se[:, :3], expected.se, rtol=1e-6)
+    if name != "ones":
+        return
+    assert_allclose(result.se, usual.se, rtol=1e-6)
+    for at in ("overall", "mean"):
+        effects = marginal_effects(model, D, y, at=at)
+        expected = marginal_effects(usual_model, X, y, at=at)
+        assert_allclose(effects.se[:, :3], expected.se, rtol=1e-6)
+
+
+def test_without_any_constant_the_null_model_is_uniform(hsbdemo, exact):
+    X, y = hsbdemo
+    D = np.column_stack([X, np.linspace(1.0, 1.001, len(y))])
+    result = summary(exact(alpha=0.0, fit_intercept=False).fit(D, y), D, y)
+    assert result.lr_test.df == result.model_test.df == 8
+    assert_allclose(result.loglik_null, -len(y) * np.log(3), rtol=1e-12)

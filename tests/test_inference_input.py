@@ -305,13 +305,56 @@ def test_the_likelihood_ratio_refuses_what_has_no_chi_squared_distribution(resul
         likelihood_ratio_test(result, penalised)
     with pytest.raises(ValueError, match="special case of full"):
         likelihood_ratio_test(result, summary(fit(small), small, y))
-    other = np.r_[y[:-1], (y[-1] + 1) % 3]
-    with pytest.raises(ValueError, match="the same y and weights"):
-        likelihood_ratio_test(summary(fit(small, other), small, other), result)
     s = np.linspace(0.5, 1.5, N)
-    weighted = summary(fit(small, y, s), small, y, s, weights="importance")
-    with pytest.raises(ValueError, match="Importance weights make no likelihood"):
+    weighted = summary(fit(small, y, s), small, y, s)
+    with pytest.raises(ValueError, match="restricted has importance weights"):
         likelihood_ratio_test(weighted, result)
+    Y = 0.9 * np.eye(3)[y] + 0.1 / 3
+    with pytest.raises(ValueError, match="full has soft labels"):
+        likelihood_ratio_test(result, summary(fit(X, Y), X, Y))
+    grouped = {"cov_type": "cluster", "groups": np.arange(N) // 4}
+    with pytest.raises(ValueError, match="restricted has clusters"):
+        likelihood_ratio_test(summary(fit(small), small, y, **grouped), result)
+
+
+@pytest.mark.parametrize("hard", [np.eye(3)[y], np.eye(3, dtype=bool)[y]])
+def test_targets_of_zeros_and_ones_are_labels(result, hard):
+    found = summary(fit(X, hard.astype(float)), X, hard.astype(float))
+    assert found.not_valid == ""
+    assert found.notes == []
+    assert found.lr_test.p_value == result.lr_test.p_value
+
+
+def test_the_likelihood_ratio_refuses_other_rows_targets_and_weights(result):
+    small = X[:, :2]
+
+    def restricted(X, y, counts=None):
+        model = fit(X, y, counts)
+        return summary(model, X, y, counts, weights="frequency")
+
+    with pytest.raises(ValueError, match="row by row: 199 rows and 200"):
+        likelihood_ratio_test(restricted(small[1:], y[1:]), result)
+    # The numbers of rows in each class are the same.
+    first, second = np.flatnonzero(y == 0)[0], np.flatnonzero(y == 1)[0]
+    swapped = y.copy()
+    swapped[[first, second]] = 1, 0
+    with pytest.raises(ValueError, match=rf"row {min(first, second)} has another"):
+        likelihood_ratio_test(restricted(small, swapped), result)
+    counts = np.ones(N)
+    counts[7] = 2
+    with pytest.raises(ValueError, match="row 7 has weight 2 and 1"):
+        likelihood_ratio_test(restricted(small, y, counts), result)
+    counts[7] = 0
+    with pytest.raises(ValueError, match="row 7 has another target or no weight"):
+        likelihood_ratio_test(restricted(small, y, counts), result)
+    once = likelihood_ratio_test(restricted(small, y, np.ones(N)), result)
+    assert once == likelihood_ratio_test(summary(fit(small), small, y), result)
+
+
+@pytest.mark.parametrize("bad", [["a"], ["a", "b", "a"], ["a", "b", "intercept"], 3])
+def test_names_that_do_not_fit_the_columns_are_refused(model, bad):
+    with pytest.raises(ValueError, match="feature_names must be 3 different names"):
+        summary(model, X, y, feature_names=bad)
 
 
 def test_without_pandas_the_error_names_the_extra(result, monkeypatch):
@@ -417,6 +460,6 @@ def test_coefficients_that_single_precision_has_rounded_are_told_the_cure():
 @pytest.mark.parametrize("name", ["intercept", "const"])
 def test_a_column_of_that_name_is_no_intercept(name):
     pd = pytest.importorskip("pandas")
-    frame = pd.DataFrame({"a": X[:, 0], name: 1.0})
+    frame = pd.DataFrame({"a": X[:, 0], name: X[:, 1]})
     test = summary(fit(frame, fit_intercept=False), frame, y).lr_test
     assert test.df == 4

@@ -104,7 +104,7 @@ def wald_test(
             value = np.broadcast_to(_finite("value", value), len(R))
         missed = R @ summary.coef.ravel() - value
         R = R @ np.kron(estimates.G, estimates.M)
-    return chi_squared(*_statistic(R, missed, estimates.C), name)
+    return chi_squared(*wald_statistic(R, missed, estimates.C), name)
 
 
 def _names_in(hypothesis):
@@ -144,7 +144,7 @@ def _term_contrasts(summary, names):
     return np.kron(np.eye(estimates.gamma.shape[0]), estimates.M[rows])
 
 
-def _statistic(R, missed, C):
+def wald_statistic(R, missed, C):
     """Wald's statistic missed^T (R C R^T)^-1 missed, and the rank of R C R^T."""
     values, vectors = np.linalg.eigh(C)
     B = R @ (vectors * np.sqrt(np.maximum(values, 0.0)))
@@ -181,8 +181,9 @@ def likelihood_ratio_test(restricted, full) -> HypothesisTest:
     Raises
     ------
     ValueError, TypeError
-        If one is no summary, a model is penalised, weights are importance weights, the
-        numbers of observations of the classes differ, or the models cannot be nested.
+        If one is no summary; if there is a penalty, or there are importance weights,
+        soft labels or clusters; if the targets or weights of a row differ; or if the
+        models cannot be nested.
 
     See Also
     --------
@@ -208,15 +209,17 @@ def likelihood_ratio_test(restricted, full) -> HypothesisTest:
                 "The likelihood ratio has no chi-squared distribution with a penalty;"
                 f" {name} has alpha={summary.alpha}, must be 0."
             )
-        if summary.weighted:
+        if summary.not_valid:
             raise ValueError(
-                "Importance weights make no likelihood, and so no likelihood ratio; use"
-                " wald_test with a robust cov_type."
+                f"{name} has {summary.not_valid}, and then the likelihood ratio has no"
+                " chi-squared distribution; use wald_test with a robust cov_type."
             )
-    if restricted.target_sums.shape != full.target_sums.shape or not np.allclose(
-        restricted.target_sums, full.target_sums, rtol=1e-9, atol=0.0
-    ):
-        raise ValueError("restricted and full must have the same y and weights.")
+    difference = restricted.observations.difference(full.observations)
+    if difference:
+        raise ValueError(
+            "restricted and full must have the same y and weights, row by row:"
+            f" {difference}."
+        )
     df = full.estimates.gamma.size - restricted.estimates.gamma.size
     statistic = 2.0 * (full.loglik - restricted.loglik)
     if df <= 0 or statistic < -1e-6:

@@ -1,21 +1,23 @@
 """The summary of a fitted model: coefficients, standard errors, statistics of fit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sksoftmax._utils.errors import check_choice
+from sksoftmax._utils.errors import check_choice, error_context
 from sksoftmax._utils.threads import fit_threads
 from sksoftmax.inference._covariance import Estimates, covariance, find_base, gauge
-from sksoftmax.inference._hypotheses import HypothesisTest, chi_squared
+from sksoftmax.inference._fit_statistics import FitStatistics, Observations, tjur
+from sksoftmax.inference._hypotheses import HypothesisTest
+from sksoftmax.inference._null_model import constant, null_loglik, wald_test_of_model
 from sksoftmax.inference._problem import open_problem
 from sksoftmax.inference._profile import profile_interval
 from sksoftmax.inference._tables import CoefficientTable, check_level, wald_columns
 
 
 @dataclass(frozen=True, repr=False)
-class Summary(CoefficientTable):
+class Summary(FitStatistics, CoefficientTable):
     """Coefficients with standard errors, tests and intervals, and statistics of fit.
 
     Rows of the arrays are classes, without the base class. Columns are terms.
@@ -42,19 +44,31 @@ class Summary(CoefficientTable):
         Kind of the covariance, as in `summary`.
     alpha, fit_intercept : float, bool
         Strength of the model's penalty, and whether it has intercepts.
-    weighted : bool
-        Whether rows differ in importance.
+    weighted, soft : bool
+        Whether rows differ in importance, and whether targets are probabilities.
     n : float
         Number of observations; with frequency weights their sum.
     df : float
         Number of free coefficients. With a penalty it is the effective number, the
         trace of (H + penalty)^-1 H with the Hessian H of the log-likelihood.
     loglik, loglik_null : float
-        Log-likelihood, in nats (natural logarithms), with and without features.
+        Log-likelihood, in nats (natural logarithms), of the model and of constants
+        alone. Without a constant the latter is that of equal probabilities.
+    n_constants : int
+        Number of coefficients of the model of constants alone.
+    model_test : HypothesisTest
+        Wald's test of all but the constants, by the covariance of the table.
     target_sums : ndarray of shape (n_classes,)
         Number of observations of each class.
+    tjur_r2 : dict of float
+        Tjur's R2 for each class: the mean probability of the class among its own
+        observations minus that among all others.
     interval : str
         Kind of the intervals, as in `summary`.
+    exponentiate : bool
+        Whether the table shows ratios.
+    observations : Observations
+        Targets and weights row by row, by which summaries are compared.
     estimates : Estimates
         Coefficients and covariance in working coordinates, for tests.
     """
@@ -65,12 +79,18 @@ class Summary(CoefficientTable):
     alpha: float
     fit_intercept: bool
     weighted: bool
+    soft: bool
     n: float
     df: float
     loglik: float
     loglik_null: float
+    n_constants: int
+    model_test: HypothesisTest
     target_sums: np.ndarray
+    tjur_r2: dict
     interval: str
+    exponentiate: bool
+    observations: Observations = field(repr=False)
     estimates: Estimates = field(repr=False)
 
     _title = "Softmax regression"
@@ -82,56 +102,31 @@ class Summary(CoefficientTable):
         return self.estimates.covariance
 
     @property
-    def lr_test(self):
-        """Likelihood-ratio test of all features; p is nan with penalty or weights."""
-        statistic = 2.0 * (self.loglik - self.loglik_null)
-        intercepts = self.estimates.gamma.shape[0] * self.fit_intercept
-        df = self.estimates.gamma.size - intercepts
-        if self.alpha > 0 or self.weighted:
-            return HypothesisTest(statistic, df, np.nan, "Likelihood ratio")
-        return chi_squared(statistic, df, "Likelihood ratio")
+    def ratio(self):
+        """exp(coef), shape (n_rows, n_terms): relative risk ratios against the base.
+
+        A ratio is the factor by which one unit of a term multiplies the probability of
+        a class relative to that of the base class.
+        """
+        with np.errstate(over="ignore"):
+            return np.exp(self.coef)
 
     @property
-    def pseudo_r2(self):
-        """McFadden's, Cox and Snell's and Nagelkerke's, a dict of float."""
-        cox_snell = -np.expm1(2.0 * (self.loglik_null - self.loglik) / self.n)
-        return {
-            "McFadden": 1.0 - self.loglik / self.loglik_null,
-            "Cox-Snell": float(cox_snell),
-            "Nagelkerke": float(cox_snell / -np.expm1(2 * self.loglik_null / self.n)),
-        }
+    def ratio_se(self):
+        """Standard errors of the ratios by the delta method, ratio * se."""
+        with np.errstate(over="ignore"):
+            return self.ratio * self.se
 
     @property
-    def aic(self):
-        """Akaike's criterion, 2 df - 2 loglik."""
-        return 2.0 * self.df - 2.0 * self.loglik
+    def ratio_conf_int(self):
+        """Ends of the intervals of the ratios, exp of those of the coefficients."""
+        with np.errstate(over="ignore"):
+            return np.exp(self.conf_int)
 
-    @property
-    def bic(self):
-        """The Bayesian criterion, df log n - 2 loglik."""
-        return float(self.df * np.log(self.n) - 2.0 * self.loglik)
-
-    @property
-    def header(self):
-        """Pairs of a name and a value, to show above the table."""
-        test, r2 = self.lr_test, self.pseudo_r2
-        p_value = "not valid" if np.isnan(test.p_value) else f"{test.p_value:.3g}"
-        return [
-            ("Observations", f"{self.n:g}"),
-            ("Classes", f"{self.target_sums.size}"),
-            ("Coefficients", f"{self.df:.5g}"),
-            ("Covariance", self.cov_type),
-            ("Intervals", self.interval),
-            ("AIC", f"{self.aic:.3f}"),
-            ("BIC", f"{self.bic:.3f}"),
-            ("Log-likelihood", f"{self.loglik:.3f}"),
-            ("Null log-likelihood", f"{self.loglik_null:.3f}"),
-            (f"LR chi2({test.df})", f"{test.statistic:.3f}"),
-            ("P(> LR chi2)", p_value),
-            ("Pseudo-R2, McFadden", f"{r2['McFadden']:.4f}"),
-            ("Cox-Snell", f"{r2['Cox-Snell']:.4f}"),
-            ("Nagelkerke", f"{r2['Nagelkerke']:.4f}"),
-        ]
+    def _shown(self):
+        if self.exponentiate:
+            return "ratio", self.ratio, self.ratio_se, self.ratio_conf_int
+        return super()._shown()
 
     def _row_title(self, row):
         against = "the mean of all classes" if self.base is None else self.base
@@ -151,6 +146,8 @@ def summary(
     weights: str | None = None,
     interval: str = "wald",
     confidence_level: float = 0.95,
+    exponentiate: bool = False,
+    feature_names: ArrayLike | None = None,
 ) -> Summary:
     """Standard errors, tests and intervals of a fitted softmax regression.
 
@@ -193,6 +190,14 @@ def summary(
         need not be symmetric and are better in small samples.
     confidence_level : float, default=0.95
         Level of the intervals, in (0, 1).
+    exponentiate : bool, default=False
+        Whether the table shows relative risk ratios, exp(coef), with their standard
+        errors by the delta method and exp of the ends of the intervals. z and p are
+        those of the coefficients. The attributes `coef`, `se` and `conf_int` stay as
+        they are; `ratio`, `ratio_se` and `ratio_conf_int` are the ratios.
+    feature_names : array-like of shape (n_features,), default=None
+        Names of the columns of X, for the table. None takes those of a data frame, or
+        x0, x1 and so on.
 
     Returns
     -------
@@ -243,37 +248,69 @@ def summary(
     _check_interval(interval, cov_type)
     with fit_threads() as threads:
         problem = open_problem(model, X, y, sample_weight, weights, threads)
-        classes = problem.targets.classes
-        number = find_base(classes, base)
+        problem = _renamed(problem, feature_names)
+        number = find_base(problem.targets.classes, base)
         estimates = Estimates(
             problem.gamma,
             covariance(problem, cov_type, groups, small_sample),
             problem.design.M,
-            gauge(classes.size, number),
+            gauge(problem.targets.classes.size, number),
         )
         columns = wald_columns(estimates.coef, estimates.se, confidence_level)
         if interval == "profile":
             ends = _profile_intervals(problem, estimates, confidence_level)
             columns["conf_int"] = ends
+        fit_statistics = _fit_statistics(problem, estimates)
     return Summary(
-        classes=classes[np.arange(classes.size) != number],
+        classes=np.delete(problem.targets.classes, [] if number is None else number),
         terms=problem.terms,
         coef=estimates.coef,
         **columns,
+        **fit_statistics,
         notes=problem.notes(cov_type),
         base=base,
         cov_type=cov_type,
-        alpha=problem.alpha,
         fit_intercept=bool(model.fit_intercept),
-        weighted=problem.weighted,
-        n=problem.n,
-        df=_degrees_of_freedom(problem),
-        loglik=-problem.loss,
-        loglik_null=-problem.n * problem.targets.null_value(model.fit_intercept),
-        target_sums=problem.targets.s @ problem.targets.Y,
         interval=interval,
+        exponentiate=bool(exponentiate),
         estimates=estimates,
     )
+
+
+def _fit_statistics(problem, estimates):
+    """The fields of a summary that do not depend on base and interval."""
+    c = constant(problem)
+    classes = problem.targets.classes
+    return {
+        "alpha": problem.alpha,
+        "weighted": problem.weighted,
+        "soft": problem.soft,
+        "n": problem.n,
+        "df": _degrees_of_freedom(problem),
+        "loglik": -problem.loss,
+        "loglik_null": null_loglik(problem, c),
+        "n_constants": 0 if c is None else classes.size - 1,
+        "model_test": wald_test_of_model(problem, estimates.C, c),
+        "target_sums": problem.targets.mass,
+        "tjur_r2": dict(zip(classes.tolist(), tjur(problem).tolist(), strict=True)),
+        "observations": Observations.of(problem),
+    }
+
+
+def _renamed(problem, feature_names):
+    """The problem with names of features that the user gives."""
+    if feature_names is None:
+        return problem
+    with error_context("feature_names"):
+        names = [str(name) for name in np.asarray(feature_names).ravel()]
+    n_features = problem.design.centre.size
+    terms = [*names, *problem.terms[n_features:]]
+    if len(names) != n_features or len(set(terms)) < len(terms):
+        raise ValueError(
+            f"feature_names must be {n_features} different names, one for each column"
+            f" of X, and none of them that of the intercept; got {names}."
+        )
+    return replace(problem, terms=terms)
 
 
 def _check_interval(interval, cov_type):

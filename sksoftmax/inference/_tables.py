@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from sksoftmax._utils.errors import optional_package
+from sksoftmax.inference._exports import Exports, starred
 
 _CELL = 10  # width of a column of numbers, in characters
 
@@ -27,7 +28,7 @@ _STYLE = (
 
 
 @dataclass(frozen=True, repr=False)
-class CoefficientTable:
+class CoefficientTable(Exports):
     """Estimates by class and term, with their standard errors and Wald tests.
 
     A subclass has a `_title`, a `header` above the table, and in `_estimate` the name
@@ -61,9 +62,27 @@ class CoefficientTable:
         index = pd.MultiIndex.from_product(
             [self.classes.tolist(), self.terms], names=["class", "term"]
         )
-        columns = [self._estimate, "se", "z", "p_value", "ci_low", "ci_high"]
+        columns = [self._shown()[0], "se", "z", "p_value", "ci_low", "ci_high"]
         numbers = self._numbers().reshape(-1, len(columns))
         return pd.DataFrame(numbers, index=index, columns=columns)
+
+    def _texts(self, stars, decimals):
+        """The table as strings, for other formats, and the number of label columns."""
+        import pandas as pd
+
+        name, *_ = self._shown()
+        lines = []
+        for row in range(len(self.classes)):
+            for number, (term, cells) in enumerate(self._cells(row, decimals)):
+                head = self._row_title(row) if number == 0 else ""
+                first = starred(cells[0], self.p_value[row, number], stars)
+                lines.append([head, term, first, *cells[1:]])
+        heads = ["class", "term", name, "se", "z", "p", *self._heads()[4:]]
+        return pd.DataFrame(lines, columns=heads), 2
+
+    def _shown(self):
+        """Name of the estimates that are shown, themselves, their errors and ends."""
+        return self._estimate, getattr(self, self._estimate), self.se, self.conf_int
 
     def __str__(self):
         """The table in plain text, at least 78 characters wide."""
@@ -116,22 +135,23 @@ class CoefficientTable:
 
     def _numbers(self):
         """All columns of the table, shape (n_rows, n_terms, 6)."""
-        estimate = getattr(self, self._estimate)
-        columns = np.stack([estimate, self.se, self.z, self.p_value], axis=-1)
-        return np.concatenate([columns, self.conf_int], axis=-1)
+        _, estimate, se, conf_int = self._shown()
+        columns = np.stack([estimate, se, self.z, self.p_value], axis=-1)
+        return np.concatenate([columns, conf_int], axis=-1)
 
     def _heads(self):
         """Heads of the columns of numbers."""
         level = f"{100 * self.confidence_level:g}%"
         ends = [f"{level} low", f"{level} high"]
-        return [self._estimate, "std err", "z", "P>|z|", *ends]
+        return [self._shown()[0], "std err", "z", "P>|z|", *ends]
 
-    def _cells(self, row):
+    def _cells(self, row, decimals=4):
         """Pairs of a term and the texts of its numbers, for one class."""
         lines = zip(self.terms, self._numbers()[row], strict=True)
         for term, (b, se, z, p, *ends) in lines:
             test = f"{z:.3f}", "<0.001" if p < 1e-3 else f"{p:.3f}"
-            yield term, [_number(b), _number(se), *test, *map(_number, ends)]
+            b, se, *ends = (as_text(x, decimals) for x in (b, se, *ends))
+            yield term, [b, se, *test, *ends]
 
 
 def wald_columns(estimate, se, confidence_level):
@@ -157,10 +177,11 @@ def check_level(confidence_level):
     return float(confidence_level)
 
 
-def _number(x):
-    """Four decimals, or three digits with an exponent if x is very small or large."""
-    if x == 0 or not np.isfinite(x) or 1e-3 <= abs(x) < 1e3:
-        return f"{x:.4f}"
+def as_text(x, decimals=4):
+    """So many decimals, or three digits and an exponent if x is very small or large."""
+    smallest, largest = 10.0 ** min(1 - decimals, 0), 10.0 ** (7 - decimals)
+    if x == 0 or not np.isfinite(x) or smallest <= abs(x) < largest:
+        return f"{x:.{decimals}f}"
     return f"{x:.2e}"
 
 

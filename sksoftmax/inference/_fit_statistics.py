@@ -1,0 +1,132 @@
+"""Statistics of fit that follow from log-likelihoods."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sksoftmax._model.loss import softmax
+from sksoftmax.inference._hypotheses import HypothesisTest, chi_squared
+from sksoftmax.inference._likelihood import logits
+
+
+class Observations(NamedTuple):
+    """What two summaries must share to be compared: targets and weights, row by row."""
+
+    codes: np.ndarray  # number of each row's likeliest class, -1 without weight
+    counts: np.ndarray | None  # how often rows with weight were observed; None: once
+
+    @classmethod
+    def of(cls, problem):
+        """Those of a problem."""
+        codes = np.full(problem.kept.size, -1, dtype=np.int32)
+        codes[problem.kept] = problem.targets.Y.argmax(axis=1)
+        return cls(codes, None if (problem.counts == 1.0).all() else problem.counts)
+
+    def difference(self, other):
+        """Where the other observations differ, or None."""
+        if self.codes.size != other.codes.size:
+            return f"{self.codes.size} rows and {other.codes.size}"
+        differ = np.flatnonzero(self.codes != other.codes)
+        if differ.size:
+            return f"row {differ[0]} has another target or no weight"
+        ones = np.ones(np.count_nonzero(self.codes >= 0))
+        mine, others = (ones if x.counts is None else x.counts for x in (self, other))
+        differ = np.flatnonzero(mine != others)
+        if differ.size:
+            row = np.flatnonzero(self.codes >= 0)[differ[0]]
+            return f"row {row} has weight {mine[differ[0]]:g} and {others[differ[0]]:g}"
+        return None
+
+
+class FitStatistics:
+    """Likelihood-ratio test, pseudo-R2 and information criteria of a `Summary`."""
+
+    @property
+    def not_valid(self):
+        """Why there is no likelihood ratio, in a few words; empty if there is one."""
+        if self.alpha > 0:
+            return "a penalty"
+        if self.weighted:
+            return "importance weights"
+        if self.soft:
+            return "soft labels"
+        return "clusters" if self.cov_type == "cluster" else ""
+
+    @property
+    def lr_test(self):
+        """Likelihood-ratio test against constants alone; p is nan if `not_valid`."""
+        statistic = 2.0 * (self.loglik - self.loglik_null)
+        df = self.estimates.gamma.size - self.n_constants
+        if self.not_valid:
+            return HypothesisTest(statistic, df, np.nan, "Likelihood ratio")
+        return chi_squared(statistic, df, "Likelihood ratio")
+
+    @property
+    def pseudo_r2(self):
+        """McFadden's, plain and adjusted, Cox and Snell's and Nagelkerke's: a dict."""
+        cox_snell = -np.expm1(2.0 * (self.loglik_null - self.loglik) / self.n)
+        return {
+            "McFadden": 1.0 - self.loglik / self.loglik_null,
+            "McFadden adjusted": 1.0 - (self.loglik - self.df) / self.loglik_null,
+            "Cox-Snell": float(cox_snell),
+            "Nagelkerke": float(cox_snell / -np.expm1(2 * self.loglik_null / self.n)),
+        }
+
+    @property
+    def aic(self):
+        """Akaike's criterion, 2 df - 2 loglik."""
+        return 2.0 * self.df - 2.0 * self.loglik
+
+    @property
+    def bic(self):
+        """The Bayesian criterion, df log n - 2 loglik."""
+        return float(self.df * np.log(self.n) - 2.0 * self.loglik)
+
+    @property
+    def header(self):
+        """Pairs of a name and a value, to show above the table."""
+        r2, mark = self.pseudo_r2, " (not valid)" if self.not_valid else ""
+        shown = [
+            ("Observations", f"{self.n:g}"),
+            ("Classes", f"{self.target_sums.size}"),
+            ("Coefficients", f"{self.df:.5g}"),
+            ("Covariance", self.cov_type),
+            ("Intervals", self.interval),
+            ("AIC", f"{self.aic:.3f}{mark}"),
+            ("BIC", f"{self.bic:.3f}{mark}"),
+            ("Log-likelihood", f"{self.loglik:.3f}"),
+            ("Null log-likelihood", f"{self.loglik_null:.3f}"),
+            *_test_lines("LR", self.lr_test),
+            ("Pseudo-R2, McFadden", f"{r2['McFadden']:.4f}"),
+            ("Cox-Snell", f"{r2['Cox-Snell']:.4f}"),
+            ("Nagelkerke", f"{r2['Nagelkerke']:.4f}"),
+        ]
+        is_likelihood = self.cov_type == "nonrobust" and not self.not_valid
+        if not (is_likelihood or self.alpha > 0):
+            shown[9:9] = _test_lines("Wald", self.model_test)
+        return shown
+
+
+def _test_lines(name, test):
+    p_value = "not valid" if np.isnan(test.p_value) else f"{test.p_value:.3g}"
+    return [
+        (f"{name} chi2({test.df})", f"{test.statistic:.3f}"),
+        (f"P(> {name} chi2)", p_value),
+    ]
+
+
+def tjur(problem):
+    """Tjur's coefficient of discrimination for each class, shape (n_classes,).
+
+    The mean probability of a class among its own observations, minus that among all
+    others (Tjur 2009).
+    """
+    likelihood, gamma = problem.likelihood, problem.gamma
+    own, all_rows = likelihood.chunks.sum(_chunk_masses, likelihood.design, gamma)
+    mass, total = problem.targets.mass, problem.targets.total_weight
+    return own / mass - (all_rows - own) / (total - mass)
+
+
+def _chunk_masses(chunk, design, gamma):
+    P = softmax(logits(design.rows(chunk.X), gamma))
+    return (chunk.sY * P).sum(axis=0), chunk.s @ P
