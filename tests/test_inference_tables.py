@@ -1,4 +1,4 @@
-"""The table of a summary as data frame, text and HTML; and profile intervals."""
+"""The table of a summary as data frame, text and HTML."""
 
 import pickle
 from html.parser import HTMLParser
@@ -6,9 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
-from scipy.optimize import minimize, minimize_scalar
-from scipy.stats import chi2
+from numpy.testing import assert_array_equal
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.inference import marginal_effects, summary
@@ -119,69 +117,3 @@ def test_notes_say_where_model_based_standard_errors_are_rough(data):
     Y = pd.DataFrame(0.8 * (y[:, None] == model.classes_) + 0.2 / 3)
     model = SoftmaxRegressionClassifier(alpha=0.0).fit(X, Y)
     assert "proportions" in str(summary(model, X, Y))
-
-
-def loss(theta, X, y):
-    """Minus the log-likelihood of contrasts with the first class, and its gradient."""
-    D = np.column_stack([X, np.ones(len(y))])
-    Z = np.column_stack([np.zeros(len(y)), D @ theta.reshape(-1, D.shape[1]).T])
-    Z = Z - Z.max(axis=1, keepdims=True)
-    log_P = Z - np.log(np.exp(Z).sum(axis=1, keepdims=True))
-    Y = np.eye(Z.shape[1])[y]
-    return -np.sum(Y * log_P), ((np.exp(log_P) - Y)[:, 1:].T @ D).ravel()
-
-
-def profile(c, index, start, X, y):
-    """Minus the log-likelihood at its maximum with one coefficient held at c."""
-
-    def free(v):
-        value, grad = loss(np.insert(v, index, c), X, y)
-        return value, np.delete(grad, index)
-
-    start = np.delete(start, index)
-    options = {"gtol": 1e-9, "maxiter": 1000}
-    return minimize(free, start, jac=True, method="BFGS", options=options).fun
-
-
-@pytest.mark.parametrize("level", [0.5, 0.95])
-def test_profile_intervals_end_where_the_likelihood_has_fallen_enough(
-    model, data, level
-):
-    X, y = np.asarray(data[0]), np.unique(data[1], return_inverse=True)[1]
-    result = summary(
-        model, *data, base="<script>", interval="profile", confidence_level=level
-    )
-    best = loss(result.coef.ravel(), X, y)[0]
-    ends = result.conf_int.reshape(-1, 2)
-    for index, coef in enumerate(result.coef.ravel()):
-        assert ends[index, 0] < coef < ends[index, 1]
-        for end in ends[index]:
-            lost = profile(end, index, result.coef.ravel(), X, y) - best
-            assert_allclose(2 * lost, chi2.ppf(level, 1), rtol=1e-6)
-
-
-@pytest.mark.parametrize("counts", [(7.0, 5.0, 3.0, 5.0), (20.0, 1.0, 20.0, 20.0)])
-def test_the_profile_of_a_table_of_counts_is_its_likelihood_interval(counts):
-    X, y = np.array([[-1.0], [1.0], [-1.0], [1.0]]), np.array([0, 0, 1, 1])
-    model = SoftmaxRegressionClassifier(alpha=0.0, tol=1e-14).fit(X, y, counts)
-    result = summary(
-        model, X, y, counts, base=0, weights="frequency", interval="profile"
-    )
-    best = loss_of_counts(*result.coef[0], counts)
-    low, high = result.conf_int[0, 0]
-    for end in (low, high):
-        found = minimize_scalar(lambda b, end=end: loss_of_counts(end, b, counts))
-        assert_allclose(2 * (found.fun - best), chi2.ppf(0.95, 1), rtol=1e-6)
-    # The slope may be large more easily than small where few are at the top.
-    assert high - result.coef[0, 0] > result.coef[0, 0] - low
-
-
-def loss_of_counts(slope, intercept, counts):
-    """Minus the log-likelihood of a table of two groups at -1 and 1."""
-    low, high = intercept - slope, intercept + slope
-    return (
-        counts[0] * np.logaddexp(0, low)
-        + counts[2] * np.logaddexp(0, -low)
-        + counts[1] * np.logaddexp(0, high)
-        + counts[3] * np.logaddexp(0, -high)
-    )

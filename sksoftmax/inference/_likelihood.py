@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
 
 from sksoftmax._data.chunks import Chunks
-from sksoftmax._model.loss import loss_grad
+from sksoftmax._model.loss import loss, loss_grad
 from sksoftmax._objective.dense_hessian import dense_hessian
 from sksoftmax._utils.threads import Threads
 from sksoftmax.inference._design import Design
@@ -40,6 +40,10 @@ class Likelihood:
         shrinkage = self.ridge * (weights.T @ weights)
         grad = grad + centring @ gamma @ shrinkage
         return value, grad, H + np.kron(centring, shrinkage), H
+
+    def value(self, gamma):
+        """L without the penalty, as `derivatives` has it."""
+        return self.chunks.sum(_chunk_value, self.design, gamma)
 
 
 class Factor:
@@ -71,6 +75,10 @@ def logits(A, gamma):
     Z = np.zeros((A.shape[0], gamma.shape[0] + 1), order="F")
     Z[:, :-1] = A @ gamma.T
     return Z
+
+
+def _chunk_value(chunk, design, gamma):
+    return loss(logits(design.rows(chunk.X), gamma), chunk.sY, chunk.s)
 
 
 def _chunk_derivatives(chunk, design, gamma):

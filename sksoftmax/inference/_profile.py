@@ -1,10 +1,12 @@
 """Profile-likelihood intervals.
 
 Their ends are where the log-likelihood, maximised over all other coefficients, has
-fallen by half a quantile of chi-squared.
+fallen by half a quantile of chi-squared. The loss is convex and has a minimum, so that
+both ends are finite; but one may be so far that rounding hides it.
 """
 
 import numpy as np
+from scipy.linalg import LinAlgError
 from scipy.special import chdtri
 
 from sksoftmax._solvers.line_search import LineSearch, halve
@@ -13,18 +15,59 @@ from sksoftmax.inference._likelihood import Factor
 # Tolerance of the log-likelihood at the end of an interval, in nats and as a fraction
 # of a thousandth of the log-likelihood: its sum has a relative error of 1e-15.
 _TOLERANCE = 1e-10
-_MAX_ENDS = 60
+_MAX_ENDS = 200
 _MAX_STEPS = 100
 _MAX_HALVINGS = 28
 
+# An end is as good as infinite this many standard errors from the estimate.
+_INFINITE = 1e8
 
-def profile_interval(problem, g, level):
-    """The two ends of the interval for the coefficient g.gamma at a confidence level.
+# How far the loss may rise on the way to the next point of the profile, as a multiple
+# of the drop. Farther off the loss has lost its curvature, and Newton's steps are wild.
+_LARGEST_RISE = 10.0
 
-    Both are finite: the loss is convex and has a minimum, so it grows without bound.
+# Multiples of the Hessian at the estimate that are added where it has lost rank.
+_DAMPING = (0.0, *10.0 ** np.arange(-12.0, 3.0, 2.0))
+
+
+def profile_intervals(problem, estimates, level):
+    """The ends for each coefficient, shape (n_rows, n_terms, 2).
+
+    An end is infinite where it is too far, and nan where it was not found.
     """
+    _check_likelihood(problem)
     drop = 0.5 * float(chdtri(1, 1.0 - level))
-    return tuple(side * _end(problem, side * g, drop) for side in (-1.0, 1.0))
+    ends = np.empty((*estimates.coef.shape, 2))
+    for row, term in np.ndindex(*estimates.coef.shape):
+        g = np.outer(estimates.G[row], estimates.M[term])
+        for number, side in enumerate((-1.0, 1.0)):
+            ends[row, term, number] = side * _end(problem, side * g, drop)
+    return ends
+
+
+def notes_on_ends(ends, classes, terms):
+    """A sentence on the ends that are not finite, or none."""
+    missing = [
+        f"{term!r} of {label}"
+        for label, row in zip(classes.tolist(), ends, strict=True)
+        for term, pair in zip(terms, row, strict=True)
+        if not np.isfinite(pair).all()
+    ]
+    note = (
+        "Some ends of profile intervals are too far to be told from infinity (inf), or"
+        f" were not found (nan): {', '.join(missing)}."
+    )
+    return [note] if missing else []
+
+
+def _check_likelihood(problem):
+    for is_none, what in (
+        (problem.alpha > 0, f"penalty; model has alpha={problem.alpha}, must be 0."),
+        (problem.weighted, "importance weights. Use cov_type='HC0' for them."),
+        (problem.soft, "soft labels. Use cov_type='HC0' for them."),
+    ):
+        if is_none:
+            raise ValueError(f"interval='profile' needs a likelihood without {what}")
 
 
 def _end(problem, g, drop):
@@ -43,18 +86,31 @@ def _end(problem, g, drop):
     extra = np.outer(g, g) / variance
     known = [estimate, np.inf]  # bounds of the end
     for _ in range(_MAX_ENDS):
-        c = float(np.vdot(g, gamma))
-        tangent = factor.solve(g)
-        start = gamma + (target - c) * tangent / float(np.vdot(g, tangent))
-        gamma, loss, slope, factor = _minimise(problem, start, g, extra)
+        start = _towards(problem, gamma, factor.solve(g), g, target, drop)
+        target = float(np.vdot(g, start))
+        found = _minimise(problem, start, g, extra)
+        if found is None:
+            return np.nan
+        gamma, loss, slope, factor = found
         growth = loss - problem.loss
         if abs(growth - drop) <= _TOLERANCE * max(1.0, 1e-3 * problem.loss):
             return target
         known[growth > drop] = target
         target = _next(target, growth, slope, drop, known, estimate)
-    raise ArithmeticError(
-        f"The end of a profile interval was not found in {_MAX_ENDS} steps."
-    )
+        if target - estimate > _INFINITE * np.sqrt(variance):
+            return np.inf
+    return np.nan
+
+
+def _towards(problem, gamma, tangent, g, target, drop):
+    """A start for g.gamma = target along the tangent, or less far where it is bad."""
+    step = (target - float(np.vdot(g, gamma))) * tangent / float(np.vdot(g, tangent))
+    most = problem.loss + _LARGEST_RISE * drop
+    for _ in range(_MAX_HALVINGS):
+        if problem.likelihood.value(gamma + step) <= most:
+            break
+        step = 0.5 * step
+    return gamma + step
 
 
 def _next(c, growth, slope, drop, known, estimate):
@@ -72,25 +128,38 @@ def _next(c, growth, slope, drop, known, estimate):
 def _minimise(problem, gamma, g, extra):
     """Minimise the loss with g.gamma fixed, by Newton's method.
 
-    Returns gamma, the loss, its slope in g.gamma, and the factor of H + extra.
+    Returns gamma, the loss, its slope in g.gamma, and the factor of H + extra; or None
+    where no step was found.
     """
     derivatives = problem.likelihood.derivatives
     value, grad, H, _ = derivatives(gamma)
     for _ in range(_MAX_STEPS):
-        factor = Factor(H + extra)
+        factor = _damped_factor(H + extra, problem.hessian)
+        if factor is None:
+            return None
         along, down = factor.solve(g), factor.solve(grad)
         slope = float(np.vdot(along, grad) / np.vdot(along, g))
         step = slope * along - down
         fall = -float(np.vdot(grad, step))
         if 0.5 * fall <= 0.01 * _TOLERANCE:
-            break
+            return gamma, value, slope, factor
         found = LineSearch(value, -fall).backtrack(
             lambda t, gamma=gamma, step=step: derivatives(gamma + t * step),
             halve,
             max_trials=_MAX_HALVINGS,
         )
         if found is None:  # what is left is rounding
-            break
+            return gamma, value, slope, factor
         t, (value, grad, H, _), _ = found
         gamma = gamma + t * step
-    return gamma, value, slope, factor
+    return None
+
+
+def _damped_factor(H, at_estimate):
+    """The factor of H, or of H and the least damping that has one; or None."""
+    for damping in _DAMPING:
+        try:
+            return Factor(H + damping * at_estimate)
+        except LinAlgError:
+            continue
+    return None

@@ -12,7 +12,7 @@ from sksoftmax.inference._fit_statistics import FitStatistics, Observations, tju
 from sksoftmax.inference._hypotheses import HypothesisTest
 from sksoftmax.inference._null_model import constant, null_loglik, wald_test_of_model
 from sksoftmax.inference._problem import open_problem
-from sksoftmax.inference._profile import profile_interval
+from sksoftmax.inference._profile import notes_on_ends, profile_intervals
 from sksoftmax.inference._tables import CoefficientTable, check_level, wald_columns
 
 
@@ -187,7 +187,8 @@ def summary(
         asks about whole numbers above one. Class weights are always importance.
     interval : {"wald", "profile"}, default="wald"
         Intervals are coef -+ quantile * se, or those of the profile likelihood, which
-        need not be symmetric and are better in small samples.
+        need not be symmetric and are better in small samples. An end that is not found
+        is infinite or nan, and a note says so.
     confidence_level : float, default=0.95
         Level of the intervals, in (0, 1).
     exponentiate : bool, default=False
@@ -257,17 +258,20 @@ def summary(
             gauge(problem.targets.classes.size, number),
         )
         columns = wald_columns(estimates.coef, estimates.se, confidence_level)
+        classes = np.delete(problem.targets.classes, [] if number is None else number)
+        notes = problem.notes(cov_type)
         if interval == "profile":
-            ends = _profile_intervals(problem, estimates, confidence_level)
+            ends = profile_intervals(problem, estimates, confidence_level)
             columns["conf_int"] = ends
+            notes += notes_on_ends(ends, classes, problem.terms)
         fit_statistics = _fit_statistics(problem, estimates)
     return Summary(
-        classes=np.delete(problem.targets.classes, [] if number is None else number),
+        classes=classes,
         terms=problem.terms,
         coef=estimates.coef,
         **columns,
         **fit_statistics,
-        notes=problem.notes(cov_type),
+        notes=notes,
         base=base,
         cov_type=cov_type,
         fit_intercept=bool(model.fit_intercept),
@@ -326,16 +330,3 @@ def _degrees_of_freedom(problem):
     if problem.alpha == 0:
         return float(problem.gamma.size)
     return float(np.vdot(problem.factor.inverse(), problem.hessian))
-
-
-def _profile_intervals(problem, estimates, level):
-    """Ends for each coefficient, shape (n_rows, n_terms, 2)."""
-    if problem.alpha > 0:
-        raise ValueError(
-            "interval='profile' needs a likelihood without penalty; model has"
-            f" alpha={problem.alpha}, must be 0."
-        )
-    directions = [[np.outer(g, m) for m in estimates.M] for g in estimates.G]
-    return np.array(
-        [[profile_interval(problem, g, level) for g in row] for row in directions]
-    )
