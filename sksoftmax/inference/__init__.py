@@ -5,6 +5,7 @@ statistics of fit. The other functions test hypotheses, or compute how probabili
 change with a feature.
 """
 
+from sksoftmax.inference._compare import Comparison, compare
 from sksoftmax.inference._effects import MarginalEffects, marginal_effects
 from sksoftmax.inference._hypotheses import (
     HypothesisTest,
@@ -14,9 +15,11 @@ from sksoftmax.inference._hypotheses import (
 from sksoftmax.inference._summary import Summary, summary
 
 __all__ = [
+    "Comparison",
     "HypothesisTest",
     "MarginalEffects",
     "Summary",
+    "compare",
     "likelihood_ratio_test",
     "marginal_effects",
     "summary",
