@@ -11,17 +11,19 @@ from sksoftmax._data.homes import open_data
 from sksoftmax._data.in_memory import check_rows
 from sksoftmax._data.targets import check_classes
 from sksoftmax._fit.callbacks import CallbackSupportMixin, Monitor, with_callbacks
-from sksoftmax._fit.convergence_warnings import warn_unless_converged
+from sksoftmax._fit.convergence_warnings import (
+    warn_if_interrupted,
+    warn_unless_converged,
+)
 from sksoftmax._fit.fit import fit_epoch, fit_network
+from sksoftmax._fit.resumption import kept_state
 from sksoftmax._fit.settings import (
     PARAMETER_CONSTRAINTS,
     access_of,
     check_trains_by_minibatches,
-    max_iter_of,
-    resolve_solver,
 )
 from sksoftmax._fit.warm_start import advance, announced_classes, initial_point
-from sksoftmax._prediction import FittedNetworkMixin, features_of
+from sksoftmax._prediction import FittedNetworkMixin
 from sksoftmax._utils.parameters import with_plain_numbers
 
 
@@ -117,7 +119,8 @@ default="cosine"
     n_iter_no_change : int, default=10
         Epochs over which a mini-batch solver looks for an improvement.
     warm_start : bool, default=False
-        Whether `fit` continues from the last fit.
+        Whether `fit` continues from the last fit. A training that was interrupted or
+        stopped, or whose max_iter has been raised, goes on as if it had not been.
     shuffle : bool, default=True
         Whether mini-batches are drawn in a new order each epoch.
     random_state : int, RandomState instance or None, default=None
@@ -303,8 +306,9 @@ default="cosine"
             If a parameter or the data cannot be used; the message names the culprit,
             and the batch, counted from 0.
         KeyboardInterrupt
-            As it comes. With `warm_start` the last iterate of an exact solver is kept
-            then, and the next fit goes on from there.
+            If it comes before the first iteration or epoch has ended. Later it ends the
+            fit with an `InterruptionWarning`, and the estimator is fitted as after the
+            last of them, or with `early_stopping` after the best.
         """
         checked = with_plain_numbers(self)
         classes = None if classes is None else check_classes(classes)
@@ -315,19 +319,18 @@ default="cosine"
         ):
             classes = training.targets.classes
             start = initial_point(self, checked, classes, by="warm_start")
-            monitor = self._monitor(checked, classes, data[0])
+            monitor = Monitor.of(self, checked, classes, data[0])
             fitted = fit_network(checked, training, validation, start, monitor)
-        if fitted.result.halted_by is None:
-            warn_unless_converged(self, fitted)
+        warn_unless_converged(self, fitted)
         after = copy.copy(self)
         after._keep(checked, classes, fitted)
-        after._state = fitted.result.state if self.warm_start else {}
+        after._state = kept_state(checked, fitted.result)
         self._become(after)
-        advance(self.random_state)
-        if fitted.result.halted_by is KeyboardInterrupt:
-            raise KeyboardInterrupt
+        if start.layers is None or not fitted.history.n_before:
+            advance(self.random_state)
         if monitor is not None:
             monitor.end()
+        warn_if_interrupted(self, fitted)
         return self
 
     @available_if(check_trains_by_minibatches)
@@ -383,16 +386,6 @@ default="cosine"
         self._become(after)
         advance(self.random_state)
         return self
-
-    def _monitor(self, checked, classes, data):
-        """What tells callbacks of a fit that begins now, or None."""
-        known = {
-            **features_of(checked),
-            "classes_": classes,
-            "solver_": resolve_solver(checked),
-            "_activation": self.activation,
-        }
-        return Monitor.of(self, data, known, max_iter_of(checked))
 
     def _keep(self, checked, classes, fitted, earlier_losses=()):
         super()._keep(checked, classes, fitted, earlier_losses)

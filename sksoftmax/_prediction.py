@@ -16,6 +16,7 @@ from sksoftmax._data.arrays import (
     slice_rows,
     stored_per_row,
 )
+from sksoftmax._data.checks import features_of
 from sksoftmax._data.homes import map_rows
 from sksoftmax._data.labels import places_of
 from sksoftmax._data.targets import check_weights, hard_labels
@@ -220,12 +221,6 @@ class FittedNetworkMixin:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def features_of(estimator):
-    """What an estimator has recorded of the features: their number, and any names."""
-    names = "n_features_in_", "feature_names_in_"
-    return {name: value for name, value in vars(estimator).items() if name in names}
 
 
 def _margins(Z):

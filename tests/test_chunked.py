@@ -13,6 +13,7 @@ from sksoftmax._data import chunks as _chunks
 from sksoftmax._data import sources as _sources
 from sksoftmax._data import streamed_chunks as _stream_chunks
 from sksoftmax._data.arrays import is_in_file
+from sksoftmax.exceptions import InterruptionWarning
 
 N_ROWS, N_FEATURES, N_CLASSES = 3000, 6, 3
 
@@ -296,20 +297,25 @@ def interrupted_after(n_passes, batches):
     return open_pass
 
 
-def test_an_interrupted_fit_leaves_the_estimator_as_it_was(data):
+@pytest.mark.parametrize("n_passes", [0, 1])
+def test_a_fit_interrupted_before_its_first_iterate_leaves_the_estimator(
+    data, n_passes
+):
     batches = batches_of(500, *data)
     model = SoftmaxRegressionClassifier(alpha=10.0).fit(batches)
     before = dict(vars(model))
     with pytest.raises(KeyboardInterrupt):
-        model.fit(interrupted_after(4, batches))
+        model.fit(interrupted_after(n_passes, batches))
     assert vars(model) == before
 
 
-def test_with_warm_start_it_keeps_the_last_iterate_and_goes_on_from_there(data, exact):
+def test_later_it_keeps_the_last_iterate_and_a_warm_start_goes_on_from_there(
+    data, exact
+):
     batches = batches_of(500, *data)
     oracle = exact().fit(*data)
     model = exact(warm_start=True)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.warns(InterruptionWarning):
         model.fit(interrupted_after(oracle.n_passes_ // 2, batches))
     assert not model.converged_
     assert len(model.loss_curve_) == model.n_iter_ > 0

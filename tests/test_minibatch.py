@@ -16,6 +16,7 @@ from sksoftmax._objective.batch_objective import BatchObjective
 from sksoftmax._objective.objective import Objective
 from sksoftmax._solvers import (
     Patience,
+    Progress,
     Training,
     fits,
     minibatch,
@@ -80,6 +81,7 @@ def train(objective, w=None, *, callback=None, state=None, max_iter=5, **setting
         "shuffle": True,
         "dropout": 0.0,
         "schedule": "constant",
+        "max_iter": max_iter,
         "n_epochs": 1000,
         "tolerance": 0.0,
         "restore_best": False,
@@ -92,11 +94,9 @@ def train(objective, w=None, *, callback=None, state=None, max_iter=5, **setting
         w = start_of(objective)
     return minibatch(
         objective,
-        w,
+        Progress.begin(w, state or start_state(training, w, seed=7)),
         training=training,
         patience=Patience(**patience),
-        max_iter=max_iter,
-        state=state or start_state(training, w, seed=7),
         callback=callback or (lambda n_iter, w, value: value),
     )
 
@@ -384,7 +384,7 @@ def test_the_order_of_rows_is_the_seed_s_and_new_each_epoch(make):
     objective.rows.take = watch
     results = []
     for seed in (7, 7, 8):
-        training = Training(SGD(0.1), N_ROWS, shuffle=True, dropout=0.0)
+        training = Training(SGD(0.1), N_ROWS, shuffle=True, dropout=0.0, max_iter=2)
         w = start_of(objective)
         state = start_state(training, w, seed=seed)
         results.append(train(objective, w, state=state, batch_size=N_ROWS, max_iter=2))
@@ -414,4 +414,4 @@ def test_a_state_fits_the_same_optimizer_on_as_many_parameters(held, now, expect
 
 
 def scheme_of(optimizer):
-    return Training(optimizer, 10, shuffle=True, dropout=0.0)
+    return Training(optimizer, 10, shuffle=True, dropout=0.0, max_iter=1)

@@ -42,3 +42,9 @@ def check_data(estimator, data, names, classes=None, *, reset, is_part=False):
         sample_weight, X.shape[0], name=names.sample_weight, is_part=is_part
     )
     return X, replace(targets, s=s)
+
+
+def features_of(estimator):
+    """What an estimator has recorded of the features: their number, and any names."""
+    names = "n_features_in_", "feature_names_in_"
+    return {name: value for name, value in vars(estimator).items() if name in names}

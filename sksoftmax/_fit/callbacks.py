@@ -4,6 +4,9 @@ They are experimental there and exist from scikit-learn 1.9: all that depends on
 names is here.
 """
 
+from sksoftmax._data.checks import features_of
+from sksoftmax._fit.settings import max_iter_of, resolve_solver
+
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn < 1.9
@@ -22,16 +25,22 @@ __all__ = ["CallbackSupportMixin", "Monitor", "with_callbacks"]
 class Monitor:
     """Tells the callbacks of an estimator of a fit that begins now and its iterations.
 
-    data are X, y and sample_weight; attributes are the fitted ones that are known
-    before the first iteration.
+    checked are the settings, with what is recorded of the features; data are X, y and
+    sample_weight.
     """
 
-    def __init__(self, estimator, data, attributes, max_iter):
+    def __init__(self, estimator, checked, classes, data):
         X, y, sample_weight = data
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-        self._context = estimator._init_callback_context(max_subtasks=max_iter)
+        n_iterations = max_iter_of(checked)
+        self._context = estimator._init_callback_context(max_subtasks=n_iterations)
         self._told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self._attributes = attributes
+        self._attributes = {  # that are known before the first iteration
+            **features_of(checked),
+            "classes_": classes,
+            "solver_": resolve_solver(checked),
+            "_activation": checked.activation,
+        }
         self._context.call_on_fit_task_begin(**self._told)
 
     @classmethod

@@ -2,15 +2,18 @@
 
 from sklearn.exceptions import ConvergenceWarning
 
+from sksoftmax import _solvers
 from sksoftmax._fit.settings import max_iter_of
 from sksoftmax._utils.warnings import warn
-from sksoftmax.exceptions import SeparationWarning
+from sksoftmax.exceptions import InterruptionWarning, SeparationWarning
 
 
 def warn_unless_converged(estimator, fitted):
     """Warn of a fit that did not converge: what is wrong, by how much, what to do."""
     result = fitted.result
     name = type(estimator).__name__
+    if result.halted_by is not None:
+        return
     if fitted.separated:
         category = SeparationWarning
         message = (
@@ -29,6 +32,29 @@ def warn_unless_converged(estimator, fitted):
             f" {_advice(estimator, fitted)}"
         )
     warn(message, category)
+
+
+def warn_if_interrupted(estimator, fitted):
+    """Warn of a fit that Ctrl-C has ended: what the estimator is now, and how to go on.
+
+    Whoever makes errors of warnings has the fitted estimator, because it comes last.
+    """
+    result = fitted.result
+    if result.halted_by is not KeyboardInterrupt:
+        return
+    if fitted.solver in _solvers.MINIBATCH:
+        kept = f"epoch {result.n_iter} of {max_iter_of(estimator)}"
+        if estimator.early_stopping:
+            kept += f", with the coefficients of epoch {estimator.best_iter_}"
+        rest = "the next fit goes on as if it had not been interrupted."
+    else:
+        kept = f"iteration {result.n_iter}"
+        rest = "the next fit starts from here."
+    warn(
+        f"{type(estimator).__name__} was interrupted; it is fitted as after {kept}."
+        f" With warm_start=True, {rest}",
+        InterruptionWarning,
+    )
 
 
 def _advice(estimator, fitted):

@@ -24,7 +24,13 @@ def fit_full_batch(settings, prepared, validation, start, monitor=None):
         chunks = prepared.dataset.chunks(threads)
         problem = prepared.problem(settings, logits).on(chunks)
         history = problem.history(validation, threads, monitor)
-        fitted = solve(problem, problem.initial_w(start), history)
+        try:
+            fitted = solve(problem, problem.initial_w(start), history)
+        except (_solvers.Stop, KeyboardInterrupt) as halt:
+            if not history.records:
+                raise
+            result = _solvers.halted(history.w, history.loss_curve, type(halt))
+            fitted = _fit_result(problem, result, history, chunks.n_passes)
     # The passes of the summary of data that are not in memory count as well.
     return fitted._replace(n_passes=chunks.n_passes)
 
@@ -52,24 +58,20 @@ def solve(problem, w, history):
     """
     settings, chunks = problem.settings, problem.objective.chunks
     solver, before = resolve_solver(settings), chunks.n_passes
-    try:
-        result = _solvers.FULL_BATCH[solver](
-            problem.objective,
-            w,
-            tol=tol_of(settings, is_convex=problem.is_linear),
-            null_value=problem.null_value,
-            max_iter=max_iter_of(settings),
-            callback=history,
-        )
-    except _solvers.Stop:
-        result = _solvers.halted(history.w, history.loss_curve, _solvers.Stop)
-    except KeyboardInterrupt:
-        if not (settings.warm_start and history.loss_curve):
-            raise
-        result = _solvers.halted(history.w, history.loss_curve, KeyboardInterrupt)
+    result = _solvers.FULL_BATCH[solver](
+        problem.objective,
+        w,
+        tol=tol_of(settings, is_convex=problem.is_linear),
+        null_value=problem.null_value,
+        max_iter=max_iter_of(settings),
+        callback=history,
+    )
+    return _fit_result(problem, result, history, chunks.n_passes - before)
+
+
+def _fit_result(problem, result, history, n_passes):
     separated = problem.targets.classes[separated_classes(problem, result)]
     if separated.size:
         result = replace(result, separated=True)
-    n_passes = chunks.n_passes - before
-    layers = problem.layers(result.w)
+    layers, solver = problem.layers(result.w), resolve_solver(problem.settings)
     return FitResult(layers, result, history, solver, separated.tolist(), n_passes)

@@ -7,6 +7,7 @@ import numpy as np
 from sksoftmax import _solvers
 from sksoftmax._fit.prepare import scaling_for
 from sksoftmax._fit.problem import FitResult
+from sksoftmax._fit.resumption import progress_at, state_to_keep, without_training
 from sksoftmax._fit.settings import hidden_sizes, max_iter_of, resolve_solver, tol_of
 from sksoftmax._objective.batch_objective import BatchObjective
 from sksoftmax._utils.threads import fit_threads
@@ -32,42 +33,31 @@ def fit_minibatch(
     if hidden_sizes(settings):  # rows are scaled as they are copied
         prepared = prepared.then(scaling, training)
     problem = prepared.problem(settings)
-    w = _initial_w(problem, start)
     scheme = _training_scheme(settings, training.n_rows, is_part)
-    state = start.state
-    if not state or not _solvers.fits(state, scheme, w):
-        state = _solvers.start_state(scheme, w, start.seed)
+    progress, records = progress_at(
+        problem, start, scheme, training.n_rows, is_part=is_part
+    )
     with fit_threads() as threads:
-        history = problem.history(validation, threads, monitor)
+        history = problem.history(validation, threads, monitor, records)
         rows = training.minibatches(scaling, dtype, ones=settings.fit_intercept)
         result = _solvers.minibatch(
             BatchObjective(problem.network, rows, problem.penalty(dtype), threads),
-            w,
+            progress,
             training=scheme,
             patience=_patience(problem, is_part),
-            max_iter=1 if is_part else max_iter_of(settings),
-            state=state,
             callback=history,
         )
-    if not problem.is_linear:
-        result.state["scaling"] = scaling.centre, scaling.factor
+    history.cut(result.n_iter)
+    state = state_to_keep(problem, result.state, history, scaling, training.n_rows)
+    if is_part or result.is_over:
+        state = without_training(state)
+    result = replace(result, state=state)
     n_passes = float(result.n_iter)
     if not training.is_in_memory:  # the summary took one, and the scaling another
         n_passes += 1.0 if problem.is_linear else 2.0
     solver = resolve_solver(settings)
     layers = problem.layers(result.w)
     return FitResult(layers, result, history, solver, [], n_passes)
-
-
-def _initial_w(problem, start):
-    """W to begin with, in the precision of X."""
-    if start.layers is not None:
-        w = problem.pack(start.layers)
-    elif problem.is_linear:
-        w = np.zeros(problem.network.n_params)
-    else:
-        w = problem.network.initial(np.random.default_rng(start.seed))
-    return w.astype(problem.dtype, copy=False)
 
 
 def _patience(problem, is_part):
@@ -98,5 +88,6 @@ def _training_scheme(settings, n_rows, is_part):
         batch_size=batch_size,
         shuffle=settings.shuffle,
         dropout=settings.dropout,
+        max_iter=1 if is_part else max_iter_of(settings),
         schedule="constant" if is_endless else settings.learning_rate,
     )

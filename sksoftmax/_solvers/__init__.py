@@ -13,10 +13,9 @@ from sksoftmax._solvers.cg import conjugate_gradients
 from sksoftmax._solvers.epochs import (
     Patience,
     Training,
-    fits,
     minibatch,
-    start_state,
 )
+from sksoftmax._solvers.progress import Progress, fits, start_state
 from sksoftmax._solvers.result import Iterate, Result, Stop, halted
 from sksoftmax._solvers.schedules import SCHEDULES
 from sksoftmax.optimizers import SGD, Adam
@@ -29,6 +28,7 @@ __all__ = [
     "SPARSE",
     "Iterate",
     "Patience",
+    "Progress",
     "Result",
     "Solver",
     "Stop",

@@ -1,9 +1,10 @@
 """Mini-batch training: epochs of optimizer steps until nothing improves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sksoftmax._solvers.progress import own
 from sksoftmax._solvers.result import Result, Stop
 from sksoftmax._solvers.schedules import CUT, LOWEST_RATE, PLANNED, SCHEDULES
 
@@ -16,6 +17,7 @@ class Training:
     batch_size: int
     shuffle: bool
     dropout: float  # fraction of hidden units that a step leaves out
+    max_iter: int  # epochs of the whole training, at most
     schedule: str = "constant"  # of the learning rate, an entry of SCHEDULES
 
 
@@ -59,26 +61,7 @@ class Patience:
         return rose or (far and not self.has_learned(watched))
 
 
-def start_state(training, w, seed):
-    """The state before the first epoch: all that is needed to continue from there."""
-    return {
-        "seed": seed,
-        "epoch": 0,
-        "step": 0,
-        "optimizer": training.optimizer.init(w),
-    }
-
-
-def fits(state, training, w):
-    """Whether a training can continue from a state: same optimizer, same shape of w.
-
-    The precision of w may be another one than before.
-    """
-    fresh, held = training.optimizer.init(w), state["optimizer"]
-    return list(map(np.shape, fresh)) == list(map(np.shape, held))
-
-
-def minibatch(objective, w, *, training, patience, max_iter, state, callback):
+def minibatch(objective, progress, *, training, patience, callback):
     """Lower F(w) by steps of an optimizer, each with the gradient of some rows.
 
     1. An epoch takes all mini-batches in a random order; the optimizer makes a step for
@@ -88,19 +71,17 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
        tiny; planned schedules go on to their end.
     3. Where training diverged, return to what was best before.
 
+    A KeyboardInterrupt ends it after its last whole epoch, if it has one.
+
     Parameters
     ----------
     objective : BatchObjective
         Has `batches(w, batch_size, dropout)`, which returns an object with `grad` and
         `epoch(rng, shuffle)`, and `penalty`.
-    w : ndarray of shape (n_params,)
-        Initial point.
+    progress : Progress
+        From `Progress.begin`, or that of a training that goes on: its epochs count.
     training : Training
     patience : Patience
-    max_iter : int
-        Epochs, at most.
-    state : dict
-        From `start_state`, or to continue an earlier call from its Result.
     callback : callable
         callback(n_iter, w, value) -> the number to watch, nats. value is the mean over
         the epoch's batches, each before its step, plus the penalty at the end.
@@ -109,112 +90,128 @@ def minibatch(objective, w, *, training, patience, max_iter, state, callback):
     -------
     Result
         w of the last epoch, or of the best where patience restores that. After a
-        divergence see `_recovered`.
+        divergence see `_recovered`; otherwise its state has the progress, too.
     """
-    start, before, w, state = w, state, w.copy(), _own(state, w.dtype)
+    w, state = progress.w.copy(), own(progress.state, progress.w.dtype)
     batches = objective.batches(
         w, batch_size=training.batch_size, dropout=training.dropout
     )
+    now, diverged, halted_by = progress, False, None
+    try:
+        while not now.is_over and len(now.watched) < training.max_iter:
+            mean_loss, first = _epoch(batches, w, training, state, now)
+            if not now.watched:
+                origin_loss = first + objective.penalty.value(now.origin)
+                now = replace(now, first_loss=mean_loss, origin_loss=origin_loss)
+            reached = w.copy()
+            with np.errstate(over="ignore", invalid="ignore"):  # of huge weights
+                value = mean_loss + objective.penalty.value(reached)
+            # A second moment that is infinite would stop Adam for ever where it is.
+            diverged = not _all_finite(value, reached, *state["optimizer"])
+            if diverged:
+                break
+            try:
+                watched = callback(len(now.watched) + 1, reached, value)
+            except Stop as stop:
+                watched, halted_by = stop.watched, Stop
+            after = now.after(reached, value, watched, own(state, w.dtype))
+            # In one step, so that an interrupt finds a whole epoch.
+            now = _judged(after, training, patience)
+            if halted_by:
+                break
+    except KeyboardInterrupt:
+        if not now.watched:
+            raise
+        halted_by = KeyboardInterrupt
+    is_whole = len(now.watched) >= training.max_iter
+    if now.is_over or (is_whole and halted_by is KeyboardInterrupt):
+        halted_by = None  # it came too late
+    if halted_by is None or is_whole:
+        diverged = diverged or patience.has_leapt(now.watched, now.first_loss)
+    result = _result(now, training, patience, diverged=diverged)
+    return replace(result, halted_by=halted_by)
+
+
+def _judged(now, training, patience):
+    """The progress after an epoch, with the rate of the next, or that it is over."""
     planned = training.schedule in PLANNED
-    watched, best = [], (np.inf, start, np.nan)
-    rate, since, halted_by, first_loss = 1.0, 0, None, np.nan
-    for n_iter in range(1, max_iter + 1):
-        progress = n_iter - 1, max_iter, rate
-        mean_loss, before_steps = _epoch(batches, w, training, state, progress)
-        if n_iter == 1:
-            first_loss = mean_loss
-            origin = start, before_steps + objective.penalty.value(start), before
-        now = w.copy()
-        with np.errstate(over="ignore", invalid="ignore"):  # of huge weights
-            value = mean_loss + objective.penalty.value(now)
-        # A second moment that is infinite would stop Adam for ever where it is.
-        diverged = not _all_finite(value, now, *state["optimizer"])
-        if diverged:
-            improvement = np.inf
-            break
-        try:
-            watched.append(callback(n_iter, now, value))
-        except Stop as stop:
-            watched.append(stop.watched)
-            halted_by = Stop
-        if watched[-1] < best[0]:
-            best = (watched[-1], now, value)
-        improvement = patience.improvement(watched, since)
-        if halted_by:
-            break
-        if improvement > patience.tolerance or (planned and not patience.restore_best):
-            continue
-        lowered = rate * training.optimizer.learning_rate
-        if training.schedule != "adaptive" or lowered <= LOWEST_RATE:
-            break
-        rate, since = rate / CUT, len(watched)
-    diverged = diverged or patience.has_leapt(watched, first_loss)
-    learned = patience.has_learned(watched)
+    improvement = patience.improvement(now.watched, now.since)
+    if improvement > patience.tolerance or (planned and not patience.restore_best):
+        return now
+    lowered = now.rate * training.optimizer.learning_rate
+    if training.schedule != "adaptive" or lowered <= LOWEST_RATE:
+        return replace(now, is_over=True)
+    return replace(now, rate=now.rate / CUT, since=len(now.watched))
+
+
+def _result(now, training, patience, *, diverged):
+    """The `Result` of a training that ended after these epochs."""
+    planned = training.schedule in PLANNED
+    # Of the rate that the last epoch had: a cut is no reason to begin counting anew.
+    since = now.since if now.since < len(now.watched) else 0
+    improvement = patience.improvement(now.watched, since)
+    learned = patience.has_learned(now.watched)
     # Rates that fall to zero make a plateau of anything.
     if diverged or (planned and not learned):
         improvement = np.inf
     if diverged:
-        now, value, state = _recovered(best, origin, training, state)
+        w, value, state = _recovered(now, training)
     elif patience.restore_best:
-        _, now, value = best
+        w, value, state = now.best, now.best_value, now.as_state()
+    else:
+        w, value, state = now.w, now.values[-1], now.as_state()
     return Result(
-        now,
+        w,
         value,
         improvement,
         patience.tolerance,
-        len(watched),
+        len(now.watched),
         diverged=diverged,
-        halted_by=halted_by,
-        completed=planned and learned and len(watched) == max_iter,
+        completed=planned and learned and len(now.watched) >= training.max_iter,
+        is_over=now.is_over,
         state=state,
     )
 
 
-def _recovered(best, origin, training, state):
+def _recovered(now, training):
     """Where to continue after a divergence: w, its value, and a state.
 
     The best epoch with a new state, because the old one would lead to the same
     divergence; or the origin, if all epochs are far above it.
     """
-    watched, w, value = best
-    if not watched <= 10.0 * origin[1]:
-        start, loss, before = origin
-        return start, loss, dict(before)
-    return w, value, {**state, "step": 0, "optimizer": training.optimizer.init(w)}
+    if not now.best_watched <= 10.0 * now.origin_loss:
+        return now.origin, now.origin_loss, dict(now.origin_state)
+    state = {**now.state, "step": 0, "optimizer": training.optimizer.init(now.w)}
+    return now.best, now.best_value, state
 
 
 def _all_finite(*parts):
     return all(np.isfinite(part).all() for part in parts)
 
 
-def _own(state, dtype):
-    """A copy of a state, with arrays of its own, in the precision of w."""
-    optimizer = tuple(
-        part if isinstance(part, int) else part.astype(dtype)
-        for part in state["optimizer"]
-    )
-    return {**state, "optimizer": optimizer}
-
-
-def _epoch(batches, w, training, state, progress):
+def _epoch(batches, w, training, state, now):
     """Mean loss of an epoch's batches, and loss of the first; changes w and state.
 
-    progress is the number of epochs done, the number of all epochs, and a factor on the
-    learning rate.
+    now is the `Progress` before it.
     """
     # The order and the masks of an epoch depend on the seed and its number alone: a
     # training that is continued makes the same ones as one that was not interrupted.
     rng = np.random.default_rng([state["seed"], state["epoch"]])
-    n_done, max_iter, rate = progress
     schedule, take_step = SCHEDULES[training.schedule], training.optimizer.step
     optimizer, step = state["optimizer"], state["step"]
-    total, seen, n_rows, first = 0.0, 0, batches.n_rows, np.nan
+    n_done, total, seen, n_rows, first = (
+        len(now.watched),
+        0.0,
+        0,
+        batches.n_rows,
+        np.nan,
+    )
     # Divergence is seen in the value.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for value, size in batches.epoch(rng, shuffle=training.shuffle):
             step += 1
-            factor = schedule(step, (n_done + seen / n_rows) / max_iter)
-            optimizer = take_step(batches.grad, optimizer, w, rate * factor)
+            factor = schedule(step, (n_done + seen / n_rows) / training.max_iter)
+            optimizer = take_step(batches.grad, optimizer, w, now.rate * factor)
             first = value if not seen else first
             total += value * size
             seen += size

@@ -40,6 +40,7 @@ class Result:
     separated: bool = False  # F has no minimum, only the infimum 0
     is_costly: bool = False  # it has cost what max_iter stands for, and stopped
     completed: bool = False  # a schedule that leads to an end has come to it
+    is_over: bool = False  # a training that more epochs would not improve
     step: np.ndarray | None = None  # the last step of a Newton method
     state: dict = field(default_factory=dict)  # what continuing from here needs
 
@@ -47,7 +48,10 @@ class Result:
     def converged(self):
         """Whether the result is as close to the optimum as tol asks for."""
         return bool(
-            (self.optimality <= self.tolerance or self.completed)
+            (
+                self.completed
+                or (self.optimality <= self.tolerance and not self.halted_by)
+            )
             and not (self.diverged or self.separated)
         )
 
