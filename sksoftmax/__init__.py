@@ -1,6 +1,6 @@
 """Softmax regression for scikit-learn: exact, certified, hidden layers if wanted."""
 
-from sksoftmax import exceptions, export, inference, optimizers, plotting
+from sksoftmax import data, exceptions, export, inference, optimizers, plotting
 from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._model.loss import cross_entropy, hardmax, log_softmax, softmax
@@ -10,6 +10,7 @@ __all__ = [
     "SoftmaxRegressionClassifier",
     "SoftmaxRegressionClassifierCV",
     "cross_entropy",
+    "data",
     "exceptions",
     "export",
     "hardmax",

@@ -283,7 +283,8 @@ default="cosine"
             be larger than memory: a `numpy.memmap`, which is read in slices of rows if
             it takes more than 1 GiB, or batches, with y=None: a sequence of ``(X, y)``
             or ``(X, y, sample_weight)``, or a function that returns a new iterator over
-            them each time it is called.
+            them each time it is called. A `Table` of `sksoftmax.data` has batches too:
+            parquet files, queries, shards.
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Integers, strings, booleans or dates, or soft labels: rows of at least two
             probabilities that sum to 1. The columns of a table name the classes;

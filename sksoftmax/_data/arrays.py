@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.missing import no_missing
+from sksoftmax.data._table import Table, refuse_unread
 
 # In the names of joblib's folders for arguments of its workers.
 _OF_JOBLIB = "joblib_memmapping_folder"
@@ -39,6 +40,7 @@ def check_X(estimator, X, *, reset, name="X"):
             f"{name} is a dask collection, which {type(estimator).__name__} cannot use"
             f" here: pass {name}.compute()."
         )
+    refuse_unread(name, X)
     with error_context(name), no_missing(name, X):
         return _canonical(validate_data(estimator, X, reset=reset, **_FORMS))
 
@@ -74,6 +76,8 @@ def convert_X(X):
     """X in the form that `check_X` gives, without looking at its entries again."""
     if issparse(X):
         X = _canonical(X.tocsr())
+    elif hasattr(X, "column_names"):  # of Arrow: column by column is twice as fast
+        X = np.array([X.column(name).to_numpy() for name in X.column_names]).T
     elif not isinstance(X, np.ndarray):
         X = np.asarray(X)
     return X if X.dtype in _FORMS["dtype"] else X.astype(np.float64)
@@ -111,6 +115,11 @@ def _owners(array):
     while isinstance(owners[-1], np.ndarray) and owners[-1].base is not None:
         owners.append(owners[-1].base)
     return owners
+
+
+def is_table(X):
+    """Whether X is a `Table` of `sksoftmax.data`."""
+    return isinstance(X, Table)
 
 
 def is_dask(X):
@@ -171,8 +180,10 @@ def n_bytes(value):
     return getattr(value, "nbytes", 0)
 
 
-def n_bytes_as_floats(X):
-    """Bytes of the entries of an array or a matrix in memory."""
+def n_bytes_in_file(X):
+    """Bytes that the entries take in memory if X is in a user's file; 0 of others."""
+    if not is_in_file(X):
+        return 0
     itemsize = 4 if X.dtype == np.float32 else 8
     return itemsize * (X.nnz if issparse(X) else X.size)
 

@@ -15,8 +15,8 @@ from sksoftmax._data.arrays import (
     are_batches,
     convert_X,
     in_memory,
-    is_in_file,
-    n_bytes_as_floats,
+    is_table,
+    n_bytes_in_file,
     no_rows,
     slice_rows,
     take_rows,
@@ -89,14 +89,15 @@ class Encoder(NamedTuple):
 class Batch:
     """Rows as they were read, which `rows` makes ready for the objective.
 
-    data are X, y and sample_weight as users have them, checked before.
+    data are X, y and sample_weight as users have them, checked before. Errors say where
+    they are.
     """
 
-    def __init__(self, number, data, encoder, names):
+    def __init__(self, where, data, encoder, names):
         X, y, sample_weight = data
         self.X, n_rows = convert_X(X), X.shape[0]
         self._encoder, self._names = encoder, names
-        self._where = f"{names.part} {number}"  # for errors
+        self._where = where
         if n_rows == 0:
             self._y, self._s = np.zeros((0, encoder.classes.size)), np.zeros(0)
         else:
@@ -244,7 +245,8 @@ class ChunkedDataset(RemoteDataset):
         """One more pass, which has to be like the first."""
         number, n_batches, names = -1, len(self.batch_sizes), self.summary.names
         for number, data in enumerate(self.source.open()):
-            with error_context(f"{names.part} {number}"):
+            where = self.source.where(number)
+            with error_context(where):
                 expected = 0, self.n_features
                 if number < n_batches:
                     expected = self.batch_sizes[number], self.n_features
@@ -253,7 +255,7 @@ class ChunkedDataset(RemoteDataset):
                         f"{names.X} has the shape {data[0].shape}, and had {expected}"
                         f" in the first pass. {REPEAT}"
                     )
-                batch = Batch(number, data, self.encoder, names)
+                batch = Batch(where, data, self.encoder, names)
             yield batch
         if number + 1 < n_batches:
             raise ValueError(
@@ -267,7 +269,8 @@ class ChunkedDataset(RemoteDataset):
             yield from self._batches()
             return
         for number, data in enumerate(self.source.shuffled(rng)):
-            yield Batch(number, data, self.encoder, self.summary.names)
+            where = self.source.where(number)
+            yield Batch(where, data, self.encoder, self.summary.names)
 
 
 def check_source(estimator, source, *, classes=None, like=None):
@@ -276,7 +279,7 @@ def check_source(estimator, source, *, classes=None, like=None):
         classes = like.targets.classes
     summary, batch_sizes, names = None, [], names_of(like, source.kind)
     for number, batch in enumerate(source.open()):
-        with error_context(f"{names.part} {number}"):
+        with error_context(source.where(number)):
             reset = like is None and summary is None
             part = summarize(estimator, batch, names, classes, reset=reset)
             summary = joined(summary, part)
@@ -308,7 +311,8 @@ def _chunk_n_rows(chunk):
 def _are_batches(data, access, like):
     """Whether X hands out batches of everything."""
     X, *others = data
-    if not (callable(X) or (others[0] is None and are_batches(X))):
+    are_here = callable(X) or is_table(X) or (others[0] is None and are_batches(X))
+    if not are_here:
         return False
     if any(other is not None for other in others):
         names = names_of(like)
@@ -337,7 +341,7 @@ def _are_in_file(data, access, like):
     That is better where the solver reads X whole, and where it takes little memory.
     """
     X, y, _ = data
-    if y is None or not is_in_file(X) or n_bytes_as_floats(X) <= _like_array():
+    if y is None or n_bytes_in_file(X) <= _like_array():
         return False
     return access == "passes" or (access == "mini-batches" and like is None)
 
@@ -365,5 +369,14 @@ def _check_file(estimator, data, access, *, classes, like):
         raise
 
 
-HOME_OF_BATCHES = Home(_are_batches, _check_batches)
+def _map_rows(fn, X, empty, *args):
+    parts = []
+    for number, (rows, *_) in enumerate(X.read(X.parts, with_labels=False)):
+        if rows.shape[0]:
+            with error_context(X.name_of(number)):
+                parts.append(fn(rows, *args))
+    return np.concatenate(parts) if parts else empty(np.float64)
+
+
+HOME_OF_BATCHES = Home(_are_batches, _check_batches, is_table, _map_rows)
 HOME_OF_FILES = Home(_are_in_file, _check_file)

@@ -299,7 +299,7 @@ def _make_chunks(shared, group):
     encoder, names = shared
     results = []
     for number, partition in group:
-        rows = Batch(number, partition, encoder, names).rows()
+        rows = Batch(f"{names.part} {number}", partition, encoder, names).rows()
         chunks = Chunks(*rows, Threads(), first=number * _CHUNKS_OF_A_PARTITION)
         results.append((number, chunks))
     return results

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
 from sksoftmax._data.arrays import (
+    is_table,
     slice_rows,
     stored_per_row,
     without_file,
@@ -38,10 +39,18 @@ class Source(NamedTuple):
     kind: str = "batch"  # what error messages call a batch
     is_lazy: bool = False  # whether passing through reads X only where it is used
     shuffled: object = None  # rng -> the same rows in another order, if there is one
+    name_of: object = None  # number of a batch -> what error messages call it
+
+    def where(self, number):
+        """What error messages call the batch of this number."""
+        return f"{self.kind} {number}" if self.name_of is None else self.name_of(number)
 
 
 def source_of_batches(batches, names):
     """The source that a user passed as batches."""
+    if is_table(batches):
+        shuffled = partial(_shuffled_parts, batches) if batches.is_cut else None
+        return Source(batches.__iter__, shuffled=shuffled, name_of=batches.name_of)
     if hasattr(batches, "__next__"):
         raise ValueError(
             f"The batches of {names.X} come from {type(batches).__name__!r}, which is"
@@ -64,6 +73,11 @@ def _open(batches, names):
                 f" frame, got {type(batch[0]).__name__!r}."
             )
         yield (*batch, None)[:3]
+
+
+def _shuffled_parts(table, rng):
+    order = rng.permutation(len(table.parts))
+    return table.read([table.parts[number] for number in order])
 
 
 def source_of_slices(X, y, sample_weight, names):

@@ -20,7 +20,7 @@ def error_context(name):
         with np.errstate(over="ignore", invalid="ignore"), _without_array_api():
             yield
     except (TypeError, ValueError, OverflowError) as error:
-        if re.search(rf"\b{name}\b", str(error)):
+        if re.search(rf"\b{re.escape(name)}\b", str(error)):
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error
