@@ -95,8 +95,12 @@ def from_arrow(
         A function without arguments that returns a new iterator of the same record
         batches each time, such as a `pyarrow.RecordBatchReader`; or a query. Each pass
         runs the query again. Its rows must come in the same order each time.
-    target, columns, sample_weight
-        As in `from_parquet`.
+    target : str or list of str, default=None
+        Column of labels. Several columns are soft labels. Predictions need none.
+    columns : list of str, default=None
+        Columns of features, which must be numbers. None for all that have no other use.
+    sample_weight : str, default=None
+        Column of sample weights.
 
     Returns
     -------
