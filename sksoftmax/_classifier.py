@@ -127,7 +127,7 @@ default="cosine"
         Seeds initial weights, hold-out, mini-batches and dropout. No effect with an
         exact solver without hidden layers.
     verbose : int, default=0
-        Whether to print one line per iteration.
+        Whether to print one line per iteration or epoch, and why the fit has ended.
 
     Attributes
     ----------
@@ -169,7 +169,7 @@ default="cosine"
         and with alpha > 0 it is the duality gap, a bound on F minus its minimum up to
         rounding. With alpha = 0, or with hidden layers and "lbfgs", it is an estimate
         of that difference, half the squared Newton decrement. With a mini-batch solver
-        it is the last improvement.
+        it is the last improvement; infinite if there were too few epochs to judge.
     converged_ : bool
         Whether the tolerance was met.
     solver_ : str

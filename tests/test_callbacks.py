@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sksoftmax._fit.history import History
+from sksoftmax._fit.history import History, Record
 
 
 class Bowl:
@@ -49,6 +49,26 @@ def test_verbose_prints_the_numbers_of_an_iteration_on_a_line_of_its_own(capsys)
     words = [line.split() for line in lines]
     numbers = [[float(w) for w in line if w[0].isdigit()] for line in words]
     assert numbers == [[1, 0.9, 4.0, 0.5], [2, 0.5, 2.0, 0.25]]
+
+
+def test_an_epoch_is_called_one_and_says_how_many_and_how_long(capsys, monkeypatch):
+    clock = iter([2.0, 4.5])
+    monkeypatch.setattr("sksoftmax._fit.history.perf_counter", lambda: next(clock))
+    settings = {"unit": "epoch", "max_epochs": 12, "started": 0.0}
+    history = History(Bowl(), 1, **settings, n_before=3, records=[Record(1.0)] * 3)
+    for number, w, value in RUN:
+        history(number + 3, w, value)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split("   ") == [
+        "epoch  4/12",
+        "loss 0.90000000",
+        "validation loss 4.00000000",
+        "validation accuracy 0.5000",
+        "seconds 2.0",
+        "left 16.0",  # one epoch in two seconds, and eight are left
+    ]
+    assert second.endswith("seconds 4.5   left 15.8")
+    assert history.loss_curve == [1.0, 1.0, 1.0, 0.9, 0.5]
 
 
 def test_two_histories_share_nothing():

@@ -1,8 +1,10 @@
 """Warnings after fits that did not converge, or whose classes are separated."""
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sksoftmax import _solvers
+from sksoftmax._fit.ending import watched
 from sksoftmax._fit.settings import max_iter_of
 from sksoftmax._utils.warnings import warn
 from sksoftmax.exceptions import InterruptionWarning, SeparationWarning
@@ -25,12 +27,8 @@ def warn_unless_converged(estimator, fitted):
         return
     else:
         category = ConvergenceWarning
-        message = (
-            f"{name} did not converge: solver {fitted.solver!r} stopped after"
-            f" {result.n_iter} iterations at an optimality of {result.optimality:.2g}"
-            f" nats, with {result.tolerance:.2g} asked for."
-            f" {_advice(estimator, fitted)}"
-        )
+        how = _short_training if fitted.solver in _solvers.MINIBATCH else _short_solve
+        message = f"{name} did not converge: {how(estimator, fitted)}"
     warn(message, category)
 
 
@@ -57,14 +55,49 @@ def warn_if_interrupted(estimator, fitted):
     )
 
 
-def _advice(estimator, fitted):
-    """What to do about a solver that stopped short of its tolerance."""
-    result, max_iter = fitted.result, max_iter_of(estimator)
+def _short_training(estimator, fitted):
+    """How far a training on mini-batches came, and what to do."""
+    result, n_last = fitted.result, estimator.n_iter_no_change
+    stopped = f"solver {fitted.solver!r} stopped after {_counted(result.n_iter)}"
     if result.diverged:
         return (
-            "Training diverged, because the learning rate was too large: lower"
-            f" learning_rate_init={estimator.learning_rate_init}."
+            f"{stopped}. Training diverged, because the learning rate was too large:"
+            f" lower learning_rate_init={estimator.learning_rate_init}."
         )
+    if np.isfinite(result.optimality):
+        return (
+            f"{stopped}, the last {n_last} of which improved the {watched(estimator)}"
+            f" by {result.optimality:.2g} nats, with {result.tolerance:.2g} asked for."
+            " Raise max_iter, or tol."
+        )
+    if result.n_iter > n_last and estimator.learning_rate != "adaptive":
+        return (
+            f"{stopped} at a {watched(estimator)} that is no lower than without"
+            " features. Raise max_iter or learning_rate_init, or lower alpha."
+        )
+    return (
+        f"{stopped}, too few to judge: the last n_iter_no_change={n_last} at a learning"
+        " rate are compared with those before. Raise max_iter."
+    )
+
+
+def _counted(n_epochs):
+    return "1 epoch" if n_epochs == 1 else f"{n_epochs} epochs"
+
+
+def _short_solve(estimator, fitted):
+    """How far a solver that uses all rows in each iteration came, and what to do."""
+    result = fitted.result
+    return (
+        f"solver {fitted.solver!r} stopped after {result.n_iter} iterations at an"
+        f" optimality of {result.optimality:.2g} nats, with {result.tolerance:.2g}"
+        f" asked for. {_advice(estimator, fitted)}"
+    )
+
+
+def _advice(estimator, fitted):
+    """What to do about such a solver that stopped short of its tolerance."""
+    result, max_iter = fitted.result, max_iter_of(estimator)
     if len(fitted.layers) > 1:  # whose inputs are standardised
         return "Raise max_iter, or tol."
     if result.is_costly:

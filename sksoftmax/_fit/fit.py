@@ -6,6 +6,7 @@ import numpy as np
 
 from sksoftmax import _solvers
 from sksoftmax._fit.convergence_warnings import warn_unless_converged
+from sksoftmax._fit.ending import report_end
 from sksoftmax._fit.full_batch import fit_full_batch
 from sksoftmax._fit.minibatch import fit_minibatch
 from sksoftmax._fit.prepare import Prepared, with_weight
@@ -35,7 +36,9 @@ def fit_network(settings, training, validation, start, monitor=None):
     fit = fit_minibatch if by_minibatches else fit_full_batch
     if np.count_nonzero(prepared.present) == 1:
         fit = _fit_constant
-    return fit(settings, prepared, validation, start, monitor)
+    fitted = fit(settings, prepared, validation, start, monitor)
+    report_end(settings, fitted)
+    return fitted
 
 
 def fit_epoch(settings, training, start):

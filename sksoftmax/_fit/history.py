@@ -1,6 +1,7 @@
 """What is observed while a solver runs: the curves, and what verbose prints."""
 
 from dataclasses import KW_ONLY, dataclass, field
+from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +23,10 @@ class History:
 
     That is F or, with `watches_validation`, the value of the objective `validation`,
     which otherwise is only recorded. `verbose` prints a line per iteration, with the
-    passes over `chunks`: on large data they are the cost. A `monitor` gets layers(w);
-    if it asks to stop, that raises `Stop`. A training that goes on has the `records` of
-    its `n_before` earlier epochs.
+    passes over `chunks`: on large data they are the cost. Epochs have a number of all,
+    `max_epochs`, and with it an estimate of the time that is left. A `monitor` gets
+    layers(w); if it asks to stop, that raises `Stop`. A training that goes on has the
+    `records` of its `n_before` earlier epochs.
     """
 
     validation: object
@@ -34,8 +36,11 @@ class History:
     monitor: object = None
     layers: object = None
     watches_validation: bool = False
+    unit: str = "iteration"  # or "epoch"
+    max_epochs: int | None = None  # where that is known
     records: list = field(default_factory=list)
     n_before: int = 0
+    started: float = field(default_factory=perf_counter)
     w: np.ndarray | None = None  # the last iterate
 
     def __call__(self, n_iter, w, value):
@@ -43,18 +48,34 @@ class History:
         if self.validation is not None:
             record = Record(value, *self.validation.value_and_accuracy(w))
         self._keep(w, record)
-        line = f"iteration {n_iter:4d}   loss {value:.8f}"
-        if self.validation is not None:
-            line += f"   validation loss {record.validation_loss:.8f}"
-            line += f"   accuracy {record.accuracy:.4f}"
         if self.verbose:
-            if self.chunks is not None:
-                line += f"   passes {self.chunks.n_passes:.1f}"
-            print(line)
+            print(self._line(n_iter, record))
         watched = record.validation_loss if self._watches_other_rows else value
         if self.monitor is not None and self.monitor(lambda: self.layers(w)):
             raise Stop(watched)
         return watched
+
+    def _line(self, n_iter, record):
+        columns = [f"{self.unit} {n_iter:4d}", f"loss {record.loss:.8f}"]
+        if self.max_epochs is not None:
+            width = len(str(self.max_epochs))
+            columns[0] = f"{self.unit} {n_iter:{width}d}/{self.max_epochs}"
+        if self.validation is not None:
+            columns.append(f"validation loss {record.validation_loss:.8f}")
+            columns.append(f"validation accuracy {record.accuracy:.4f}")
+        if self.chunks is not None:
+            columns.append(f"passes {self.chunks.n_passes:.1f}")
+        if self.unit == "epoch":
+            seconds = perf_counter() - self.started
+            columns.append(f"seconds {seconds:.1f}")
+            if self.max_epochs is not None:
+                left = seconds / (n_iter - self.n_before) * (self.max_epochs - n_iter)
+                columns.append(f"left {left:.1f}")
+        return "   ".join(columns)
+
+    def close(self, reason):
+        """Print why there are no more iterations."""
+        print(f"ended after {self.unit} {len(self.records)}: {reason}.")
 
     @property
     def _watches_other_rows(self):

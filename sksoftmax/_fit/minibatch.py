@@ -38,7 +38,13 @@ def fit_minibatch(
         problem, start, scheme, training.n_rows, is_part=is_part
     )
     with fit_threads() as threads:
-        history = problem.history(validation, threads, monitor, records)
+        history = replace(
+            problem.history(validation, threads, monitor),
+            unit="epoch",
+            max_epochs=None if is_part else scheme.max_iter,
+            records=records,
+            n_before=len(records),
+        )
         rows = training.minibatches(scaling, dtype, ones=settings.fit_intercept)
         result = _solvers.minibatch(
             BatchObjective(problem.network, rows, problem.penalty(dtype), threads),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sksoftmax._fit.ending import report_end
 from sksoftmax._fit.full_batch import solve
 from sksoftmax._fit.history import History
 from sksoftmax._fit.prepare import with_suitable_features, with_weight
@@ -35,6 +36,7 @@ def fit_path(settings, training, alphas, observe=None):
             is_ridge = not is_sparse(problem.settings)
             w = _extrapolate(alpha, optima) if is_ridge else optima[-1][1]
             fitted = solve(problem, w, History(None, settings.verbose))
+            report_end(problem.settings, fitted)
             optima = [optima[-1], (alpha, fitted.result.w)]
             if observe is not None:
                 observed.append(observe(problem.objective, fitted.result.w))

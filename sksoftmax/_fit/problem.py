@@ -130,11 +130,8 @@ class Problem:
         )
         return replace(self, objective=objective)
 
-    def history(self, validation, threads, monitor, records=()):
-        """The `History` of a fit with the user's validation data, or None of them.
-
-        A training that goes on has records of its earlier epochs.
-        """
+    def history(self, validation, threads, monitor):
+        """The `History` of a fit with the user's validation data, or None of them."""
         loss = None
         if validation is not None:
             validation = self.transform.dataset(validation)
@@ -151,8 +148,6 @@ class Problem:
             monitor=monitor,
             layers=self.layers,
             watches_validation=self.settings.early_stopping,
-            records=list(records),
-            n_before=len(records),
         )
 
 
