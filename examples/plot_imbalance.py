@@ -56,11 +56,11 @@ predicted["plain, decided by costs"] = predicted["plain"] / frequencies
 labels = {name: P.argmax(axis=1) for name, P in predicted.items()}
 
 # %%
-# Probabilities of the weighted model can be corrected: multiply them by the frequencies
-# that the weights removed, and normalise.
+# Probabilities of the weighted model can be corrected: ``with_class_prior`` puts the
+# frequencies back that the weights removed.
 
-corrected = predicted["balanced"] * frequencies
-corrected /= corrected.sum(axis=1, keepdims=True)
+model = balanced.with_class_prior(frequencies, training_prior=[1, 1, 1])
+corrected = model.predict_proba(X_test)
 predicted["balanced, corrected"] = corrected
 labels["balanced, corrected"] = corrected.argmax(axis=1)
 

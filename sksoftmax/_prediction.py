@@ -1,6 +1,8 @@
 """Predictions, `score`, `coef_` and `intercept_` of a fitted model."""
 
+import copy
 from functools import partial
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +20,7 @@ from sksoftmax._data.arrays import (
 )
 from sksoftmax._data.checks import features_of
 from sksoftmax._data.homes import map_rows
-from sksoftmax._data.labels import places_of
+from sksoftmax._data.labels import log_frequencies, places_of
 from sksoftmax._data.targets import check_weights, hard_labels
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.loss import log_softmax, softmax
@@ -136,6 +138,62 @@ class FittedNetworkMixin:
             predicted = places_of(model.classes_, predicted)
         with error_context("y"):
             return float(accuracy_score(labels, predicted, sample_weight=s))
+
+    def with_class_prior(self, class_prior, *, training_prior) -> Self:
+        """The model for a population in which classes have other frequencies.
+
+        If rows were sampled by class, or weighted by class, probabilities are right for
+        the frequencies of the sample. Logits of the population differ from them by
+        log(class_prior / training_prior), and the slopes are the same: prior
+        correction [1]_, [2]_. Standard errors are those of this model. Ask `inference`
+        for them before: the corrected model is not at the optimum of the sample.
+
+        Parameters
+        ----------
+        class_prior : array-like of shape (n_classes,) or dict
+            Frequencies > 0 in the population, in the order of `classes_`, or by class.
+            They are divided by their sum.
+        training_prior : array-like of shape (n_classes,) or dict
+            Those of the rows of the fit, weights included; equal numbers after
+            ``class_weight="balanced"``.
+
+        Returns
+        -------
+        model : estimator
+            A fitted copy with other intercepts of the last layer.
+
+        Raises
+        ------
+        ValueError
+            If a frequency is not positive, or a class has none.
+
+        References
+        ----------
+        .. [1] King and Zeng (2001), Logistic Regression in Rare Events Data, Political
+           Analysis 9:137-163, section 4.1.
+        .. [2] Saerens, Latinne and Decaestecker (2002), Adjusting the Outputs of a
+           Classifier to New a Priori Probabilities, Neural Computation 14:21-41.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sksoftmax import SoftmaxRegressionClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = SoftmaxRegressionClassifier().fit(X, y)
+        >>> model.predict_proba(X[79:80]).round(2)
+        array([[0.01, 0.99, 0.  ]])
+        >>> rare = model.with_class_prior({0: 98, 1: 1, 2: 1}, training_prior=[1, 1, 1])
+        >>> rare.predict_proba(X[79:80]).round(2)
+        array([[0.57, 0.43, 0.  ]])
+        """
+        check_is_fitted(self)
+        model = copy.copy(self)
+        shift = log_frequencies("class_prior", class_prior, model.classes_)
+        shift -= log_frequencies("training_prior", training_prior, model.classes_)
+        *hidden, b = model.intercepts_
+        shift = (shift - shift.mean()).astype(b.dtype)
+        model.intercepts_ = [*hidden, b + shift]
+        return model
 
     def _snapshot(self):
         """The estimator of this moment.

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import column_or_1d
 
+from sksoftmax._utils.parameters import check_numbers
 from sksoftmax._utils.warnings import warn
 
 # Attoseconds in each unit of dates that has a fixed length.
@@ -77,6 +78,30 @@ def class_index(classes, name):
         return index.get(_key(name))
     except TypeError:  # of what cannot be hashed
         return None
+
+
+def log_frequencies(name, frequencies, classes):
+    """Logarithms of frequencies, (n_classes,), given as an array or by class."""
+    if isinstance(frequencies, dict):
+        by_place = {class_index(classes, label): f for label, f in frequencies.items()}
+        if set(by_place) != set(range(len(classes))) or len(by_place) < len(
+            frequencies
+        ):
+            raise ValueError(
+                f"{name} must name each of the classes {classes.tolist()} once, got"
+                f" {list(frequencies)}."
+            )
+        frequencies = [by_place[place] for place in range(len(classes))]
+    values = check_numbers(name, frequencies, 0.0, np.inf)
+    if values.shape != classes.shape:
+        raise ValueError(
+            f"{name} must have one number for each of the {len(classes)} classes, got"
+            f" {values.size}."
+        )
+    if not values.all():
+        label = classes[values.argmin()]
+        raise ValueError(f"{name} must be positive, and is 0 for class {label!r}.")
+    return np.log(values) - np.log(values.sum())
 
 
 def are_same(classes, others):
