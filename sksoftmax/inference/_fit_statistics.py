@@ -44,13 +44,7 @@ class FitStatistics:
     @property
     def not_valid(self):
         """Why there is no likelihood ratio, in a few words; empty if there is one."""
-        if self.alpha > 0:
-            return "a penalty"
-        if self.weighted:
-            return "importance weights"
-        if self.soft:
-            return "soft labels"
-        return "clusters" if self.cov_type == "cluster" else ""
+        return _obstacle(self) or ("clusters" if self.cov_type == "cluster" else "")
 
     @property
     def lr_test(self):
@@ -113,6 +107,22 @@ def _test_lines(name, test):
         (f"{name} chi2({test.df})", f"{test.statistic:.3f}"),
         (f"P(> {name} chi2)", p_value),
     ]
+
+
+def require_likelihood(problem, caller):
+    """Refuse a problem whose sum of losses is no log-likelihood of independent rows."""
+    if what := _obstacle(problem):
+        more = f"; model has alpha={problem.alpha}, must be 0" if problem.alpha else ""
+        raise ValueError(f"{caller} needs a likelihood without {what}{more}.")
+
+
+def _obstacle(problem):
+    """What keeps the losses from being a log-likelihood; empty if nothing does."""
+    if problem.alpha > 0:
+        return "a penalty"
+    if problem.weighted:
+        return "importance weights"
+    return "soft labels" if problem.soft else ""
 
 
 def tjur(problem):

@@ -10,6 +10,7 @@ from scipy.linalg import LinAlgError
 from scipy.special import chdtri
 
 from sksoftmax._solvers.line_search import LineSearch, halve
+from sksoftmax.inference._fit_statistics import require_likelihood
 from sksoftmax.inference._likelihood import Factor
 
 # Tolerance of the log-likelihood at the end of an interval, in nats and as a fraction
@@ -35,7 +36,7 @@ def profile_intervals(problem, estimates, level):
 
     An end is infinite where it is too far, and nan where it was not found.
     """
-    _check_likelihood(problem)
+    require_likelihood(problem, "interval='profile'")
     drop = 0.5 * float(chdtri(1, 1.0 - level))
     ends = np.empty((*estimates.coef.shape, 2))
     for row, term in np.ndindex(*estimates.coef.shape):
@@ -58,16 +59,6 @@ def notes_on_ends(ends, classes, terms):
         f" were not found (nan): {', '.join(missing)}."
     )
     return [note] if missing else []
-
-
-def _check_likelihood(problem):
-    for is_none, what in (
-        (problem.alpha > 0, f"penalty; model has alpha={problem.alpha}, must be 0."),
-        (problem.weighted, "importance weights. Use cov_type='HC0' for them."),
-        (problem.soft, "soft labels. Use cov_type='HC0' for them."),
-    ):
-        if is_none:
-            raise ValueError(f"interval='profile' needs a likelihood without {what}")
 
 
 def _end(problem, g, drop):

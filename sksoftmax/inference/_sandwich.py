@@ -201,3 +201,11 @@ def working_rows(problem, order):
         rows = order[start : start + size]
         A = problem.design.rows(take_rows(problem.X, rows))
         yield rows, A, softmax(logits(A, problem.gamma))
+
+
+def probabilities(problem):
+    """P of all rows, shape (n_rows, n_classes)."""
+    P = np.empty_like(problem.targets.Y)
+    for rows, _, found in working_rows(problem, np.arange(len(P))):
+        P[rows] = found
+    return P

@@ -7,6 +7,9 @@ from sksoftmax._utils.errors import check_choice
 
 KINDS = ("frequency", "importance")
 
+# For tests that need a likelihood, and so have no choice.
+COUNTS = object()
+
 
 def counts_of(sample_weight, n_samples, weights):
     """How often each row was observed, shape (n_samples,).
@@ -14,10 +17,16 @@ def counts_of(sample_weight, n_samples, weights):
     A frequency weight is a count. Importance weights count each row once. Without a
     word in `weights`, whole numbers above one may be either.
     """
-    if weights is not None:
+    if not (weights is None or weights is COUNTS):
         check_choice("weights", weights, KINDS)
     s = check_weights(sample_weight, n_samples)
     fractions = np.flatnonzero(s != np.floor(s))
+    if weights is COUNTS and fractions.size:
+        row = fractions[0]
+        raise ValueError(
+            "The test needs whole numbers in sample_weight, the counts of equal"
+            f" observations; row {row} has {s[row]:g}."
+        )
     if weights == "frequency" and fractions.size:
         row = fractions[0]
         raise ValueError(
@@ -31,4 +40,4 @@ def counts_of(sample_weight, n_samples, weights):
             " weights='frequency' if they are counts of equal observations, or"
             " weights='importance' if rows count more or less, as in a survey."
         )
-    return s if weights == "frequency" else np.ones(n_samples)
+    return s if weights is COUNTS or weights == "frequency" else np.ones(n_samples)
