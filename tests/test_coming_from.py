@@ -44,13 +44,15 @@ def test_standard_errors_are_those_of_mnlogit_but_for_the_factor(anes, model, co
     assert_allclose(ours.se, factor * constant_last, rtol=1e-6)
 
 
-def test_marginal_effects_of_a_0_1_column_are_derivatives_as_there(anes, model):
+def test_effects_of_a_0_1_column_are_no_derivatives_as_they_are_there(anes, model):
     X, y = anes
-    ours = marginal_effects(model, X, y).effect
+    ours = marginal_effects(model, X, y, discrete=False).effect
     margins = their_fit(X, y).get_margeff().margeff
     assert_allclose(ours, margins.T, rtol=1e-6, atol=1e-9)
     low, high = (model.predict_proba(X.assign(vote=x)).mean(axis=0) for x in (0, 1))
     assert np.abs(ours[:, -1] - (high - low)).max() > 0.01
+    effect = marginal_effects(model, X, y).effect[:, -1]
+    assert_allclose(effect, high - low, rtol=1e-8)
 
 
 def test_weighted_means_of_fold_scores_are_those_of_r():

@@ -305,7 +305,13 @@ def inference_cases():
     labels = {"None", "True", "0", "1", "1.0", "2", "int64", "uint8", "np.True_"}
     for function, names in (
         (summary, ("base", "cov_type", "groups", "weights", "interval")),
-        (marginal_effects, ("at", "cov_type", "groups", "weights")),
+        (
+            marginal_effects,
+            (
+                *("at", "discrete", "by", "contrasts", "elasticity"),
+                *("groups_of_columns", "cov_type", "groups", "weights"),
+            ),
+        ),
     ):
         for name in (*names, "confidence_level"):
 
@@ -313,7 +319,17 @@ def inference_cases():
                 model = without_penalty()[0]
                 return function(model, X, y, **{name: value}).se
 
-            accepts = {"base": labels, "groups": {"None"}, "confidence_level": levels}
+            accepts = {
+                "base": labels,
+                "groups": {"None"},
+                "discrete": {"empty list"},
+                "by": {"None"},
+                "contrasts": {"None"},
+                "elasticity": {"True"},
+                "groups_of_columns": {"None"},
+                "weights": {"None"},
+                "confidence_level": levels,
+            }
             key = (function.__name__, name)
             cases |= odd_cases(key, call, accepts.get(name, set()))
         call = without_model(partial(function, X=X, y=y))

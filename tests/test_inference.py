@@ -155,7 +155,7 @@ def test_robust_covariances_are_those_of_statsmodels(data, exact, cov_type):
 @pytest.mark.parametrize("at", ["overall", "mean"])
 def test_marginal_effects_are_those_of_statsmodels(data, statsmodels, exact, at):
     X, y = data
-    effects = marginal_effects(exact(alpha=0.0).fit(X, y), X, y, at=at)
+    effects = marginal_effects(exact(alpha=0.0).fit(X, y), X, y, at=at, discrete=False)
     theirs = statsmodels.get_margeff(at=at)
     p = X.shape[1]
     assert_allclose(effects.effect.T, theirs.margeff[:p], rtol=1e-5)
@@ -330,7 +330,7 @@ def test_the_delta_method_s_derivative_is_right(hsbdemo, exact, finite_differenc
     X, y = hsbdemo
     s = np.random.default_rng(1).uniform(0.5, 2.0, len(y))
     model = exact(alpha=0.01).fit(X, y, s)
-    ours = marginal_effects(model, X, y, s, at=at)
+    ours = marginal_effects(model, X, y, s, at=at, discrete=False)
     result = summary(model, X, y, s, base=0)
     rows = np.average(X, axis=0, weights=s)[None] if at == "mean" else X
     weights = np.ones(1) if at == "mean" else s

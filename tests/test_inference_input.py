@@ -8,7 +8,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax.inference import (
@@ -43,9 +45,10 @@ def result(model):
     return summary(model, X, y)
 
 
-def test_a_pipeline_is_told_to_pass_its_last_step():
-    pipeline = make_pipeline(SoftmaxRegressionClassifier()).fit(X, y)
-    with pytest.raises(TypeError, match=r"got Pipeline\. Of a pipeline pass the last"):
+def test_a_pipeline_with_another_classifier_is_told_what_it_must_end_in():
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    message = r"or a pipeline or search that ends in one; got LogisticRegression\."
+    with pytest.raises(TypeError, match=message):
         summary(pipeline, X, y)
 
 

@@ -7,6 +7,7 @@ change with a feature.
 
 from sksoftmax.inference._compare import Comparison, compare
 from sksoftmax.inference._effects import MarginalEffects, marginal_effects
+from sksoftmax.inference._formula_model import FormulaModel, from_formula
 from sksoftmax.inference._goodness_of_fit import GoodnessOfFit, hosmer_lemeshow_test
 from sksoftmax.inference._hypotheses import (
     HypothesisTest,
@@ -14,20 +15,25 @@ from sksoftmax.inference._hypotheses import (
     wald_test,
 )
 from sksoftmax.inference._influence import Influence, influence
+from sksoftmax.inference._predictions import Predictions, predictions
 from sksoftmax.inference._summary import Summary, summary
 
 __all__ = [
     "Comparison",
+    "FormulaModel",
     "GoodnessOfFit",
     "HypothesisTest",
     "Influence",
     "MarginalEffects",
+    "Predictions",
     "Summary",
     "compare",
+    "from_formula",
     "hosmer_lemeshow_test",
     "influence",
     "likelihood_ratio_test",
     "marginal_effects",
+    "predictions",
     "summary",
     "wald_test",
 ]

@@ -1,20 +1,29 @@
-"""Marginal effects: how probabilities change with a feature."""
+"""Marginal effects: how probabilities change with a column."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sksoftmax._model.loss import softmax
-from sksoftmax._utils.errors import check_choice
 from sksoftmax._utils.threads import fit_threads
-from sksoftmax.inference._covariance import covariance, gauge, standard_errors
+from sksoftmax.inference._changes import changes_of, factors_of_columns
+from sksoftmax.inference._contrasts import contrasts_of, index_of, shown_label
+from sksoftmax.inference._covariance import covariance
+from sksoftmax.inference._margin_table import MarginTable
+from sksoftmax.inference._margins import ELASTICITIES, ChangeSums, averages
+from sksoftmax.inference._pipeline import take_apart
+from sksoftmax.inference._population import population_of
 from sksoftmax.inference._problem import open_problem
-from sksoftmax.inference._tables import CoefficientTable, check_level, wald_columns
+from sksoftmax.inference._scenarios import cells_of
+from sksoftmax.inference._tables import check_level, wald_columns
+
+# What tables call the four kinds of derivatives.
+_DERIVATIVES = {False: "dP/dx", "eyex": "eyex", "eydx": "eydx", "dyex": "dyex"}
 
 
 @dataclass(frozen=True, repr=False)
-class MarginalEffects(CoefficientTable):
+class MarginalEffects(MarginTable):
     """Marginal effects with standard errors by the delta method.
 
     Parameters
@@ -22,23 +31,34 @@ class MarginalEffects(CoefficientTable):
     classes : ndarray of shape (n_classes,)
         Rows of the arrays.
     terms : list of str
-        Columns of the arrays: the features.
+        Columns of the arrays: variables, with what is compared and where.
     se, z, p_value, conf_int, confidence_level, notes : ndarray, float, list
         As in `Summary`, for effects in the place of coefficients.
-    effect : ndarray of shape (n_classes, n_features)
-        Change of the probability of a class per unit of a feature.
+    index : dict of list
+        What the terms are: "variable" and "contrast", and the subgroups and values at
+        which effects were taken. They are columns of `to_frame`.
     header : list of tuple
         Pairs of a name and a value, to show above the table.
+    effect : ndarray of shape (n_classes, n_terms)
+        Change of the probability of a class.
+    cells : list of str
+        Names of the subgroups and values; each variable has a term for each of them.
     """
 
     effect: np.ndarray
-    header: list = field(default_factory=list)
+    cells: list
 
     _title = "Marginal effects on the probabilities"
     _estimate = "effect"
 
-    def _row_title(self, row):
-        return f"P(y = {self.classes[row]})"
+    def _sections(self):
+        """One for each class in each cell."""
+        n = len(self.cells)
+        for title, terms, numbers in super()._sections():
+            for number, cell in enumerate(self.cells):
+                own = [term.removesuffix(f" [{cell}]") for term in terms[number::n]]
+                shown = f"{title}, {cell}" if cell else title
+                yield shown, own, numbers[number::n]
 
 
 def marginal_effects(
@@ -47,24 +67,57 @@ def marginal_effects(
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
     *,
-    at: str = "overall",
+    at: str | Mapping = "overall",
+    discrete: str | bool | Sequence | Mapping = "auto",
+    by: str | Sequence | ArrayLike | None = None,
+    contrasts: str | ArrayLike | None = None,
+    elasticity: bool | str = False,
+    groups_of_columns: Mapping | None = None,
     cov_type: str = "nonrobust",
     groups: ArrayLike | None = None,
+    small_sample: str | None = None,
     weights: str | None = None,
     confidence_level: float = 0.95,
 ) -> MarginalEffects:
-    """Change of each probability per unit of each feature, with standard errors.
+    """How much each probability changes with each column of X, with standard errors.
 
-    Effects are derivatives, so every feature is treated as continuous. X is treated as
-    fixed.
+    The effect of a number is a derivative, the change per unit. That of a column of
+    zeros and ones is the difference between one and zero, and that of a factor the
+    difference between each level and the first. X is treated as fixed.
+
+    Effects are those of the columns of X that you pass. The steps of a pipeline, or a
+    formula, may make several columns of one: a dummy for each level, powers,
+    interactions. They change together. A derivative through the steps of a pipeline is
+    a central difference.
 
     Parameters
     ----------
     model, X, y, sample_weight : as in `summary`
         The fitted model, and the data that it was fitted on.
-    at : {"overall", "mean"}, default="overall"
-        Whether effects are averaged over the samples, or taken at the mean of X.
-    cov_type, groups, weights, confidence_level : as in `summary`
+    at : {"overall", "mean"}, dict or data frame, default="overall"
+        Where effects are taken: averaged over the samples, or at the mean of X (for a
+        factor its most frequent level). A dict sets columns to a value, or to each of
+        a list of values, in all combinations; each row of a data frame sets the columns
+        that it has. Effects are then averaged over the samples with these values.
+    discrete : {"auto"}, False, list of columns or dict, default="auto"
+        Which numbers change by a step in the place of a derivative: by "auto" the
+        columns of zeros and ones, by False none, else the listed columns, by one. A
+        dict adds to "auto" a step for a column: "unit", "sd" for its standard
+        deviation, a number, or a pair of values to go between.
+    by : str, list of str or array-like of shape (n_samples,), default=None
+        Columns of X, or values for the samples, that make subgroups; effects are
+        averaged in each.
+    contrasts : {"reference", "sequential", "pairwise"} or array-like, default=None
+        Differences between the subgroups and values of `by` and `at`: to the first, to
+        the one before, of all pairs, or a matrix with a column for each of them.
+    elasticity : bool or {"eyex", "eydx", "dyex"}, default=False
+        Derivatives of logarithms: with "eyex", or True, d log p / d log x, with "eydx"
+        d log p / dx, and with "dyex" dp / d log x. What changes by a step is left out.
+    groups_of_columns : dict, default=None
+        Factors whose dummies are columns of X: {"region": ["east", "north"]}. The
+        dummies of a factor change together. If no dummy is left out, the first is what
+        the others are compared with.
+    cov_type, groups, small_sample, weights, confidence_level : as in `summary`
         How standard errors and intervals are computed.
 
     Returns
@@ -75,15 +128,20 @@ def marginal_effects(
     Raises
     ------
     ValueError, TypeError
-        As in `summary`.
+        As in `summary`; if a column is unknown, a value no level of its factor, or a
+        subgroup missing.
 
     See Also
     --------
+    predictions : Computes probabilities in the place of their changes.
     summary : The coefficients themselves.
+    sksoftmax.plotting.MarginalEffectsDisplay : Draws them.
 
     References
     ----------
-    Greene (2012), Econometric Analysis, 7th edition, section 18.2.
+    Greene (2012), Econometric Analysis, 7th edition, section 18.2. Bartus (2005),
+    Estimation of marginal effects using margeff, Stata Journal 5:3 (columns that change
+    together).
 
     Examples
     --------
@@ -98,66 +156,88 @@ def marginal_effects(
     array([ 0.3348, -0.357 ,  0.0222])
     >>> effects.se.ravel().round(4)
     array([0.0186, 0.0063, 0.0201])
+    >>> marginal_effects(model, X, y, at={"x0": [12, 13, 14]}).effect.round(2)
+    array([[ 0.02,  0.57,  0.37],
+           [-0.23, -0.77, -0.03],
+           [ 0.21,  0.2 , -0.34]])
     """
-    check_choice("at", at, ("overall", "mean"))
+    elasticity = _check_elasticity(elasticity)
     confidence_level = check_level(confidence_level)
+    parts = take_apart(model)
     with fit_threads() as threads:
         problem = open_problem(model, X, y, sample_weight, weights, threads)
-        C = covariance(problem, cov_type, groups)
-        effect, J = _effects_and_derivative(problem, at)
-    se = standard_errors(J, C).reshape(effect.shape)
+        C = covariance(problem, cov_type, groups, small_sample)
+        population = population_of(problem, parts, X)
+        population = population.with_factors(
+            factors_of_columns(groups_of_columns, population)
+        )
+        changes, left_out = _changes(population, discrete, elasticity)
+        cells = cells_of(population, at, by, problem.kept)
+        R, labels = contrasts_of(contrasts, [cell.labels for cell in cells])
+        means, se = averages(cells, ChangeSums(changes, elasticity), R, C, threads)
+    effect, se = (_by_class(values) for values in (means, se))
     return MarginalEffects(
         classes=problem.targets.classes,
-        terms=problem.terms[: effect.shape[1]],
+        terms=[_term(change, label) for change in changes for label in labels],
         **wald_columns(effect, se, confidence_level),
-        notes=problem.notes(cov_type),
+        notes=problem.notes(cov_type) + left_out,
         effect=effect,
+        cells=[shown_label(label) for label in labels],
+        index=index_of(
+            [
+                {"variable": change.variable, "contrast": change.contrast, **label}
+                for change in changes
+                for label in labels
+            ]
+        ),
         header=[
             ("Observations", f"{problem.n:g}"),
-            ("Effects", "mean of samples" if at == "overall" else "at the mean of X"),
+            ("Effects", _where(at)),
             ("Covariance", cov_type),
         ],
     )
 
 
-def _effects_and_derivative(problem, at):
-    """Effects, shape (K, n_features), and d effects.ravel() / d gamma.ravel()."""
-    design = problem.design
-    n_features = design.centre.size
-    n_classes = problem.targets.classes.size
-    G = gauge(n_classes)
-    B = G @ problem.gamma  # coefficients of the working columns, (K, n_terms)
-    W = B @ design.U[:n_features].T  # of the features, (K, n_features)
-    chunks, total = problem.likelihood.chunks, problem.targets.total_weight
-    if at == "mean":
-        mean = chunks.sum(lambda c: c.s @ design.rows(c.X)) / total
-        curvature, mixed = _sums(mean[None, :], np.ones(1), B, W)
-    else:
-        sums = chunks.sum(lambda c: _sums(design.rows(c.X), c.s, B, W))
-        curvature, mixed = (term / total for term in sums)
-    effect = curvature @ W
-    # d effect_kj / d B_lm: through W, and through the probabilities.
-    through_W = np.einsum("kl,jm->kjlm", curvature, design.U[:n_features])
-    J = (through_W + mixed).reshape(n_classes * n_features, -1)
-    return effect, J @ np.kron(G, np.eye(design.U.shape[0]))
+def _check_elasticity(elasticity):
+    elasticity = "eyex" if elasticity is True else elasticity
+    is_choice = isinstance(elasticity, str) and elasticity in ELASTICITIES
+    if not (elasticity is False or is_choice):
+        raise ValueError(
+            "elasticity must be True, False, 'eyex', 'eydx' or 'dyex', got"
+            f" {elasticity!r}."
+        )
+    return elasticity
 
 
-def _sums(A, s, B, W):
-    """Sums over rows of L = diag(p) - p p^T, (K, K), and of (dL/dz_l W) a_m.
+def _changes(population, discrete, elasticity):
+    """The changes, and notes on what an elasticity leaves out."""
+    changes = changes_of(population, discrete, _DERIVATIVES[elasticity])
+    if not elasticity:
+        return changes, []
+    slopes = [change for change in changes if change.high is None]
+    left_out = {c.variable: None for c in changes if c.high is not None}
+    if not slopes:
+        raise ValueError(
+            "elasticity needs a column that has derivatives; all of"
+            f" {list(left_out)} change by steps."
+        )
+    names = ", ".join(map(str, left_out))
+    note = f"Without an elasticity, because they change by steps: {names}."
+    return slopes, [note] if left_out else []
 
-    With e_kj = W_kj - sum_l p_l W_lj the effect of feature j in a row is p_k e_kj. Its
-    derivative by the logit z_l is p_k [k = l] e_kj - p_k p_l (e_kj + e_lj).
-    """
-    P = softmax(A @ B.T)
-    sP = P * s[:, None]
-    curvature = np.diag(sP.sum(axis=0)) - sP.T @ P
-    means = P @ W
-    n_classes, n_features = W.shape
-    mixed = np.empty((n_classes, n_features, n_classes, A.shape[1]))
-    for k in range(n_classes):
-        for m in range(k, n_classes):
-            pair = (sP[:, k] * P[:, m])[:, None]
-            term = -((pair * (W[k] + W[m] - 2.0 * means)).T @ A)
-            mixed[k, :, m] = mixed[m, :, k] = term
-        mixed[k, :, k] += (sP[:, k, None] * (W[k] - means)).T @ A
-    return curvature, mixed
+
+def _term(change, label):
+    """The name of a change in a cell."""
+    shown = shown_label(label)
+    return f"{change.label} [{shown}]" if shown else change.label
+
+
+def _where(at):
+    if isinstance(at, str):
+        return "mean of samples" if at == "overall" else "at the mean of X"
+    return "mean at set values"
+
+
+def _by_class(values):
+    """Of shape (n_cells, n_changes, K), as (K, n_changes n_cells)."""
+    return values.transpose(2, 1, 0).reshape(values.shape[2], -1)

@@ -18,6 +18,7 @@ from sksoftmax._data.in_memory import check_rows
 from sksoftmax._data.targets import Targets
 from sksoftmax.inference._design import orthonormal_design, scaled_design
 from sksoftmax.inference._likelihood import Factor, Likelihood
+from sksoftmax.inference._pipeline import names_out, take_apart
 from sksoftmax.inference._separation import check_not_perfect, check_not_separated
 from sksoftmax.inference._weights import counts_of
 
@@ -91,11 +92,14 @@ class Problem:
 
 def open_problem(model, X, y, sample_weight, weights, threads):
     """The problem of a model and its data, or an error that says why there is none."""
+    parts = take_apart(model)
+    model = parts.classifier
     alpha = _check_model(model)
+    X = parts.features(X)
     sample, counts, kept = _observations(model, X, y, sample_weight, weights)
     targets, n = sample.targets, counts.sum()
     importance = targets.s / counts
-    terms = term_names(model)
+    terms = term_names(model, names_out(parts))
     n_free = (targets.classes.size - 1) * len(terms)
     if n_free > LARGEST:
         raise ValueError(
@@ -149,9 +153,8 @@ def _observations(model, X, y, sample_weight, weights):
     return sample._replace(targets=replace(targets, s=s)), counts, kept
 
 
-def term_names(model):
-    """Names of the features, or x0, x1, ... if X had none, and last "intercept"."""
-    names = getattr(model, "feature_names_in_", None)
+def term_names(model, names):
+    """The names, or x0, x1, ... if there are none, and last "intercept"."""
     if names is None:
         names = [f"x{j}" for j in range(model.n_features_in_)]
     return [*map(str, names), *(["intercept"] if model.fit_intercept else [])]
@@ -164,8 +167,8 @@ def _check_model(model):
     ):
         raise TypeError(
             "model must be a SoftmaxRegressionClassifier or a"
-            f" SoftmaxRegressionClassifierCV, got {type(model).__name__}. Of a"
-            " pipeline pass the last step, with the X that reaches it."
+            " SoftmaxRegressionClassifierCV, or a pipeline or search that ends in one;"
+            f" got {type(model).__name__}."
         )
     check_is_fitted(model, "coefs_")
     if len(model.coefs_) > 1:

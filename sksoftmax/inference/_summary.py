@@ -274,7 +274,7 @@ def summary(
         notes=notes,
         base=base,
         cov_type=cov_type,
-        fit_intercept=bool(model.fit_intercept),
+        fit_intercept=bool(problem.model.fit_intercept),
         interval=interval,
         exponentiate=bool(exponentiate),
         estimates=estimates,

@@ -32,7 +32,7 @@ class CoefficientTable(Exports):
     """Estimates by class and term, with their standard errors and Wald tests.
 
     A subclass has a `_title`, a `header` above the table, and in `_estimate` the name
-    of the attribute with the estimates.
+    of the attribute with the estimates. `_tested` is whether z and p-values are shown.
     """
 
     classes: np.ndarray
@@ -43,6 +43,8 @@ class CoefficientTable(Exports):
     conf_int: np.ndarray
     confidence_level: float
     notes: list
+
+    _tested = True
 
     def to_frame(self):
         """The table as a pandas data frame.
@@ -64,21 +66,22 @@ class CoefficientTable(Exports):
         )
         columns = [self._shown()[0], "se", "z", "p_value", "ci_low", "ci_high"]
         numbers = self._numbers().reshape(-1, len(columns))
-        return pd.DataFrame(numbers, index=index, columns=columns)
+        frame = pd.DataFrame(numbers, index=index, columns=columns)
+        return frame if self._tested else frame.drop(columns=["z", "p_value"])
 
     def _texts(self, stars, decimals):
         """The table as strings, for other formats, and the number of label columns."""
         import pandas as pd
 
-        name, *_ = self._shown()
         lines = []
-        for row in range(len(self.classes)):
-            for number, (term, cells) in enumerate(self._cells(row, decimals)):
-                head = self._row_title(row) if number == 0 else ""
-                first = starred(cells[0], self.p_value[row, number], stars)
-                lines.append([head, term, first, *cells[1:]])
-        heads = ["class", "term", name, "se", "z", "p", *self._heads()[4:]]
-        return pd.DataFrame(lines, columns=heads), 2
+        for title, terms, numbers in self._sections():
+            heads = [title] + [""] * (len(terms) - 1)
+            for head, term, line in zip(heads, terms, numbers, strict=True):
+                first, *others = self._cells(line, decimals)
+                lines.append([head, term, starred(first, line[3], stars), *others])
+        test = ["z", "p"] if self._tested else []
+        heads = [self._shown()[0], "se", *test, *self._heads()[-2:]]
+        return pd.DataFrame(lines, columns=["class", "term", *heads]), 2
 
     def _shown(self):
         """Name of the estimates that are shown, themselves, their errors and ends."""
@@ -86,8 +89,12 @@ class CoefficientTable(Exports):
 
     def __str__(self):
         """The table in plain text, at least 78 characters wide."""
-        label = min(40, max(18, *(len(term) + 3 for term in self.terms)))
-        width = label + 6 * _CELL
+        sections = list(self._sections())
+        longest = max(len(term) for _, terms, _ in sections for term in terms)
+        numbers_width = len(self._heads()) * _CELL
+        width = numbers_width + min(100 - numbers_width, max(18, longest + 3))
+        width = max(width, 78)
+        label = width - numbers_width
         lines = [self._title.center(width).rstrip(), "=" * width]
         column = (width - 3) // 2
         for pairs in _in_two_columns(self.header):
@@ -95,10 +102,10 @@ class CoefficientTable(Exports):
             lines.append("   ".join(cells).rstrip())
         heads = "".join(f"{name:>{_CELL}}" for name in self._heads())
         lines += ["=" * width, " " * label + heads]
-        for row in range(len(self.classes)):
-            lines += ["-" * width, self._row_title(row)]
-            for term, cells in self._cells(row):
-                text = "".join(f" {cell:>{_CELL - 1}}" for cell in cells)
+        for title, terms, numbers in sections:
+            lines += ["-" * width, title]
+            for term, line in zip(terms, numbers, strict=True):
+                text = "".join(f" {cell:>{_CELL - 1}}" for cell in self._cells(line))
                 lines.append(f"  {_shortened(term, label - 3):<{label - 2}}{text}")
         lines.append("=" * width)
         for note in self.notes:
@@ -120,18 +127,24 @@ class CoefficientTable(Exports):
         parts.append("</tbody></table><table><thead><tr><th></th>")
         parts += [f'<th scope="col">{escape(name)}</th>' for name in self._heads()]
         parts.append("</tr></thead>")
-        for row in range(len(self.classes)):
+        n_columns = len(self._heads()) + 1
+        for title, terms, numbers in self._sections():
             parts.append(
-                f'<tbody><tr><th scope="rowgroup" colspan="7">'
-                f"{escape(self._row_title(row))}</th></tr>"
+                f'<tbody><tr><th scope="rowgroup" colspan="{n_columns}">'
+                f"{escape(title)}</th></tr>"
             )
-            for term, cells in self._cells(row):
-                numbers = "".join(f"<td>{cell}</td>" for cell in cells)
-                parts.append(f'<tr><th scope="row">{escape(term)}</th>{numbers}</tr>')
+            for term, line in zip(terms, numbers, strict=True):
+                cells = "".join(f"<td>{cell}</td>" for cell in self._cells(line))
+                parts.append(f'<tr><th scope="row">{escape(term)}</th>{cells}</tr>')
             parts.append("</tbody>")
         parts.append("</table>")
         parts += [f"<p>{escape(note)}</p>" for note in self.notes]
         return "".join([*parts, "</div>"])
+
+    def _sections(self):
+        """For each section its title, its terms and their numbers, (n_terms, 6)."""
+        for row, numbers in enumerate(self._numbers()):
+            yield self._row_title(row), self.terms, numbers
 
     def _numbers(self):
         """All columns of the table, shape (n_rows, n_terms, 6)."""
@@ -143,15 +156,15 @@ class CoefficientTable(Exports):
         """Heads of the columns of numbers."""
         level = f"{100 * self.confidence_level:g}%"
         ends = [f"{level} low", f"{level} high"]
-        return [self._shown()[0], "std err", "z", "P>|z|", *ends]
+        test = ["z", "P>|z|"] if self._tested else []
+        return [self._shown()[0], "std err", *test, *ends]
 
-    def _cells(self, row, decimals=4):
-        """Pairs of a term and the texts of its numbers, for one class."""
-        lines = zip(self.terms, self._numbers()[row], strict=True)
-        for term, (b, se, z, p, *ends) in lines:
-            test = f"{z:.3f}", "<0.001" if p < 1e-3 else f"{p:.3f}"
-            b, se, *ends = (as_text(x, decimals) for x in (b, se, *ends))
-            yield term, [b, se, *test, *ends]
+    def _cells(self, line, decimals=4):
+        """The texts of the numbers of a line."""
+        b, se, z, p, *ends = line
+        test = [f"{z:.3f}", "<0.001" if p < 1e-3 else f"{p:.3f}"]
+        b, se, *ends = (as_text(x, decimals) for x in (b, se, *ends))
+        return [b, se, *(test if self._tested else []), *ends]
 
 
 def wald_columns(estimate, se, confidence_level):

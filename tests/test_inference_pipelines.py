@@ -1,0 +1,352 @@
+"""Inference for pipelines and formulas: the same numbers as for designs by hand."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
+
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.inference import (
+    from_formula,
+    marginal_effects,
+    predictions,
+    summary,
+    wald_test,
+)
+
+DUMMIES = ["middle", "high"]
+
+
+@pytest.fixture(scope="module")
+def students(load_table):
+    """Programmes of students by social class and writing score, as a frame."""
+    table = pd.DataFrame(load_table("hsbdemo.csv"))
+    return table.assign(write=table["write"].astype(float))
+
+
+@pytest.fixture(scope="module")
+def by_hand(students, exact):
+    """A design with dummies, fitted: X, y and the model."""
+    X = pd.DataFrame({name: (students["ses"] == name) * 1.0 for name in DUMMIES})
+    X["write"] = students["write"]
+    return X, students["prog"], exact(alpha=0.0).fit(X, students["prog"])
+
+
+def encoded(**options):
+    encoder = OneHotEncoder(
+        categories=[["low", *DUMMIES]], drop="first", sparse_output=False
+    )
+    return make_column_transformer((encoder, ["ses"]), **options)
+
+
+def fitted(students, *steps):
+    model = SoftmaxRegressionClassifier(alpha=0.0, tol=1e-14, max_iter=10_000)
+    return make_pipeline(*steps, model).fit(
+        students[["ses", "write"]], students["prog"]
+    )
+
+
+@pytest.fixture(
+    scope="module", params=["passthrough", "scaled", "pandas", "imputed", "search"]
+)
+def pipeline(request, students):
+    """Pipelines that make the same model of the columns ses and write."""
+    X = students[["ses", "write"]]
+    if request.param == "passthrough":
+        return fitted(students, encoded(remainder="passthrough"))
+    if request.param == "scaled":
+        return fitted(students, encoded(remainder="passthrough"), StandardScaler())
+    if request.param == "pandas":
+        step = encoded(remainder="passthrough", verbose_feature_names_out=False)
+        return fitted(students, step.set_output(transform="pandas"))
+    if request.param == "imputed":
+        encoder = OneHotEncoder(drop="first", categories=[["low", *DUMMIES]])
+        factor = make_pipeline(SimpleImputer(strategy="most_frequent"), encoder)
+        return fitted(
+            students,
+            ColumnTransformer(
+                [("f", factor, [0]), ("n", SimpleImputer(), [1])], sparse_threshold=0.0
+            ),
+        )
+    search = GridSearchCV(
+        make_pipeline(
+            encoded(remainder="passthrough"),
+            SoftmaxRegressionClassifier(alpha=0.0, tol=1e-14),
+        ),
+        {"softmaxregressionclassifier__alpha": [0.0]},
+        cv=2,
+    )
+    return search.fit(X, students["prog"])
+
+
+def test_effects_of_a_pipeline_are_those_of_its_columns(students, by_hand, pipeline):
+    X, y, model = by_hand
+    expected = marginal_effects(model, X, y, groups_of_columns={"ses": DUMMIES})
+    found = marginal_effects(pipeline, students[["ses", "write"]], y)
+    assert found.terms == ["ses: middle - low", "ses: high - low", "write"]
+    order = [expected.index["variable"].index("ses"), 2, 0]
+    order = [expected.terms.index(f"ses: {name} - reference") for name in DUMMIES]
+    order.append(expected.terms.index("write"))
+    assert_allclose(found.effect, expected.effect[:, order], rtol=1e-6, atol=1e-10)
+    assert_allclose(found.se, expected.se[:, order], rtol=1e-6)
+
+
+def test_predictions_of_a_pipeline_take_raw_profiles(students, by_hand, pipeline):
+    X, y, model = by_hand
+    raw = students[["ses", "write"]]
+    profiles = pd.DataFrame({"ses": ["low", "high"], "write": [40.0, 60.0]})
+    dummies = pd.DataFrame([[0.0, 0.0, 40.0], [0.0, 1.0, 60.0]], columns=X.columns)
+    found = predictions(pipeline, profiles, raw, y)
+    expected = predictions(model, dummies, X, y)
+    assert found.terms == ["ses=low, write=40", "ses=high, write=60"]
+    assert_allclose(found.probability, expected.probability, rtol=1e-7)
+    assert_allclose(found.se, expected.se, rtol=1e-6)
+    margins = predictions(pipeline, None, raw, y, at={"ses": ["low", "high"]})
+    setting = pd.DataFrame({"middle": [0.0, 0.0], "high": [0.0, 1.0]})
+    expected = predictions(model, None, X, y, at=setting)
+    assert_allclose(margins.probability, expected.probability, rtol=1e-7)
+    assert_allclose(margins.se, expected.se, rtol=1e-6)
+
+
+def test_summaries_and_tests_of_a_pipeline_name_its_columns(
+    students, by_hand, pipeline
+):
+    _, y, model = by_hand
+    result = summary(pipeline, students[["ses", "write"]], y, base="academic")
+    *names, last, intercept = result.terms
+    assert [name.rpartition("_")[2] for name in names] == DUMMIES
+    assert last.rpartition("__")[2] == "write"
+    assert intercept == "intercept"
+    expected = wald_test(summary(model, by_hand[0], y), "write")
+    assert_allclose(wald_test(result, last).statistic, expected.statistic, rtol=1e-6)
+
+
+def test_by_names_raw_columns(students, by_hand, pipeline):
+    X, y, model = by_hand
+    found = marginal_effects(pipeline, students[["ses", "write"]], y, by="ses")
+    expected = marginal_effects(model, X, y, by=students["ses"].to_numpy())
+    assert found.index["ses"][:3] == ["high", "low", "middle"]
+    assert_allclose(
+        found.effect[:, -3:], expected.effect[:, -3:], rtol=1e-6, atol=1e-10
+    )
+    assert_allclose(found.se[:, -3:], expected.se[:, -3:], rtol=1e-6)
+
+
+def test_at_the_mean_factors_have_their_most_frequent_level(
+    students, by_hand, pipeline
+):
+    X, y, model = by_hand
+    raw = students[["ses", "write"]]
+    found = marginal_effects(pipeline, raw, y, at="mean")
+    at = {"middle": 1, "high": 0, "write": X["write"].mean()}
+    expected = marginal_effects(model, X, y, at=at)
+    assert_allclose(found.effect[:, -1], expected.effect[:, -1], rtol=1e-6)
+    assert_allclose(found.se[:, -1], expected.se[:, -1], rtol=1e-6)
+
+
+def powers_by_hand(students, exact):
+    X = np.column_stack([students["write"], students["write"] ** 2])
+    model = exact(alpha=0.0).fit(X, students["prog"])
+    P, w = model.predict_proba(X), X[:, :1]
+    slopes = model.coef_[:, 0] + 2.0 * w * model.coef_[:, 1]
+    means = np.sum(P * slopes, axis=1, keepdims=True)
+    return np.mean(P * (slopes - means), axis=0)
+
+
+def test_powers_of_a_column_are_one_variable(students, exact):
+    expected = powers_by_hand(students, exact)
+    raw, y = students[["write"]].to_numpy(), students["prog"]
+    steps = PolynomialFeatures(2, include_bias=False), StandardScaler()
+    model = make_pipeline(*steps, exact(alpha=0.0)).fit(raw, y)
+    effects = marginal_effects(model, raw, y)
+    assert effects.terms == ["x0"]
+    assert_allclose(effects.effect[:, 0], expected, rtol=1e-6)
+    formula = from_formula("prog ~ write + I(write ** 2)", students, estimator=exact())
+    formula = from_formula(
+        "prog ~ write + I(write ** 2)", students, estimator=exact(alpha=0.0)
+    )
+    assert_allclose(formula.marginal_effects().effect[:, 0], expected, rtol=1e-6)
+
+
+def test_columns_that_a_pipeline_drops_have_no_effect(students):
+    step = make_column_transformer((StandardScaler(), ["write"]))
+    raw, y = students[["ses", "write"]], students["prog"]
+    model = make_pipeline(step, SoftmaxRegressionClassifier(alpha=0.0)).fit(raw, y)
+    assert marginal_effects(model, raw, y).terms == ["write"]
+    by = marginal_effects(model, raw, y, by="ses")
+    assert by.index["ses"] == ["high", "low", "middle"]
+
+
+def test_pipelines_without_names_number_their_columns(students):
+    raw, y = students[["write"]].to_numpy(), students["prog"]
+    step = FunctionTransformer(np.log)
+    model = make_pipeline(step, SoftmaxRegressionClassifier(alpha=0.0)).fit(raw, y)
+    assert summary(model, raw, y).terms == ["x0", "intercept"]
+    effects = marginal_effects(model, raw, y, elasticity="dyex")
+    logs = np.log(raw)
+    plain = SoftmaxRegressionClassifier(alpha=0.0).fit(logs, y)
+    expected = marginal_effects(plain, logs, y)  # dp / d log x
+    assert_allclose(effects.effect, expected.effect, rtol=1e-6)
+    assert_allclose(effects.se, expected.se, rtol=1e-6)
+
+
+def test_pipelines_of_polars_frames_are_taken(students, by_hand):
+    _, y, _ = by_hand
+    raw = students[["ses", "write"]]
+    model = fitted(students, encoded(remainder="passthrough"))
+    expected = marginal_effects(model, raw, y, by="ses")
+    found = marginal_effects(model, pl.from_pandas(raw), y, by="ses")
+    assert_allclose(found.effect, expected.effect, rtol=1e-10)
+    profiles = pl.DataFrame({"ses": ["low"], "write": [50]})
+    margins = predictions(model, profiles, raw, y)
+    assert margins.terms == ["profile 0"]
+
+
+# Formulas
+
+
+@pytest.fixture(scope="module")
+def formula_model(students, exact):
+    formula = "prog ~ C(ses, contr.treatment('low')) + write"
+    return from_formula(formula, students, estimator=exact(alpha=0.0))
+
+
+def test_a_formula_has_r_s_coefficients(formula_model):
+    """nnet::multinom(prog2 ~ ses + write), from the page that the data come from."""
+    result = formula_model.summary()
+    assert result.base == "academic"
+    *factor, write, intercept = result.terms
+    assert [write, intercept] == ["write", "intercept"]
+    assert ["high" in name for name in factor] == [True, False]
+    published = [
+        [-1.16283199, -0.53329099, -0.05792841, 2.85218624],
+        [-0.98267029, 0.29139313, -0.11360264, 5.21820011],
+    ]
+    assert_allclose(result.coef, published, rtol=2e-5)
+
+
+def test_a_formula_has_the_effects_of_a_design_by_hand(formula_model, by_hand):
+    X, y, model = by_hand
+    found = formula_model.marginal_effects(cov_type="HC1")
+    assert found.terms == ["ses: high - low", "ses: middle - low", "write"]
+    expected = marginal_effects(
+        model, X, y, groups_of_columns={"ses": DUMMIES[::-1]}, cov_type="HC1"
+    )
+    order = [
+        expected.terms.index("ses: high - reference"),
+        expected.terms.index("ses: middle - reference"),
+        expected.terms.index("write"),
+    ]
+    assert_allclose(found.effect, expected.effect[:, order], rtol=1e-6, atol=1e-10)
+    assert_allclose(found.se, expected.se[:, order], rtol=1e-6)
+
+
+def test_interactions_in_a_formula_move_with_their_columns(students, exact):
+    model = from_formula("prog ~ ses * write", students, estimator=exact(alpha=0.0))
+    found = model.marginal_effects()
+    assert found.terms == ["ses: low - high", "ses: middle - high", "write"]
+    high, low = (
+        model.pipeline.predict_proba(students.assign(ses=level)).mean(axis=0)
+        for level in ("middle", "high")
+    )
+    assert_allclose(found.effect[:, 1], high - low, rtol=1e-8)
+    h = 1e-4
+    up, down = (
+        model.pipeline.predict_proba(students.assign(write=students["write"] + t))
+        for t in (h, -h)
+    )
+    slopes = (up - down).mean(axis=0) / (2 * h)
+    assert_allclose(found.effect[:, 2], slopes, rtol=1e-6)
+    # The standard errors by differences of the average, for the first coefficient.
+    assert (found.se > 0).all()
+
+
+@pytest.mark.parametrize(
+    "formula", ["prog ~ 0 + ses + write", "prog ~ ses + write - 1"]
+)
+def test_a_formula_without_constant_fits_none_and_codes_all_levels(
+    students, by_hand, formula, exact
+):
+    model = from_formula(formula, students, estimator=exact(alpha=0.0))
+    assert not model.classifier.fit_intercept
+    assert model.design.shape[1] == 4
+    P = model.pipeline.predict_proba(students)
+    assert_allclose(P, by_hand[2].predict_proba(by_hand[0]), rtol=1e-6)
+
+
+def test_a_formula_s_constant_is_the_intercept(students):
+    for formula in ("prog ~ 1 + write", "prog ~ write"):
+        model = from_formula(formula, students)
+        assert model.classifier.fit_intercept
+        assert list(model.design.columns) == ["write"]
+
+
+def test_a_dot_stands_for_all_other_columns(students):
+    model = from_formula("prog ~ .", students)
+    assert model.pipeline[0].variables_ == ["ses", "write"]
+
+
+def test_weights_and_groups_may_name_columns(students, exact):
+    rng = np.random.default_rng(0)
+    data = students.assign(
+        w=rng.uniform(0.5, 2.0, len(students)), school=np.arange(len(students)) % 20
+    )
+    options = {"cov_type": "cluster", "groups": "school"}
+    estimator = exact(alpha=0.0)
+    model = from_formula("prog ~ write", data, "w", estimator=estimator)
+    X = data[["write"]]
+    plain = exact(alpha=0.0).fit(X, data["prog"], data["w"])
+    options["groups"] = data["school"]
+    expected = summary(plain, X, data["prog"], data["w"], base="academic", **options)
+    options["groups"] = "school"
+    assert_allclose(model.summary(**options).se, expected.se, rtol=1e-6)
+    assert model.marginal_effects(by="school").effect.shape == (3, 20)
+
+
+def test_the_first_level_of_an_ordered_target_is_the_base(students):
+    order = ["vocation", "general", "academic"]
+    data = students.assign(prog=pd.Categorical(students["prog"], order))
+    assert from_formula("prog ~ write", data).summary().base == "vocation"
+
+
+def test_frames_of_polars_have_formulas(students, formula_model):
+    model = from_formula("prog ~ ses + write", pl.from_pandas(students))
+    P = model.pipeline.predict_proba(students)
+    expected = formula_model.pipeline.predict_proba(students)
+    assert_allclose(P, expected, rtol=1e-4)
+    profiles = pl.DataFrame({"ses": ["low"], "write": [50.0]})
+    assert model.predictions(profiles).probability.shape == (3, 1)
+
+
+def test_functions_of_the_context_may_be_used(students):
+    model = from_formula(
+        "prog ~ half(write)", students, context={"half": lambda x: x / 2}
+    )
+    expected = from_formula("prog ~ write", students).marginal_effects()
+    assert_allclose(model.marginal_effects().effect, expected.effect, rtol=1e-4)
+
+
+def test_a_model_of_a_formula_survives_pickling(formula_model, students):
+    again = pickle.loads(pickle.dumps(formula_model))
+    assert str(again.marginal_effects()) == str(formula_model.marginal_effects())
+    assert repr(again) == repr(formula_model)
+
+
+def test_splines_keep_the_knots_of_the_fit(students):
+    model = from_formula("prog ~ bs(write, df=4)", students)
+    P = model.pipeline.predict_proba(students)
+    assert_allclose(model.pipeline.predict_proba(students.iloc[:7]), P[:7], rtol=1e-12)
+    assert model.predictions(students.iloc[:2]).probability.shape == (3, 2)
