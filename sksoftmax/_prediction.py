@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
@@ -27,6 +28,10 @@ from sksoftmax._model.loss import log_softmax, softmax
 from sksoftmax._model.network import Network, project_onto_gauge
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.threads import fit_threads
+from sksoftmax._utils.versions import package_version
+from sksoftmax._utils.warnings import warn
+
+_VERSION = "_sksoftmax_version"  # in the state of saved models
 
 
 class FittedNetworkMixin:
@@ -194,6 +199,22 @@ class FittedNetworkMixin:
         shift = (shift - shift.mean()).astype(b.dtype)
         model.intercepts_ = [*hidden, b + shift]
         return model
+
+    def __getstate__(self):
+        # scikit-learn adds a version to its own estimators only.
+        return {**super().__getstate__(), _VERSION: package_version()}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        saved, here = state.pop(_VERSION, None), package_version()
+        if saved not in (None, here):
+            warning = InconsistentVersionWarning(
+                estimator_name=f"sksoftmax's {type(self).__name__}",
+                current_sklearn_version=here,
+                original_sklearn_version=saved,
+            )
+            warn(warning)
+        super().__setstate__(state)
 
     def _snapshot(self):
         """The estimator of this moment.

@@ -10,9 +10,11 @@ import pytest
 import skops.io
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import sksoftmax
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax.export import SKOPS_TRUSTED_TYPES
 
@@ -52,6 +54,19 @@ def types_in(path):
         elif isinstance(node, list):
             pending.extend(node)
     return found
+
+
+def pickle_file(model, folder):
+    """Write a model; returns a function that reads it."""
+    joblib.dump(model, folder / "model.joblib")
+    return lambda: joblib.load(folder / "model.joblib")
+
+
+def skops_file(model, folder):
+    """The same with skops."""
+    path = folder / "model.skops"
+    skops.io.dump(model, path)
+    return lambda: skops.io.load(path, trusted=SKOPS_TRUSTED_TYPES)
 
 
 def test_skops_needs_to_trust_nothing_but_the_classifiers(fitted, tmp_path):
@@ -112,3 +127,18 @@ def test_a_memory_mapped_model_predicts_without_copying_its_weights(
         tracemalloc.stop()
     assert peak < weights.nbytes / 10
     np.testing.assert_array_equal(P, model.predict_proba(X[:2]))
+
+
+@pytest.mark.parametrize("write", [pickle_file, skops_file])
+def test_a_model_of_another_version_is_told(write, tmp_path, monkeypatch):
+    X, y = load_iris(return_X_y=True)
+    model = SoftmaxRegressionClassifier().fit(X, y)
+    monkeypatch.setattr(sksoftmax, "__version__", "0.0.1")
+    read = write(model, tmp_path)
+    assert read().predict(X[:1]) == y[:1]  # the version is the same
+    monkeypatch.undo()
+    message = r"sksoftmax's SoftmaxRegressionClassifier from version 0\.0\.1 when"
+    with pytest.warns(InconsistentVersionWarning, match=message):
+        loaded = read()
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert vars(loaded).keys() == vars(model).keys()

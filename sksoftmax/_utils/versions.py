@@ -1,4 +1,4 @@
-"""What a report of a bug has to say about the installation."""
+"""The version of this package, and what a report of a bug has to say beside it."""
 
 import platform
 import sys
@@ -9,6 +9,11 @@ import sklearn
 import threadpoolctl
 
 from sksoftmax._kernels import compiled
+
+
+def package_version():
+    """The version of this package, which `sksoftmax/__init__.py` states."""
+    return sys.modules["sksoftmax"].__version__
 
 
 def show_versions() -> None:
@@ -29,7 +34,7 @@ def show_versions() -> None:
     """
     rows = [
         ("python", f"{platform.python_version()}, {platform.platform()}"),
-        ("sksoftmax", sys.modules["sksoftmax"].__version__),
+        ("sksoftmax", package_version()),
         ("numpy", numpy.__version__),
         ("scipy", scipy.__version__),
         ("scikit-learn", sklearn.__version__),

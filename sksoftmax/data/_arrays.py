@@ -124,7 +124,7 @@ def _listed(arrays):
 def _opened(array):
     """An array of which rows can be sliced."""
     if isinstance(array, str | os.PathLike):
-        return np.load(array, mmap_mode="r")
+        return np.lib.format.open_memmap(array, mode="r")  # which unpickles nothing
     return np.asarray(array) if hasattr(array, "iloc") else array  # a pandas series
 
 
