@@ -27,7 +27,7 @@ LONG = np.longdouble
 # Rounding of F, in units of eps times its size: differences below it prove nothing.
 ROUNDING = 10.0 * np.finfo(float).eps
 
-N_TABLES = 200  # for separation
+N_TABLES = 1250  # for separation, six times over
 
 HARD = ["units", "counts", "separated", "weights", "soft", "sparse", "wide"]
 HARD.append("no intercept")

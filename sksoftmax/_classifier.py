@@ -322,7 +322,7 @@ default="cosine"
             start = initial_point(self, checked, classes, by="warm_start")
             monitor = Monitor.of(self, checked, classes, data[0])
             fitted = fit_network(checked, training, validation, start, monitor)
-        warn_unless_converged(self, fitted)
+        warn_unless_converged(checked, fitted)
         after = copy.copy(self)
         after._keep(checked, classes, fitted)
         after._state = kept_state(checked, fitted.result)

@@ -269,10 +269,6 @@ class Chunks(ChunkVerbs):
         parts = self.collect(draw_by_class, rates, reads_X=False)
         return self._part(*stacked_parts(parts))
 
-    def unweighted(self):
-        """Chunks of the same rows, all of weight one."""
-        return self._part(self.X, self._Y, np.ones_like(self._s))
-
     def restricted(self, features):
         """Chunks with some columns of X, copied."""
         return self._part(take_columns(self.X, features), self._Y, self._s)

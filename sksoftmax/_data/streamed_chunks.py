@@ -79,10 +79,6 @@ class RemoteChunks:
             return self._sample
         return self._sample.subsample(n_rows)
 
-    def unweighted(self):
-        """None: rows of weight one are worth it only where the rows are at hand."""
-        return None
-
 
 class StreamedChunks(RemoteChunks, ChunkVerbs):
     """Chunks of rows that are read again in each pass, with the verbs of `Chunks`.

@@ -20,8 +20,9 @@ def warn_unless_converged(estimator, fitted):
         category = SeparationWarning
         message = (
             f"{name}: the features separate the classes {fitted.separated} from"
-            " others, so without a penalty their coefficients have no finite optimum;"
-            " they were stopped on their way to infinity. Use alpha > 0."
+            f" others{_through(estimator, fitted)}, so without a penalty their"
+            " coefficients have no finite optimum; they were stopped on their way to"
+            " infinity. Use alpha > 0."
         )
     elif result.converged:
         return
@@ -30,6 +31,18 @@ def warn_unless_converged(estimator, fitted):
         how = _short_training if fitted.solver in _solvers.MINIBATCH else _short_solve
         message = f"{name} did not converge: {how(estimator, fitted)}"
     warn(message, category)
+
+
+def _through(estimator, fitted):
+    """Which columns separate, where not all act together."""
+    names = getattr(estimator, "feature_names_in_", None)
+    columns = [
+        f"column {j}" if names is None else repr(names[j]) for j in fitted.separating
+    ]
+    if not columns:
+        return ""
+    more = " and more" if len(columns) > 5 else ""
+    return f" (through {', '.join(columns[:5])}{more})"
 
 
 def warn_if_interrupted(estimator, fitted):

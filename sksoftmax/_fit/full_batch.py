@@ -70,8 +70,10 @@ def solve(problem, w, history):
 
 
 def _fit_result(problem, result, history, n_passes):
-    separated = problem.targets.classes[separated_classes(problem, result)]
-    if separated.size:
+    found = separated_classes(problem, result)
+    separated = problem.targets.classes[found.classes].tolist()
+    if separated:
         result = replace(result, separated=True)
     layers, solver = problem.layers(result.w), resolve_solver(problem.settings)
-    return FitResult(layers, result, history, solver, separated.tolist(), n_passes)
+    separating = found.columns.tolist()
+    return FitResult(layers, result, history, solver, separated, n_passes, separating)

@@ -38,6 +38,7 @@ class FitResult(NamedTuple):
     solver: str
     separated: list  # labels of classes whose coefficients have no finite optimum
     n_passes: float  # passes over X; subsamples count as fractions
+    separating: list = ()  # numbers of the columns that separate; empty for all of them
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from sksoftmax._model.loss import all_logits, loss, loss_grad, loss_hessp
 from sksoftmax._model.network import in_gauge
 from sksoftmax._objective.duality import has_dual, value_and_gap
 from sksoftmax._objective.separation import (
-    has_sure_rows,
     is_separated,
     scaled_up,
     separates,
@@ -68,7 +67,6 @@ class Objective:
     # Methods: whether F has no minimum, and how far away a minimum is at most.
     is_separated = is_separated
     scaled_up = scaled_up
-    has_sure_rows = has_sure_rows
     separates = separates
     has_dual = property(has_dual)
     value_and_gap = value_and_gap

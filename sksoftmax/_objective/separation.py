@@ -14,7 +14,7 @@ from sksoftmax._model.loss import all_logits
 
 # What the other directions, in which a fit is optimal to a few digits, may take from a
 # row, as a fraction of the largest gain.
-NOISE = 1e-4
+_NOISE = 1e-4
 
 # A row gains where it gains this fraction of the largest gain.
 _GAINS = 1e-2
@@ -27,10 +27,10 @@ class Gains(NamedTuple):
     most: np.ndarray  # on all other classes, the row that gains most
     most_on_one: np.ndarray  # on one other class, the row that gains most
 
-    def separates(self, noise=NOISE):
+    def separates(self):
         """Whether no row loses, but for noise, and some row gains."""
         largest = self.most_on_one.max()
-        return bool(largest > 0.0 and self.least.min() >= -noise * largest)
+        return bool(largest > 0.0 and self.least.min() >= -_NOISE * largest)
 
     def gaining(self, on_all):
         """Mask of the classes that gain: by `on_all`, or if none does, on one other."""
@@ -65,17 +65,6 @@ def _has_no_wrong_row(objective, value):
     """
     smallest = min(objective.chunks.collect(_chunk_smallest_hard, reads_X=False))
     return value * objective.total_weight < 0.69 * smallest
-
-
-# How far a row's own logit is ahead of another where separation in part has brought F
-# within 1e-8 of its infimum, and more than it mostly is elsewhere.
-_SURE = 10.0
-
-
-def has_sure_rows(objective, w):
-    """Whether w is sure of a row that it is not of some class."""
-    logits_of = partial(objective.network.logits, layers=objective.network.unpack(w))
-    return gains_along(objective.chunks, logits_of).most_on_one.max() > _SURE
 
 
 def scaled_up(objective, w, null_value):
@@ -125,7 +114,7 @@ def _chunk_smallest_hard(chunk):
 
 def _chunk_gains(chunk, logits_of):
     own = chunk.sY > 0.0
-    on_all, on_one = _row_gains(all_logits(logits_of(chunk.X), own.shape[1]), own)
+    on_all, on_one = row_gains(all_logits(logits_of(chunk.X), own.shape[1]), own)
     on_all, on_one = on_all[:, None], on_one[:, None]
     return (
         np.where(own, on_all, np.inf).min(axis=0, initial=np.inf),
@@ -134,7 +123,7 @@ def _chunk_gains(chunk, logits_of):
     )
 
 
-def _row_gains(Z, own):
+def row_gains(Z, own):
     """How far the own logits of rows are ahead of all others, and of one, (n_rows,).
 
     own is the mask of a row's classes. A row of several has to keep them level, so that

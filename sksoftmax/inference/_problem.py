@@ -19,7 +19,7 @@ from sksoftmax._data.targets import Targets
 from sksoftmax.inference._design import orthonormal_design, scaled_design
 from sksoftmax.inference._likelihood import Factor, Likelihood
 from sksoftmax.inference._pipeline import names_out, take_apart
-from sksoftmax.inference._separation import check_not_perfect, check_not_separated
+from sksoftmax.inference._separation import check_not_separated
 from sksoftmax.inference._weights import counts_of
 
 # Free parameters up to which the inverse of the Hessian is formed: 0.8 GB.
@@ -110,7 +110,6 @@ def open_problem(model, X, y, sample_weight, weights, threads):
     theta = np.column_stack([model.coef_, model.intercept_]).astype(np.float64)
     theta = theta if model.fit_intercept else theta[:, :-1]
     if alpha == 0:
-        check_not_perfect(model, chunks, targets)
         design = orthonormal_design(chunks, model.fit_intercept, terms)
     else:
         design = scaled_design(chunks, model.fit_intercept)
@@ -119,7 +118,7 @@ def open_problem(model, X, y, sample_weight, weights, threads):
     loss, grad, penalised, H = likelihood.derivatives(gamma)
     factor, step = _newton_step(grad, penalised)
     if alpha == 0:
-        check_not_separated(likelihood, gamma, H, step, targets.classes, terms)
+        check_not_separated(likelihood, gamma, step, targets.classes, terms)
     _check_optimum(model, factor, -0.5 * float(np.vdot(grad, step)))
     return Problem(
         model=model,
