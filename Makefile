@@ -44,12 +44,12 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/test.stamp
 	$(bin)/python -m pytest
 
-# All hostile inputs, many more random problems, and a thousand fits that show whether
-# memory grows. These are the files that read tests/effort.py.
+# All hostile inputs, many more random problems, a thousand fits that show whether
+# memory grows, and trainings that are killed at any moment. These are the files that read tests/effort.py.
 test-long: $(VENV)/test.stamp
 	SKSOFTMAX_TEST_LONG=1 $(bin)/python -m pytest -m "long or not long" \
-		tests/test_hostile.py tests/test_life_cycle.py tests/test_memory.py \
-		tests/test_properties.py
+		tests/test_checkpoints.py tests/test_hostile.py tests/test_life_cycle.py \
+		tests/test_memory.py tests/test_properties.py
 
 # scikit-learn's tests run unchanged. tests/peers/ has the adapters, and the list of the
 # tests that are left out.

@@ -206,6 +206,7 @@ default="cosine"
     """
 
     _parameter_constraints: ClassVar[dict] = PARAMETER_CONSTRAINTS
+    _writes_checkpoints = True
 
     def __init__(
         self,

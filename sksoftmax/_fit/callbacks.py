@@ -6,6 +6,7 @@ names is here.
 
 from sksoftmax._data.checks import features_of
 from sksoftmax._fit.settings import max_iter_of, resolve_solver
+from sksoftmax.callbacks import Checkpoint
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -14,12 +15,45 @@ except ImportError:  # scikit-learn < 1.9
     class CallbackSupportMixin:
         """Stands for scikit-learn's where there are no callbacks yet."""
 
+        def set_callbacks(self, *callbacks):
+            """Set the checkpoint of the estimator, or none.
+
+            Parameters
+            ----------
+            *callbacks : Checkpoint
+                Other callbacks need scikit-learn 1.9.
+
+            Returns
+            -------
+            self : estimator instance
+                The estimator.
+            """
+            for callback in callbacks:
+                if not isinstance(callback, Checkpoint):
+                    raise TypeError(
+                        "Callbacks other than sksoftmax.callbacks.Checkpoint need"
+                        f" scikit-learn 1.9 or newer; got {callback!r}."
+                    )
+            vars(self).pop("_skl_callbacks", None)
+            if callbacks:
+                self._skl_callbacks = list(callbacks)
+            return self
+
     def with_callbacks(method):
         """The method itself: there is nothing to tear down."""
         return method
 
 
-__all__ = ["CallbackSupportMixin", "Monitor", "with_callbacks"]
+__all__ = ["CallbackSupportMixin", "Monitor", "checkpoint_of", "with_callbacks"]
+
+
+def checkpoint_of(estimator):
+    """The `Checkpoint` among an estimator's callbacks, or None."""
+    callbacks = getattr(estimator, "_skl_callbacks", [])
+    found = [callback for callback in callbacks if isinstance(callback, Checkpoint)]
+    if len(found) > 1:
+        raise ValueError(f"A training has one Checkpoint, got {len(found)}.")
+    return found[0] if found else None
 
 
 class Monitor:
@@ -46,8 +80,11 @@ class Monitor:
     @classmethod
     def of(cls, estimator, *args):
         """The monitor of a fit, or None if no callbacks are set."""
-        has_callbacks = getattr(estimator, "_skl_callbacks", None)
-        return cls(estimator, *args) if has_callbacks else None
+        if not getattr(estimator, "_skl_callbacks", None):
+            return None
+        if not hasattr(estimator, "_init_callback_context"):  # scikit-learn < 1.9
+            return None
+        return cls(estimator, *args)
 
     def __call__(self, layers):
         """Tell of an iteration that ended at layers(); whether a callback asks to stop.

@@ -28,6 +28,11 @@ def fit_network(settings, training, validation, start, monitor=None):
             f"dropout={settings.dropout} needs a mini-batch solver, got"
             f" solver={settings.solver!r}."
         )
+    if start.checkpoint is not None and not by_minibatches:
+        raise ValueError(
+            "Checkpoint is for trainings on mini-batches, by 'adam' or 'sgd', got"
+            f" solver={resolve_solver(settings)!r}."
+        )
     if settings.early_stopping and by_minibatches and validation is None:
         # A training that goes on holds out the same rows of the same data.
         rng = np.random.default_rng((start.state or {}).get("seed", start.seed))

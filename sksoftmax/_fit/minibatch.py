@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sksoftmax import _solvers
+from sksoftmax._fit.checkpoints import Saver
 from sksoftmax._fit.prepare import scaling_for
 from sksoftmax._fit.problem import FitResult
 from sksoftmax._fit.resumption import progress_at, state_to_keep, without_training
@@ -28,6 +29,7 @@ def fit_minibatch(
     `is_part` means one epoch of a training without known end.
     """
     training, dtype = prepared.dataset, prepared.dtype
+    saver = Saver(start, settings, training)
     scaling = scaling_for(settings, training, start.state, is_part=is_part)
     scaling = replace(scaling, dtype=dtype)
     if hidden_sizes(settings):  # rows are scaled as they are copied
@@ -45,6 +47,10 @@ def fit_minibatch(
             records=records,
             n_before=len(records),
         )
+
+        def to_keep(state):
+            return state_to_keep(problem, state, history, scaling, training.n_rows)
+
         rows = training.minibatches(scaling, dtype, ones=settings.fit_intercept)
         result = _solvers.minibatch(
             BatchObjective(problem.network, rows, problem.penalty(dtype), threads),
@@ -52,9 +58,11 @@ def fit_minibatch(
             training=scheme,
             patience=_patience(problem, is_part),
             callback=history,
+            save=lambda now: saver.after_epoch(now, to_keep),
         )
     history.cut(result.n_iter)
-    state = state_to_keep(problem, result.state, history, scaling, training.n_rows)
+    state = to_keep(result.state)
+    saver.at_end(result, state)
     if is_part or result.is_over:
         state = without_training(state)
     result = replace(result, state=state)

@@ -27,6 +27,7 @@ class InitialPoint(NamedTuple):
     layers: list | None = None  # [(W, b), ...] of an earlier fit; None for a cold start
     state: dict | None = None  # of a mini-batch solver that continues
     seed: int = 0
+    checkpoint: object = None  # a `Checkpoint` that the training is written to
 
 
 class FitResult(NamedTuple):

@@ -58,10 +58,16 @@ def _agreement(problem, n_rows):
 
 
 def _goes_on(problem, start, progress, scheme):
-    if progress.is_over or len(progress.watched) >= scheme.max_iter:
-        return False
-    if start.layers is None:
+    n_done = len(progress.watched)
+    if start.layers is None:  # from a checkpoint, also of a training that has ended
+        if n_done > scheme.max_iter:
+            raise ValueError(
+                f"max_iter={scheme.max_iter} is less than the {n_done} epochs of the"
+                f" checkpoint {str(start.checkpoint.path)!r}."
+            )
         return True
+    if progress.is_over or n_done >= scheme.max_iter:
+        return False
     # The coefficients have been folded and rounded: w itself is needed, if it is
     # where they come from.
     w = progress.best if problem.settings.early_stopping else progress.w

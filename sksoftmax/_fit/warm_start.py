@@ -7,6 +7,7 @@ from sklearn.utils import check_random_state
 
 from sksoftmax._data.labels import are_same
 from sksoftmax._data.targets import check_classes, is_soft
+from sksoftmax._fit.callbacks import checkpoint_of
 from sksoftmax._fit.problem import InitialPoint
 from sksoftmax._fit.settings import hidden_sizes
 from sksoftmax._utils.warnings import warn
@@ -17,18 +18,21 @@ _MOST_SEEDS = 2**31 - 1
 def initial_point(model, checked, classes, *, by):
     """The `InitialPoint` of a fit `by` "warm_start" or "partial_fit".
 
-    It may go on from where the model stands. That is an error if the model is fitted to
+    It may go on from where the model stands, or else from its checkpoint. The former is
+    an error if the model is fitted to
     other features than `checked`, the same settings with what is recorded of the new
     data, to other classes or with other hidden layers.
     """
     random_state = copy.deepcopy(model.random_state)
     seed = check_random_state(random_state).randint(_MOST_SEEDS)
+    checkpoint = None if by == "partial_fit" else checkpoint_of(model)
     continues = by == "partial_fit" or model.warm_start
     if not (continues and hasattr(model, "coefs_")):
-        return InitialPoint(seed=seed)
+        state = checkpoint and checkpoint._read()
+        return InitialPoint(None, state, seed, checkpoint)
     _check_continues(model, checked, classes, by)
     layers = list(zip(model.coefs_, model.intercepts_, strict=True))
-    return InitialPoint(layers, model._state, seed)
+    return InitialPoint(layers, model._state, seed, checkpoint)
 
 
 def advance(random_state):

@@ -61,7 +61,7 @@ class Patience:
         return rose or (far and not self.has_learned(watched))
 
 
-def minibatch(objective, progress, *, training, patience, callback):
+def minibatch(objective, progress, *, training, patience, callback, save=None):
     """Lower F(w) by steps of an optimizer, each with the gradient of some rows.
 
     1. An epoch takes all mini-batches in a random order; the optimizer makes a step for
@@ -85,6 +85,8 @@ def minibatch(objective, progress, *, training, patience, callback):
     callback : callable
         callback(n_iter, w, value) -> the number to watch, nats. value is the mean over
         the epoch's batches, each before its step, plus the penalty at the end.
+    save : callable, optional
+        save(progress), after each epoch.
 
     Returns
     -------
@@ -117,6 +119,8 @@ def minibatch(objective, progress, *, training, patience, callback):
             after = now.after(reached, value, watched, own(state, w.dtype))
             # In one step, so that an interrupt finds a whole epoch.
             now = _judged(after, training, patience)
+            if save is not None:
+                save(now)
             if halted_by:
                 break
     except KeyboardInterrupt:
