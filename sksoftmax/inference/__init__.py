@@ -14,9 +14,12 @@ from sksoftmax.inference._hypotheses import (
     likelihood_ratio_test,
     wald_test,
 )
+from sksoftmax.inference._iia import iia_test
 from sksoftmax.inference._influence import Influence, influence
 from sksoftmax.inference._predictions import Predictions, predictions
 from sksoftmax.inference._summary import Summary, summary
+from sksoftmax.inference._table_of_tests import TableOfTests
+from sksoftmax.inference._term_tests import term_tests
 
 __all__ = [
     "Comparison",
@@ -27,13 +30,16 @@ __all__ = [
     "MarginalEffects",
     "Predictions",
     "Summary",
+    "TableOfTests",
     "compare",
     "from_formula",
     "hosmer_lemeshow_test",
+    "iia_test",
     "influence",
     "likelihood_ratio_test",
     "marginal_effects",
     "predictions",
     "summary",
+    "term_tests",
     "wald_test",
 ]

@@ -13,8 +13,14 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.loss import loss, loss_grad
 from sksoftmax._objective.dense_hessian import dense_hessian
+from sksoftmax._solvers.line_search import LineSearch, halve
 from sksoftmax._utils.threads import Threads
 from sksoftmax.inference._design import Design
+
+_MAX_HALVINGS = 28
+
+# Multiples of a regular Hessian that are added to one that has lost rank.
+_DAMPING = (0.0, *10.0 ** np.arange(-12.0, 3.0, 2.0))
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,18 @@ class Likelihood:
         """L without the penalty, as `derivatives` has it."""
         return self.chunks.sum(_chunk_value, self.design, gamma)
 
+    def after(self, gamma, step, value, fall):
+        """gamma moved along a step that lowers the loss, and `derivatives` there.
+
+        fall is minus the slope along the step. None if rounding hides what is left.
+        """
+        found = LineSearch(value, -fall).backtrack(
+            lambda t: self.derivatives(gamma + t * step),
+            halve,
+            max_trials=_MAX_HALVINGS,
+        )
+        return found and (gamma + found[0] * step, found[1])
+
 
 class Factor:
     """Cholesky factor of a positive definite matrix, scaled to a unit diagonal first.
@@ -68,6 +86,19 @@ class Factor:
         """H^-1, symmetric to the last bit."""
         half = solve_triangular(self._L, np.diag(self._scale), lower=True)
         return half.T @ half
+
+
+def damped_factor(H, regular):
+    """The factor of H, or of H and the least multiple of a regular one that has one.
+
+    Raises numpy's LinAlgError where none has.
+    """
+    for damping in _DAMPING:
+        try:
+            return Factor(H + damping * regular)
+        except LinAlgError:
+            continue
+    raise LinAlgError("The Hessian has no factor.")
 
 
 def logits(A, gamma):

@@ -9,16 +9,15 @@ import numpy as np
 from scipy.linalg import LinAlgError
 from scipy.special import chdtri
 
-from sksoftmax._solvers.line_search import LineSearch, halve
 from sksoftmax.inference._fit_statistics import require_likelihood
-from sksoftmax.inference._likelihood import Factor
+from sksoftmax.inference._likelihood import damped_factor
 
 # Tolerance of the log-likelihood at the end of an interval, in nats and as a fraction
 # of a thousandth of the log-likelihood: its sum has a relative error of 1e-15.
 _TOLERANCE = 1e-10
 _MAX_ENDS = 200
 _MAX_STEPS = 100
-_MAX_HALVINGS = 28
+_MAX_SHORTER = 28
 
 # An end is as good as infinite this many standard errors from the estimate.
 _INFINITE = 1e8
@@ -26,9 +25,6 @@ _INFINITE = 1e8
 # How far the loss may rise on the way to the next point of the profile, as a multiple
 # of the drop. Farther off the loss has lost its curvature, and Newton's steps are wild.
 _LARGEST_RISE = 10.0
-
-# Multiples of the Hessian at the estimate that are added where it has lost rank.
-_DAMPING = (0.0, *10.0 ** np.arange(-12.0, 3.0, 2.0))
 
 
 def profile_intervals(problem, estimates, level):
@@ -97,7 +93,7 @@ def _towards(problem, gamma, tangent, g, target, drop):
     """A start for g.gamma = target along the tangent, or less far where it is bad."""
     step = (target - float(np.vdot(g, gamma))) * tangent / float(np.vdot(g, tangent))
     most = problem.loss + _LARGEST_RISE * drop
-    for _ in range(_MAX_HALVINGS):
+    for _ in range(_MAX_SHORTER):
         if problem.likelihood.value(gamma + step) <= most:
             break
         step = 0.5 * step
@@ -120,13 +116,13 @@ def _minimise(problem, gamma, g, extra):
     """Minimise the loss with g.gamma fixed, by Newton's method.
 
     Returns gamma, the loss, its slope in g.gamma, and the factor of H + extra; or None
-    where no step was found.
+    where no minimum was found.
     """
-    derivatives = problem.likelihood.derivatives
-    value, grad, H, _ = derivatives(gamma)
+    value, grad, H, _ = problem.likelihood.derivatives(gamma)
     for _ in range(_MAX_STEPS):
-        factor = _damped_factor(H + extra, problem.hessian)
-        if factor is None:
+        try:
+            factor = damped_factor(H + extra, problem.hessian)
+        except LinAlgError:
             return None
         along, down = factor.solve(g), factor.solve(grad)
         slope = float(np.vdot(along, grad) / np.vdot(along, g))
@@ -134,23 +130,8 @@ def _minimise(problem, gamma, g, extra):
         fall = -float(np.vdot(grad, step))
         if 0.5 * fall <= 0.01 * _TOLERANCE:
             return gamma, value, slope, factor
-        found = LineSearch(value, -fall).backtrack(
-            lambda t, gamma=gamma, step=step: derivatives(gamma + t * step),
-            halve,
-            max_trials=_MAX_HALVINGS,
-        )
+        found = problem.likelihood.after(gamma, step, value, fall)
         if found is None:  # what is left is rounding
             return gamma, value, slope, factor
-        t, (value, grad, H, _), _ = found
-        gamma = gamma + t * step
-    return None
-
-
-def _damped_factor(H, at_estimate):
-    """The factor of H, or of H and the least damping that has one; or None."""
-    for damping in _DAMPING:
-        try:
-            return Factor(H + damping * at_estimate)
-        except LinAlgError:
-            continue
+        gamma, (value, grad, H, _) = found
     return None
