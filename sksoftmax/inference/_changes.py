@@ -7,8 +7,7 @@ from numbers import Real
 import numpy as np
 
 from sksoftmax._utils.errors import error_context
-from sksoftmax.inference._population import Plus
-from sksoftmax.inference._scenarios import check_column
+from sksoftmax.inference._population import Plus, check_column
 
 
 @dataclass(frozen=True)

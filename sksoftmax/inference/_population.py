@@ -8,7 +8,12 @@ from sksoftmax._data.arrays import convert_X
 from sksoftmax._utils.errors import error_context
 from sksoftmax.inference._columns import ArrayColumns, columns_of
 from sksoftmax.inference._design import Design
-from sksoftmax.inference._pipeline import Parts, encoded_levels, used_columns
+from sksoftmax.inference._pipeline import (
+    Parts,
+    encoded_levels,
+    take_apart,
+    used_columns,
+)
 
 _FEW = 100  # rows that tell most columns from those of zeros and ones
 
@@ -154,6 +159,30 @@ def population_of(problem, parts, X):
             levels = known.get(name) or _distinct(columns, name)
             factors[name] = {level: {name: level} for level in levels}
     return Population(columns, rows, s, names, factors, **common)
+
+
+def values_along(model, X, name, n_values):
+    """The levels of a column of X if it is a factor, else values over its range."""
+    parts = take_apart(model)
+    columns = columns_of(X, getattr(parts.classifier, "feature_names_in_", None))
+    check_column("feature", name, columns.names)
+    known = {} if parts.steps is None else encoded_levels(parts.steps, columns.names)
+    if name in known:
+        return known[name]
+    if not columns.is_numeric(name):
+        return _distinct(columns, name)
+    x = columns.column(name)
+    return np.linspace(x.min(), x.max(), n_values).tolist()
+
+
+def check_column(parameter, name, names):
+    """Refuse the name of a column that there is not."""
+    if name not in names:
+        shown = ", ".join(map(repr, names[:20])) + (", ..." if names[20:] else "")
+        raise ValueError(
+            f"{parameter} names the column {name!r}, which X has not. Its columns are"
+            f" {shown}."
+        )
 
 
 def _distinct(columns, name):

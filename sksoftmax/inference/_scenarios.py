@@ -10,7 +10,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.missing import column_names, refuse_missing
-from sksoftmax.inference._population import Population
+from sksoftmax.inference._population import Population, check_column
 
 _WRONG_AT = (
     "at must be one of ('overall', 'mean'), a dict of columns and their values, or a"
@@ -108,16 +108,6 @@ def _checked(name, value, population):
     if not isinstance(value, Real | np.bool_) or not np.isfinite(value):
         raise ValueError(f"at[{name!r}] must be finite numbers, got {value!r}.")
     return float(value)
-
-
-def check_column(parameter, name, names):
-    """Refuse the name of a column that there is not."""
-    if name not in names:
-        shown = ", ".join(map(repr, names[:20])) + (", ..." if names[20:] else "")
-        raise ValueError(
-            f"{parameter} names the column {name!r}, which X has not. Its columns are"
-            f" {shown}."
-        )
 
 
 def _subgroups(by, population, kept):

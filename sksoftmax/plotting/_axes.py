@@ -22,6 +22,16 @@ def axes_for(display, ax):
     return display.ax_
 
 
+def add_legend(display, handles, *, is_ours):
+    """A legend: above the axes if the figure is the display's own, else inside."""
+    if is_ours:
+        n_columns = min(len(handles), 4)
+        where = {"loc": "outside upper center", "ncols": n_columns, "frameon": False}
+        display.figure_.legend(handles=handles, fontsize="small", **where)
+    else:
+        display.ax_.legend(handles=handles, fontsize="small")
+
+
 def line_style(defaults, given):
     """The default style of a line, overruled by what is given under any alias."""
     from matplotlib.cbook import normalize_kwargs
