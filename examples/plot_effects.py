@@ -22,8 +22,8 @@ from sksoftmax.plotting import (
 # The question
 # ------------
 # With which party did Americans identify in 1996, by age, education, income and their
-# own place between left and right? ``educ`` has seven levels and ``income`` 24, from low
-# to high; ``selfLR`` goes from 1, extremely liberal, to 7, extremely conservative.
+# own place between left and right? ``educ`` has seven levels and ``income`` 24, from
+# low to high; ``selfLR`` goes from 1, extremely liberal, to 7, extremely conservative.
 
 data = sm.datasets.anes96.load_pandas().data
 parties = np.array(["Democrat", "Independent", "Republican"])
@@ -52,9 +52,10 @@ plt.show()
 # %%
 # Average effects
 # ---------------
-# By how much does each probability change? Age and its square are one variable here, and
-# so are income and its interaction. A column of zeros and ones, ``college``, changes
-# from 0 to 1; the numbers change by a standard deviation, so that they can be compared.
+# By how much does each probability change? Age and its square are one variable here,
+# and so are income and its interaction. A column of zeros and ones, ``college``,
+# changes from 0 to 1; the numbers change by a standard deviation, so that they can be
+# compared.
 
 steps = {"selfLR": "sd", "age": "sd", "income": "sd"}
 effects = model.marginal_effects(discrete=steps, cov_type="HC1")
@@ -74,8 +75,8 @@ print(model.marginal_effects(by="college", contrasts="reference", **options))
 # Probabilities along a column
 # ----------------------------
 # The curves are averages over all people in the survey, as if all were of one age, or
-# of one place between left and right. The bands are 95 % intervals. They are computed on
-# the scale of logits and never leave [0, 1].
+# of one place between left and right. The bands are 95 % intervals. They are computed
+# on the scale of logits and never leave [0, 1].
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
 for column, ax in zip(["age", "selfLR"], axes, strict=True):
