@@ -16,8 +16,8 @@ pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check 
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
 .PHONY: help demo test test-long test-peers lint coverage mutation docs lock \
-	bench-before bench-certificates bench-convex bench-hidden bench-path \
-	bench-predict bench-scale clean
+	bench-before bench-certificates bench-convex bench-hidden \
+	bench-leave-one-out bench-path bench-predict bench-scale clean
 
 help:
 	@echo "make demo          run the estimator on real data: a table and a picture"
@@ -33,6 +33,7 @@ help:
 	@echo "make bench-certificates  compare optimality_ with true distances"
 	@echo "make bench-convex  time softmax regression against other packages"
 	@echo "make bench-hidden  time hidden layers against other packages; their defaults"
+	@echo "make bench-leave-one-out  compare cv=\"alo\" with fits without each row"
 	@echo "make bench-path    time sparse fits and paths against other packages"
 	@echo "make bench-predict time predictions against other packages"
 	@echo "make bench-scale   time files, batches and dask against data in memory"
@@ -95,6 +96,9 @@ bench-convex: $(VENV)/bench.stamp
 bench-hidden: $(VENV)/bench-hidden.stamp
 	$(bin)/python benchmarks/hidden.py
 	$(bin)/python benchmarks/hidden_study.py
+
+bench-leave-one-out: $(VENV)/bench.stamp
+	$(bin)/python benchmarks/leave_one_out.py
 
 bench-path: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/path.py

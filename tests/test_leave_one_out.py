@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 from scipy.special import log_softmax
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.model_selection import LeaveOneOut as LeaveOneOutFolds
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
@@ -99,8 +100,80 @@ def test_the_chosen_alpha_is_as_good_as_that_of_real_refits(data):
         for alpha in chosen.alphas_[0, [best - 2, best, best + 2]]
     ]
     assert losses[1] < 1.05 * min(losses)
-    # One step does not go all the way where the best model is nearly separable.
-    assert_allclose(-chosen.mean_scores_.max(), losses[1], rtol=0.2)
+    assert_allclose(-chosen.mean_scores_.max(), losses[1], rtol=0.01)
+
+
+def some_irises(step=3):
+    X, y = standardised(load_iris)
+    return X[::step], y[::step]
+
+
+def wide_data():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((24, 30))
+    Z = 2.0 * X[:, :3] @ rng.standard_normal((3, 3)) + rng.gumbel(size=(24, 3))
+    return X, Z.argmax(axis=1)
+
+
+KINDS = {
+    "ridge": {},
+    "lasso": {"l1_ratio": 1.0},
+    "elastic_net": {"l1_ratio": 0.5},
+    "grouped": {"l1_ratio": 1.0, "grouped": True},
+}
+
+
+@pytest.mark.parametrize("data", [lambda: some_irises(5), wide_data])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_penalties_are_chosen_as_with_real_refits(kind, data):
+    # One step alone is wrong by 10 % to 150 % of the loss at the last alpha.
+    X, y = data()
+    parameters = {f"{name}s": [kind[name]] for name in kind if name == "l1_ratio"}
+    parameters |= {"alphas": 4, "grouped": kind.get("grouped", False)}
+    ours = SoftmaxRegressionClassifierCV(cv="alo", **parameters).fit(X, y)
+    exact = SoftmaxRegressionClassifierCV(cv=LeaveOneOutFolds(), **parameters)
+    exact.fit(X, y)
+    assert_allclose(ours.mean_scores_, exact.mean_scores_, rtol=0.01)
+    assert_allclose(ours.score_errors_, exact.score_errors_, rtol=0.03, atol=1e-3)
+    assert ours.alpha_ == exact.alpha_
+    assert ours.alpha_1se_ == exact.alpha_1se_
+
+
+@pytest.mark.parametrize("kind", ["weights", "two classes", "no intercept", "CSR"])
+def test_rows_for_which_one_step_is_too_short_are_fitted_again(rng, kind):
+    X, y = some_irises()
+    s = rng.uniform(0.5, 2.0, len(y)) if kind == "weights" else None
+    settings = SoftmaxRegressionClassifier(alpha=1e-5)
+    if kind == "two classes":
+        X, y = X[y > 0], y[y > 0] - 1
+    settings.fit_intercept = kind != "no intercept"
+    true = true_losses(settings, X, y, s)
+    if kind == "CSR":
+        X = csr_array(X)
+    approximate = approximate_losses(settings, X, y, s)
+    mean = np.average(true, weights=s)
+    assert_allclose(np.average(approximate, weights=s), mean, rtol=0.01)
+    large = true > 3.0 * mean  # these hold the boundary
+    assert_allclose(approximate[large], true[large], rtol=0.02)
+
+
+def test_one_step_alone_is_too_short_for_these(monkeypatch):
+    X, y = some_irises()
+    settings = SoftmaxRegressionClassifier(alpha=1e-5)
+    exact = approximate_losses(settings, X, y).mean()
+    monkeypatch.setattr(_alo, "_WRONG", np.inf)
+    assert not 0.9 < approximate_losses(settings, X, y).mean() / exact < 1.1
+
+
+def test_the_only_row_of_a_class_keeps_its_step(monkeypatch):
+    X, y = some_irises()
+    y = np.where(np.arange(50) == 7, 3, y)
+    settings = SoftmaxRegressionClassifier(alpha=1e-5)
+    losses = approximate_losses(settings, X, y)
+    monkeypatch.setattr(_alo, "_WRONG", np.inf)
+    steps = approximate_losses(settings, X, y)
+    assert losses[7] == steps[7]
+    assert (losses != steps).any()
 
 
 CASES = {

@@ -269,6 +269,10 @@ class Chunks(ChunkVerbs):
         parts = self.collect(draw_by_class, rates, reads_X=False)
         return self._part(*stacked_parts(parts))
 
+    def take(self, rows):
+        """Chunks of some rows, given by number, copied."""
+        return self._part(self.X[rows], self._Y[rows], self._s[rows])
+
     def restricted(self, features):
         """Chunks with some columns of X, copied."""
         return self._part(take_columns(self.X, features), self._Y, self._s)

@@ -1,30 +1,20 @@
-"""Approximate leave-one-out: logits of each row by the model without that row.
+"""Leave-one-out: the logits of each row by the model without that row.
 
-Without row i, the mean of the other losses plus R is, times 1 - t with t = s_i/S,
-
-    F_i(w) = J(w) - t d_i(w) + (1 - t) R(w),
-
-d_i being the loss of the row. One Newton step on it from the optimum w of F changes the
-logits of row i by
-
-    t (I - t A D)^-1 (A (p - y) + u),   A = X_i H^-1 X_i^T,   u = X_i H^-1 grad R,
-
-where X_i v are the logits of row i along v, H is the Hessian of J + (1 - t) R, with the
-mean of t for all rows, and D = diag(p) - p p^T that of the row's loss in its logits: K
-numbers per row, from one inverse of H (Rad and Maleki 2020, JRSS-B 82:965; they leave
-out t R, because they keep R where we keep the weight of R beside the mean loss). With
-zero weights, this holds in the others, which are assumed to stay the same and to keep
-their signs. Where the first of two classes is the reference and has no logit, p and y
-are those of the second and D is p - p p.
-
-One step is less exact where the curvature of the other rows changes on the way, because
-few rows hold the boundary between classes and F is nearly separable.
+For most rows one Newton step from the optimum of all rows is enough (`left_out_step`).
+It is not where few rows hold the boundary between classes, so that the curvature of the
+others changes on the way, nor where a weight gets to zero or away from it. Such rows
+move far, so they are known by their step: its error is about of the size of the change
+of the row's loss times the change of its logits. The rows with the largest such numbers
+are fitted again without themselves, until what the others may be wrong by is a small
+part of the mean loss. How large errors are relative to these numbers is learned from
+the rows that were fitted.
 
 What leaving out changes is of the order of n_params / n_rows of the loss. With very
 many rows, H is formed from a subsample, as for a preconditioner, and the change is
 estimated from another.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -32,21 +22,27 @@ import numpy as np
 from sksoftmax._data.arrays import take_rows
 from sksoftmax._data.chunks import PerChunk
 from sksoftmax._data.subsampling import start_of, systematic_sample
+from sksoftmax._fit.full_batch import solve
+from sksoftmax._fit.history import History
+from sksoftmax._fit.left_out_rows import SomeRows, changes_without
+from sksoftmax._fit.left_out_step import chunk_without, frame_at
 from sksoftmax._model.loss import all_logits, targets_beside
-from sksoftmax._model.network import insert_absent_logits
+from sksoftmax._model.network import in_gauge, insert_absent_logits
 from sksoftmax._objective.curvature import Curvature
-from sksoftmax._objective.dense_hessian import CentredRows, dense_hessian, row_slices
-from sksoftmax._objective.inverses import add_centred_penalty, scaled_inverse
-from sksoftmax._objective.quadratic import DenseModel
 
-# Free parameters up to which the inverse of the Hessian is formed: 0.8 GB.
-LARGEST = 10_000
+# Rows that are left out, all where there are less than four times as many. On letter
+# (20,000 rows, 425 free parameters) the change of the mean loss is then 2 % from that
+# of all rows in the middle of the path and 13 % at its end, the loss itself 0.02 % and
+# 0.3 %.
+_ROWS_LEFT_OUT = 1000
 
-# Rows for H, per free parameter, and rows that are left out; all rows where there are
-# less than four times as many. On letter (20,000 rows, 425 free parameters) the change
-# of the mean loss is then 2 % from that of all rows in the middle of the path and 13 %
-# at its end, the loss itself 0.02 % and 0.3 %.
-_ROWS_OF_HESSIAN, _ROWS_LEFT_OUT = 4, 1000
+# What the rows that are not fitted again may be wrong by together, relative to the mean
+# loss. At first the error of a step is taken for this fraction of the change of the
+# row's loss times the change of its logits (benchmarks/leave_one_out.py).
+_WRONG, _ERROR_OF_STEP = 0.005, 0.1
+
+# Rows that are fitted again before errors are estimated anew: so many, at first.
+_FEW = 8
 
 
 class LeftOut(NamedTuple):
@@ -56,6 +52,7 @@ class LeftOut(NamedTuple):
     rows: np.ndarray  # (n_some,), their numbers
     chances: np.ndarray  # (n_some,), probabilities that they were drawn with
     Z_without: np.ndarray  # (n_some, n_classes)
+    n_refits: int = 0  # how many of them were fitted again
 
     def with_all_classes(self, present):
         """The same with logits of classes that have no weight, too."""
@@ -70,7 +67,8 @@ class LeftOut(NamedTuple):
         """Mean over rows of score(Z, Y) without each row, and its standard error.
 
         The mean with all rows plus the change, estimated from the rows that were drawn
-        (Horvitz and Thompson 1952, J. Am. Stat. Assoc. 47:663).
+        (Horvitz and Thompson 1952, J. Am. Stat. Assoc. 47:663). The standard error of
+        equal weights is the standard deviation, with n - 1, over the root of n.
         """
         within = score(self.Z, Y)
         without = score(self.Z_without, Y[self.rows])
@@ -78,39 +76,73 @@ class LeftOut(NamedTuple):
         drawn = shares[self.rows] / self.chances
         mean = shares @ within + drawn @ (without - within[self.rows])
         variance = (drawn * shares[self.rows]) @ (without - mean) ** 2
+        variance /= max(1.0 - float(shares @ shares), np.finfo(float).eps)
         return float(mean), float(np.sqrt(variance))
 
 
 class LeaveOneOut:
     """What leaving out each row does to its logits, at one optimum after another.
 
-    All objectives must be on the same data, of which it keeps the curvature.
+    All problems must be on the same data, of which it keeps the curvature.
     """
 
     def __init__(self):
         self._curvature = None
 
-    def __call__(self, objective, w):
-        """`LeftOut` at the optimum w of an objective without hidden layers."""
+    def __call__(self, problem, w):
+        """`LeftOut` at the optimum w of a problem without hidden layers."""
+        objective = problem.objective
         if self._curvature is None:
             self._curvature = Curvature(objective)
         _, _, hessian = objective.value_grad_hessp(w)
-        frame = _frame(objective, w, hessian, self._curvature)
+        frame = frame_at(objective, w, hessian, self._curvature)
         chunks, network = objective.chunks, objective.network
         Z = chunks.map(lambda chunk: network.logits(chunk.X, network.unpack(w)))
         chances = self._chances(chunks, hessian)
         rows = PerChunk(map(np.flatnonzero, chances))
         Z_without = chunks.map(
-            _chunk_without, hessian.states, Z, rows, frame, reads_X=False
+            chunk_without, hessian.states, Z, rows, frame, reads_X=False
         )
         chances = np.concatenate(chances)
         numbers = np.flatnonzero(chances)
+        Z_all = np.concatenate(Z)
+        some = SomeRows(
+            chunks.X, numbers, Z_all[numbers], *_stacked_targets(chunks, rows)
+        )
+        steps = np.concatenate(Z_without) - some.Z
+        n_refits = self._refine(problem, (w, Z, frame), some, steps, chances[numbers])
         return LeftOut(
-            all_logits(np.concatenate(Z), chunks.n_classes),
+            all_logits(Z_all, chunks.n_classes),
             numbers,
             chances[numbers],
-            all_logits(np.concatenate(Z_without), chunks.n_classes),
+            all_logits(some.Z + steps, chunks.n_classes),
+            n_refits,
         )
+
+    def _refine(self, problem, optimum, some, steps, chances):
+        """Replace steps that may be wrong by those to the minimum; their number."""
+        objective, (w, Z, frame) = problem.objective, optimum
+        if objective.penalty.is_zero and objective.has_sure_rows(w):
+            return 0  # maybe separated: then there is no minimum
+
+        def refit(few):
+            if objective.penalty.is_sparse:
+                return minima_without(problem, w, few) - few.Z
+            changes, is_found = changes_without(objective, w, Z, frame, few)
+            if not is_found.all():
+                hard = few.take(~is_found)
+                changes[~is_found] = minima_without(problem, w, hard) - hard.Z
+            return changes
+
+        # A class may have one row only: no model without it gives it any probability.
+        mass = problem.targets.mass
+        rows = np.flatnonzero((mass - some.sY > 1e-12 * mass).all(axis=1))
+        shares = some.s[rows] / objective.total_weight / chances[rows]
+        loss = objective.value(w) - objective.penalty.value(w)
+        steps[rows], n_refits = refine(
+            some.take(rows), steps[rows], shares, loss, refit
+        )
+        return n_refits
 
     def _chances(self, chunks, hessian):
         """Probability of each row to be drawn, zero for those that were not."""
@@ -123,98 +155,67 @@ class LeaveOneOut:
         return chunks.map(_chunk_draw, sizes, factor, chunks.n_rows, reads_X=False)
 
 
-class _Frame(NamedTuple):
-    """The Hessian's inverse in the free parameters, zero in the others.
-
-    The free parameters of a class are the weights of some features, centred, and the
-    intercept. Where adding the same number to all classes changes nothing, not even the
-    penalty, one class is not free.
-    """
-
-    rows_of: CentredRows  # makes x of rows of X
-    inverse: np.ndarray  # (n_classes, q, n_classes, q)
-    shift: np.ndarray  # (q, n_classes), inverse times the gradient of R
-    total_weight: float
-
-
-def _frame(objective, w, hessian, curvature):
-    n_classes = objective.network.n_units[-1]
-    entries = objective.penalty.free_entries(w)
-    is_smooth = entries is None
-    if is_smooth:
-        entries = np.arange(w.size).reshape(-1, n_classes)
-        entries = entries[:, : objective.network.n_free_logits].T.ravel()
-    if entries.size > LARGEST:
-        raise ValueError(
-            f"cv='alo' inverts the Hessian, here in {entries.size} parameters; it is"
-            f" for up to {LARGEST}. Use a number of folds for cv."
-        )
-    if is_smooth:
-        H = _hessian_without_last_class(objective, hessian, curvature, entries.size)
-    else:
-        H, free = _hessian_of_support(objective, w, hessian, entries)
-        H, entries = H[np.ix_(free, free)], entries[free]
-    features, classes = divmod(entries, n_classes)
-    features, places = np.unique(features, return_inverse=True)
-    q = features.size
-    inverse = np.zeros((n_classes * q, n_classes * q))
-    where = classes * q + places
-    inverse[np.ix_(where, where)] = scaled_inverse(H, ridge=0.0)
-    shift = inverse[:, where] @ objective.penalty.grad_of_support(w)[entries]
-    return _Frame(
-        curvature.rows_of(features),
-        inverse.reshape(n_classes, q, n_classes, q),
-        shift.reshape(n_classes, q).T,
-        objective.total_weight,
+def _stacked_targets(chunks, rows):
+    """sY and s of some rows of each chunk."""
+    parts = chunks.collect(
+        lambda chunk, rows: (chunk.sY[rows], chunk.s[rows]), rows, reads_X=False
     )
+    return (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
-def _hessian_without_last_class(objective, hessian, curvature, size):
-    """The Hessian of J + (1 - t) R without the last class, shape (size, size).
+def refine(some, steps, shares, loss, refit):
+    """The steps, those that may be wrong replaced by those to the minimum; how many.
 
-    Where rows are many it is formed from a sample of them.
+    Parameters
+    ----------
+    some : SomeRows
+        m rows.
+    steps : ndarray of shape (m, K)
+        Change of their logits by one Newton step each.
+    shares : ndarray of shape (m,)
+        How much each of them counts in the mean over all rows.
+    loss : float
+        The mean loss of all rows at their optimum.
+    refit : callable
+        Some of the rows -> their steps to the minimum.
     """
-    n_rows = max(_ROWS_OF_HESSIAN * size, _ROWS_LEFT_OUT)
-    if 4 * n_rows < objective.chunks.n_rows:
-        drawn = curvature.draw(hessian, n_rows)
-        H = dense_hessian(objective.chunks.threads, *drawn)
-    else:
-        H = curvature.dense(hessian)
-    H /= objective.total_weight
-    diagonal = objective.penalty.hessian_diagonal(objective.network.n_params)
-    diagonal = (1.0 - _mean_fraction(objective)) * diagonal
-    add_centred_penalty(H, diagonal.reshape(-1, objective.network.n_units[-1]))
-    return H
+    steps = steps.copy()
+    before, after = some.losses(0.0), some.losses(steps)
+    sizes = np.abs(in_gauge(steps)).max(axis=1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        further = np.maximum(some.losses(3.0 * steps) - after, 0.0)
+        doubts = shares * further * np.minimum(sizes, 1.0)
+    doubts[~np.isfinite(doubts)] = np.inf
+    order = np.argsort(-doubts, kind="stable")
+    factor, n_refits, most = _ERROR_OF_STEP, 0, _FEW
+    while n_refits < order.size:
+        rest = factor * np.cumsum(doubts[order[n_refits:]][::-1])[::-1]
+        mean = loss + shares @ (after - before)
+        n_more = min(np.count_nonzero(rest > _WRONG * mean), most)
+        if not n_more:
+            break
+        chosen = order[n_refits : n_refits + n_more]
+        few = some.take(chosen)
+        steps[chosen] = refit(few)
+        exact = few.losses(steps[chosen])
+        wrong = shares[chosen] @ np.abs(exact - after[chosen])
+        factor = 2.0 * wrong / doubts[chosen].sum()
+        after[chosen] = exact
+        n_refits, most = n_refits + n_more, 2 * most
+    return steps, n_refits
 
 
-def _hessian_of_support(objective, w, hessian, entries):
-    """The Hessian of J + (1 - t) R in entries that keep their signs; which are free.
-
-    The last class is not free where there is no curvature along the sum of all classes.
-    Centred coordinates change the gradient by intercepts only, and R has none by them.
-    """
-    penalty, model = objective.penalty, DenseModel(objective, hessian, entries)
-    H, fraction = model.matrix, _mean_fraction(objective)
-    bent = np.zeros_like(H)
-    penalty.add_curvature(bent, w[entries[: model.n_weights]])
-    ridge = penalty.hessian_diagonal(w.size)[entries]
-    H += (1.0 - fraction) * bent - np.diag(fraction * ridge)
-    free = np.ones(entries.size, dtype=bool)
-    free[entries.size - 1 :] = not objective.network.fit_intercept
-    if not penalty.fixes_gauge:
-        free[model.full_rows[:, -1]] = False
-    return H, free
-
-
-def _mean_fraction(objective):
-    """The weighted mean of t, the fraction of the weight that a row has."""
-    total = objective.total_weight
-
-    def sum_of_squares(chunk):
-        fractions = chunk.s / total  # the squares of weights could overflow
-        return fractions @ fractions
-
-    return float(objective.chunks.sum(sum_of_squares, reads_X=False))
+def minima_without(problem, w, some):
+    """Logits of some rows, each by a fit without it, shape (m, K)."""
+    Z = np.empty_like(some.Z)
+    for place, row in enumerate(some.numbers):
+        rest = np.delete(np.arange(problem.targets.s.size), row)
+        part = replace(problem, targets=problem.targets.take(rest))
+        part = part.on(problem.objective.chunks.take(rest))
+        v = solve(part, w, History(None, 0)).result.w
+        layers = part.network.unpack(v)
+        Z[place] = part.network.logits(take_rows(some.X, np.array([row])), layers)[0]
+    return Z
 
 
 def _chunk_sizes(chunk, state, distances):
@@ -236,38 +237,3 @@ def _chunk_draw(chunk, sizes, factor, n_rows):
     drawn = np.zeros_like(chances)
     drawn[rows] = chances[rows]
     return drawn
-
-
-def _chunk_without(chunk, state, Z, rows, frame):
-    """Logits of some rows of a chunk, each by the model without it."""
-    _, sP = state
-    sY, Z = targets_beside(sP, chunk.sY), Z[rows]
-    for part in row_slices(rows.size, frame.shift.size, least=16):
-        some = rows[part]
-        X = frame.rows_of(take_rows(chunk.X, some))
-        s = chunk.s[some, None]
-        Z[part] += _change(X, sP[some] / s, sY[some] / s, s, frame)
-    return Z
-
-
-def _change(X, P, Y, s, frame):
-    """What leaving out rows adds to their logits, shape (n_rows, n_classes)."""
-    A = _leverage(X, frame.inverse)
-    t = s / frame.total_weight
-    AD = A * P[:, None, :]
-    AD -= AD.sum(axis=2, keepdims=True) * P[:, None, :]
-    M = np.eye(P.shape[1]) - t[:, :, None] * AD
-    right = t * (np.einsum("ikl,il->ik", A, P - Y) + X @ frame.shift)
-    return np.linalg.solve(M, right[:, :, None])[:, :, 0]
-
-
-def _leverage(X, inverse):
-    """A, shape (n_rows, n_classes, n_classes)."""
-    n_classes, q = inverse.shape[:2]
-    A = np.empty((X.shape[0], n_classes, n_classes))
-    for k in range(n_classes):
-        T = X @ inverse[k, :, : k + 1].reshape(q, (k + 1) * q)
-        T = T.reshape(X.shape[0], k + 1, q)
-        A[:, k, : k + 1] = np.matmul(T, X[:, :, None])[:, :, 0]
-        A[:, : k + 1, k] = A[:, k, : k + 1]
-    return A

@@ -31,6 +31,21 @@ class CentredRows(NamedTuple):
         """The columns of X that are in x."""
         return X if self.columns is None else take_columns(X, self.columns)
 
+    def enter(self, slope, total):
+        """A gradient by parameters of x, (q, ...), from that by weights and intercepts.
+
+        Shapes (n_features, ...) and (1, ...).
+        """
+        centre = self.centre.reshape(-1, *(1,) * (slope.ndim - 1))
+        slope = slope - centre * total
+        return np.concatenate([slope, total]) if self.ones else slope
+
+    def leave(self, D):
+        """Weights and intercepts, for X, of parameters D of x: what `enter` has."""
+        if not self.ones:
+            return D, np.zeros_like(D[0])
+        return D[:-1], D[-1] - np.tensordot(self.centre, D[:-1], axes=1)
+
     @property
     def n_columns(self):
         """The number q of columns of x."""
