@@ -125,6 +125,7 @@ def test_a_missing_matplotlib_is_named_with_its_extra(case, monkeypatch):
         lambda: plotting.LossCurveDisplay.from_estimator(model),
         lambda: plotting.LossCurveDisplay([1.0]).plot(),
         lambda: plotting.CoefficientPathDisplay.from_estimator(model),
+        lambda: plotting.CVScoreDisplay.from_estimator(model),
         lambda: plotting.ReliabilityDisplay.from_estimator(model, X, y),
     ):
         with pytest.raises(ImportError, match=r"pip install 'sksoftmax\[plot\]'"):

@@ -11,7 +11,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
-from sksoftmax.plotting import CoefficientPathDisplay, LossCurveDisplay
+from sksoftmax.plotting import (
+    CoefficientPathDisplay,
+    CVScoreDisplay,
+    LossCurveDisplay,
+)
 
 pytestmark = pytest.mark.usefixtures("draws")
 
@@ -193,3 +197,44 @@ def test_an_unfitted_estimator_is_named_as_such():
 def test_a_wrong_parameter_is_named(path, parameters, message):
     with pytest.raises(ValueError, match=message):
         CoefficientPathDisplay.from_estimator(path, **parameters)
+
+
+def test_scores_are_drawn_with_one_standard_error(path):
+    display = CVScoreDisplay.from_estimator(path, l1_ratio=0.5)
+    x, y = display.line_.get_data()
+    np.testing.assert_array_equal(x, path.alphas_[1])
+    np.testing.assert_array_equal(y, -path.mean_scores_[1])  # losses, as by name
+    (bars,) = display.errorbar_.lines[2]
+    ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+    np.testing.assert_allclose(np.diff(ends)[:, 0] / 2, path.score_errors_[1])
+    used = path.coefs_path_[1].any(axis=1).sum(axis=1)
+    np.testing.assert_array_equal(display.n_features, used)
+    (above,) = display.ax_.child_axes
+    assert [label.get_text() for label in above.get_xticklabels()] == [*map(str, used)]
+
+
+def test_the_chosen_alphas_are_marked_on_their_path_only(path):
+    for row, l1_ratio in enumerate(path.l1_ratios_):
+        display = CVScoreDisplay.from_estimator(path, l1_ratio=l1_ratio)
+        at = {line.get_label(): line.get_xdata()[0] for line in display.ax_.lines}
+        if l1_ratio == path.l1_ratio_:
+            assert at["best alpha"] == path.alpha_
+            assert at.get("within 1 std. error", path.alpha_) == path.alpha_1se_
+            assert path.alphas_[row].min() < path.alpha_
+        else:
+            assert "best alpha" not in at
+
+
+def test_scores_of_which_more_is_better_are_drawn_as_they_are():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 2)), rng.integers(2, size=60)
+    model = SoftmaxRegressionClassifierCV([0.1, 0.0], scoring=None, cv=3).fit(X, y)
+    display = CVScoreDisplay.from_estimator(model, color="red")
+    np.testing.assert_array_equal(display.line_.get_ydata(), model.mean_scores_[0])
+    assert display.ax_.get_ylabel() == "accuracy"
+    assert display.line_.get_color() == "red"
+    assert display.ax_.get_xscale() == "symlog"  # alpha = 0 has a place
+    _, ax = plt.subplots()
+    assert CVScoreDisplay([1.0], [0.5], [0.1]).plot(ax=ax).ax_ is ax
+    with pytest.raises(TypeError, match="CVScoreDisplay draws coefs_path_"):
+        CVScoreDisplay.from_estimator(SoftmaxRegressionClassifier().fit(X, y))

@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sksoftmax.plotting._axes import axes_for, column_of, fitted_classifier, line_style
+from sksoftmax.plotting._alphas import mark_alphas, path_of, scale_alphas
+from sksoftmax.plotting._axes import axes_for, column_of, line_style
 
 
 @dataclass(eq=False, repr=False)
@@ -115,15 +116,7 @@ class CoefficientPathDisplay:
         ValueError
             If l1_ratio or class_of_interest is unknown, or the number of names wrong.
         """
-        classifier = fitted_classifier(cls, estimator)
-        if not hasattr(classifier, "coefs_path_"):
-            raise TypeError(
-                f"{cls.__name__} draws coefs_path_, which {type(classifier).__name__}"
-                " has not: fit a SoftmaxRegressionClassifierCV."
-            )
-        chosen = classifier.l1_ratio_
-        row = _row_of(chosen if l1_ratio is None else l1_ratio, classifier.l1_ratios_)
-        is_chosen = classifier.l1_ratios_[row] == chosen
+        classifier, row, marks = path_of(cls, estimator, l1_ratio)
         if feature_names is None:
             feature_names = getattr(classifier, "feature_names_in_", None)
         display = cls(
@@ -131,8 +124,7 @@ class CoefficientPathDisplay:
             classifier.coefs_path_[row],
             classes=classifier.classes_,
             feature_names=feature_names,
-            alpha=classifier.alpha_ if is_chosen else None,
-            alpha_1se=classifier.alpha_1se_ if is_chosen else None,
+            **marks,
         )
         return display.plot(
             class_of_interest=class_of_interest, n_labels=n_labels, ax=ax, **kwargs
@@ -173,8 +165,8 @@ class CoefficientPathDisplay:
             style["marker"] = "" if len(curve) > 1 else "."
             (line,) = ax.plot(self.alphas, curve, **line_style(style, kwargs))
             self.lines_.append(line)
-        marks = self._mark_alphas(ax)
-        self._scale_alphas(ax)
+        marks = mark_alphas(ax, self.alpha, self.alpha_1se)
+        scale_alphas(ax, self.alphas)
         ax.set(xlabel="alpha", ylabel=label)
         # On the left coefficients are near zero, so there is space for the legend.
         handles = [self.lines_[feature] for feature in named] + marks
@@ -197,32 +189,3 @@ class CoefficientPathDisplay:
             f"feature_names must hold {n_features} names, got"
             f" {len(self.feature_names)}."
         )
-
-    def _mark_alphas(self, ax):
-        """Lines at the chosen alphas; returns those that were drawn."""
-        marks = [(self.alpha, ":", "best alpha")]
-        if self.alpha_1se != self.alpha:
-            marks.append((self.alpha_1se, "--", "within 1 std. error"))
-        return [
-            ax.axvline(alpha, color="0.4", ls=style, lw=1.0, zorder=1, label=label)
-            for alpha, style, label in marks
-            if alpha is not None
-        ]
-
-    def _scale_alphas(self, ax):
-        """A logarithmic axis that falls to the right, to zero if that is an alpha."""
-        alphas = np.asarray(self.alphas)
-        positive = alphas[alphas > 0]
-        if positive.size == alphas.size:
-            ax.set_xscale("log")
-        elif positive.size:
-            ax.set_xscale("symlog", linthresh=positive.min())
-        if not ax.xaxis_inverted():
-            ax.invert_xaxis()
-
-
-def _row_of(l1_ratio, l1_ratios):
-    (rows,) = np.nonzero(np.isclose(l1_ratios, l1_ratio, rtol=1e-9, atol=0.0))
-    if rows.size:
-        return rows[0]
-    raise ValueError(f"l1_ratio must be one of {l1_ratios.tolist()}, got {l1_ratio!r}.")
