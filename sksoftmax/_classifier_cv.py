@@ -27,8 +27,10 @@ from sksoftmax._data.arrays import in_memory
 from sksoftmax._data.in_memory import check_rows
 from sksoftmax._data.targets import check_weights, encode, hard_labels
 from sksoftmax._fit.alpha_grid import alphas_of
+from sksoftmax._fit.callbacks import CallbackSupportMixin, TaskMonitor, with_callbacks
 from sksoftmax._fit.convergence_warnings import warn_unless_all_converged
-from sksoftmax._fit.cross_validation import check_folds, score_paths
+from sksoftmax._fit.cross_validation import check_folds, path_attributes, score_paths
+from sksoftmax._fit.history import PathProgress
 from sksoftmax._fit.scoring import Scoring, leaves_one_out, route_fit, router_of
 from sksoftmax._fit.settings import PARAMETER_CONSTRAINTS
 from sksoftmax._prediction import FittedNetworkMixin
@@ -47,11 +49,12 @@ _OF_EVERY_FIT = (
     "label_smoothing",
     "max_iter",
     "tol",
-    "verbose",
 )
 
 
-class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEstimator):
+class SoftmaxRegressionClassifierCV(
+    CallbackSupportMixin, FittedNetworkMixin, ClassifierMixin, BaseEstimator
+):
     """Softmax regression that chooses its penalty by cross-validation or leave-one-out.
 
     For each `l1_ratio` the models of all alphas are fitted one after the other, from
@@ -89,22 +92,27 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         How rows are left out: the number of stratified folds, a cross-validation
         splitter, (train, test) pairs of row numbers, or "alo", approximate
         leave-one-out: each row is predicted by the model without it, to which one
-        Newton step from the model of all rows leads (Rad and Maleki 2020). A row is
-        left out with all of its weight. The mean loss is within 1 or 2 % of that of
-        refits, except where few rows hold the boundary between classes (9 % on
-        standardised wine at the best alpha, which is the same). None stands for 5.
+        Newton step from the model of all rows leads (Rad and Maleki 2020). Rows that
+        move so far that the step may be wrong are fitted again without themselves,
+        until the others are estimated to change the mean loss by less than 0.5 %. The
+        more weights there are for each row, the more rows that takes, above all with
+        l1_ratio > 0. A row is left out with all of its weight. None stands for 5.
     scoring : str or callable, default="neg_log_loss"
         What is maximised: the name of a scorer or a scorer of scikit-learn, and for
         cv="alo" either "neg_log_loss" or "accuracy". None stands for "accuracy". With
         soft labels "neg_log_loss" is minus the mean cross-entropy; any scorer but these
         two gets the likeliest class of each row. A scorer sees X as an array or a CSR
-        matrix, without names.
+        matrix, without names. If it takes `labels` it gets all classes, because a fold
+        may lack some. Folds where it returns NaN have no part in means.
     max_iter : int or "auto", default="auto"
         The most iterations of each fit; "auto" stands for 200.
     tol : float or "auto", default="auto"
         Tolerance of each fit, as in `SoftmaxRegressionClassifier`.
     verbose : int, default=0
-        Whether to print one line per iteration of the fits on all rows.
+        1 prints a line after each path, 2 also one per iteration of those on all rows.
+    n_jobs : int, default=None
+        How many paths are fitted at once; -1 stands for all processors, None for 1 or
+        what `joblib.parallel_config` says. Results are the same to the last bit.
 
     Attributes
     ----------
@@ -205,6 +213,8 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         **{name: PARAMETER_CONSTRAINTS[name] for name in _OF_EVERY_FIT},
         "cv": ["cv_object", StrOptions({"alo"})],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "verbose": PARAMETER_CONSTRAINTS["verbose"],
+        "n_jobs": [Integral, None],
     }
 
     _activation = "identity"  # there is no hidden layer
@@ -223,6 +233,7 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         max_iter="auto",
         tol="auto",
         verbose=0,
+        n_jobs=None,
     ):
         self.alphas = alphas
         self.l1_ratios = l1_ratios
@@ -235,7 +246,9 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         self.max_iter = max_iter
         self.tol = tol
         self.verbose = verbose
+        self.n_jobs = n_jobs
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -284,7 +297,14 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         if not leaves_one_out(self):
             present = dataset.weigh_classes(self.class_weight).targets.present
             folds = check_folds(self.cv, dataset, present, split_params)
-        fits, scores, every_fit = score_paths(grid, dataset, folds, scoring)
+        n_paths = len(grid) * (1 + len(folds or ()))
+        monitor = TaskMonitor.of(self, (X, y, sample_weight), n_paths)
+        progress = None
+        if self.verbose or monitor is not None:
+            progress = PathProgress(n_paths, self.verbose, monitor)
+        fits, scores, every_fit = score_paths(
+            grid, dataset, folds, scoring, n_jobs=self.n_jobs, progress=progress
+        )
         means = np.array([path.means for path in scores])
         if np.isnan(means).any():
             raise ValueError(f"scoring={self.scoring!r} returned NaN.")
@@ -292,8 +312,10 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
         warn_unless_all_converged(self, every_fit)
         after = copy.copy(self)
         after._keep(checked, dataset.targets.classes, fits[best[0]][best[1]])
-        after._keep_paths(grid, fits, scores, best)
+        vars(after).update(path_attributes(grid, fits, scores, best))
         self._become(after)
+        if monitor is not None:
+            monitor.end()
         return self
 
     def score(
@@ -364,25 +386,9 @@ class SoftmaxRegressionClassifierCV(FittedNetworkMixin, ClassifierMixin, BaseEst
             )
         l1_ratios = check_numbers("l1_ratios", self.l1_ratios, 0.0, 1.0)
         passed_on = {name: getattr(self, name) for name in _OF_EVERY_FIT}
+        passed_on["verbose"] = int(self.verbose > 1)
         paths = [
             with_plain_numbers(SoftmaxRegressionClassifier(l1_ratio=r, **passed_on))
             for r in l1_ratios.tolist()
         ]
         return [(path, alphas_of(path, training, self.alphas)) for path in paths]
-
-    def _keep_paths(self, grid, fits, scores, best):
-        """Take over what was found along the paths."""
-        l1_ratio, _ = best
-        self.l1_ratios_ = np.array([settings.l1_ratio for settings, _ in grid])
-        self.alphas_ = np.array([alphas for _, alphas in grid])
-        self.scores_ = np.array([path.folds for path in scores])
-        self.mean_scores_ = np.array([path.means for path in scores])
-        self.score_errors_ = np.array([path.errors for path in scores])
-        self.l1_ratio_ = float(self.l1_ratios_[l1_ratio])
-        self.alpha_ = float(self.alphas_[best])
-        enough = self.mean_scores_[best] - self.score_errors_[best]
-        simplest = np.argmax(self.mean_scores_[l1_ratio] >= enough)
-        self.alpha_1se_ = float(self.alphas_[l1_ratio, simplest])
-        layers = [[fitted.layers[0] for fitted in path] for path in fits]
-        self.coefs_path_ = np.array([[W.T for W, _ in path] for path in layers])
-        self.intercepts_path_ = np.array([[b for _, b in path] for path in layers])

@@ -44,7 +44,13 @@ except ImportError:  # scikit-learn < 1.9
         return method
 
 
-__all__ = ["CallbackSupportMixin", "Monitor", "checkpoint_of", "with_callbacks"]
+__all__ = [
+    "CallbackSupportMixin",
+    "Monitor",
+    "TaskMonitor",
+    "checkpoint_of",
+    "with_callbacks",
+]
 
 
 def checkpoint_of(estimator):
@@ -56,25 +62,17 @@ def checkpoint_of(estimator):
     return found[0] if found else None
 
 
-class Monitor:
-    """Tells the callbacks of an estimator of a fit that begins now and its iterations.
+class TaskMonitor:
+    """Tells the callbacks of an estimator of a fit that begins now and of its tasks.
 
-    checked are the settings, with what is recorded of the features; data are X, y and
-    sample_weight.
+    data are X, y and sample_weight.
     """
 
-    def __init__(self, estimator, checked, classes, data):
+    def __init__(self, estimator, data, n_tasks):
         X, y, sample_weight = data
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-        n_iterations = max_iter_of(checked)
-        self._context = estimator._init_callback_context(max_subtasks=n_iterations)
+        self._context = estimator._init_callback_context(max_subtasks=n_tasks)
         self._told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self._attributes = {  # that are known before the first iteration
-            **features_of(checked),
-            "classes_": classes,
-            "solver_": resolve_solver(checked),
-            "_activation": checked.activation,
-        }
         self._context.call_on_fit_task_begin(**self._told)
 
     @classmethod
@@ -86,22 +84,45 @@ class Monitor:
             return None
         return cls(estimator, *args)
 
-    def __call__(self, layers):
-        """Tell of an iteration that ended at layers(); whether a callback asks to stop.
+    def tell(self, task_name, attributes=None):
+        """Tell of a task that has begun and ended; whether a callback asks to stop.
 
-        The layers are made on demand.
+        attributes() are those of an estimator that is fitted as far as the task went.
         """
-        context = self._context.subcontext(task_name="iteration")
+        context = self._context.subcontext(task_name=task_name)
         context.call_on_fit_task_begin(**self._told)
-
-        def fitted():
-            coefs, intercepts = map(list, zip(*layers(), strict=True))
-            return {**self._attributes, "coefs_": coefs, "intercepts_": intercepts}
-
         return context.call_on_fit_task_end(
-            **self._told, reconstruction_attributes=fitted
+            **self._told, reconstruction_attributes=attributes
         )
 
     def end(self):
         """Tell that the fit is over and its attributes are in place."""
         self._context.call_on_fit_task_end(**self._told, reconstruction_attributes={})
+
+
+class Monitor(TaskMonitor):
+    """The same of iterations.
+
+    checked are the settings, with what is recorded of the features.
+    """
+
+    def __init__(self, estimator, checked, classes, data):
+        super().__init__(estimator, data, max_iter_of(checked))
+        self._attributes = {  # that are known before the first iteration
+            **features_of(checked),
+            "classes_": classes,
+            "solver_": resolve_solver(checked),
+            "_activation": checked.activation,
+        }
+
+    def __call__(self, layers):
+        """Tell of an iteration that ended at layers(); whether a callback asks to stop.
+
+        The layers are made on demand.
+        """
+
+        def fitted():
+            coefs, intercepts = map(list, zip(*layers(), strict=True))
+            return {**self._attributes, "coefs_": coefs, "intercepts_": intercepts}
+
+        return self.tell("iteration", fitted)

@@ -12,6 +12,7 @@ from sksoftmax._fit.path import fit_path
 from sksoftmax._fit.settings import changed
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.missing import no_missing
+from sksoftmax._utils.warnings import warn
 
 
 def check_folds(cv, dataset, present, split_params):
@@ -71,22 +72,31 @@ class Scores(NamedTuple):
     errors: np.ndarray  # (n_alphas,), standard errors of the means
 
 
-def score_paths(grid, dataset, folds, scoring):
+def score_paths(grid, dataset, folds, scoring, *, n_jobs=None, progress=None):
     """Fits of each path on all rows, `Scores` of each path, and every fit in one list.
 
     grid holds (settings, alphas) of each path; the dataset has no class weights yet;
     folds are row numbers (train, test), or None for approximate leave-one-out. The fits
-    of folds have neither layers nor history. Everything runs through joblib, so in
-    parallel where a backend says so; the results do not depend on it.
+    of folds have neither layers nor history. Everything runs through joblib, in
+    parallel where n_jobs or a backend says so; the results do not depend on it.
+    progress(settings, fold) is called after each path, in their order; the fold of all
+    rows is None.
     """
     tasks = [delayed(_whole)(*path, dataset, scoring, folds is None) for path in grid]
+    paths = [(settings, None) for settings, _ in grid]
     for settings, alphas in grid:
         quiet = changed(settings, verbose=0)
-        tasks += [
-            delayed(_fold)(quiet, alphas, dataset, scoring, fold)
-            for fold in folds or ()
-        ]
-    done = Parallel()(tasks)
+        for number, fold in enumerate(folds or ()):
+            tasks.append(delayed(_fold)(quiet, alphas, dataset, scoring, fold))
+            paths.append((settings, number))
+    if progress is None:
+        done = Parallel(n_jobs=n_jobs)(tasks)
+    else:
+        done = []
+        results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+        for path, result in zip(paths, results, strict=True):
+            progress(*path)
+            done.append(result)
     whole, parts = done[: len(grid)], done[len(grid) :]
     fits = [path for path, _ in whole]
     every_fit = [fitted for path in fits for fitted in path]
@@ -95,10 +105,23 @@ def score_paths(grid, dataset, folds, scoring):
         return fits, [scores for _, scores in whole], every_fit
     tables = np.array([scores for scores, _ in parts])
     tables = tables.reshape(len(grid), len(folds), -1).transpose(0, 2, 1)
-    means, errors = tables.mean(axis=2), np.zeros(tables.shape[:2])
-    if len(folds) > 1:
-        errors = tables.std(axis=2, ddof=1) / np.sqrt(len(folds))
+    scored = _scored(tables)
+    means, errors = scored.mean(axis=2), np.zeros(tables.shape[:2])
+    if scored.shape[2] > 1:
+        errors = scored.std(axis=2, ddof=1) / np.sqrt(scored.shape[2])
     return fits, list(map(Scores, tables, means, errors)), every_fit
+
+
+def _scored(tables):
+    """The scores, (n_paths, n_alphas, n_folds), of the folds that have all of them."""
+    is_scored = ~np.isnan(tables).any(axis=(0, 1))
+    if is_scored.all() or not is_scored.any():
+        return tables
+    warn(
+        f"The scorer returned NaN in the folds {np.flatnonzero(~is_scored).tolist()},"
+        " which may lack a class; means are over the other folds."
+    )
+    return tables[:, :, is_scored]
 
 
 def _whole(settings, alphas, dataset, scoring, leave_one_out):
@@ -128,3 +151,26 @@ def _fold(settings, alphas, dataset, scoring, fold):
     fits, _ = fit_path(settings, training, alphas)
     scores = [scoring(settings, fitted, dataset, test) for fitted in fits]
     return scores, [fitted._replace(layers=None, history=None) for fitted in fits]
+
+
+def path_attributes(grid, fits, scores, best):
+    """Fitted attributes of the paths by name; `best` are the places of the chosen."""
+    l1_ratio, _ = best
+    alphas = np.array([alphas for _, alphas in grid])
+    l1_ratios = np.array([settings.l1_ratio for settings, _ in grid])
+    means = np.array([path.means for path in scores])
+    errors = np.array([path.errors for path in scores])
+    simplest = np.argmax(means[l1_ratio] >= means[best] - errors[best])
+    layers = [[fitted.layers[0] for fitted in path] for path in fits]
+    return {
+        "l1_ratios_": l1_ratios,
+        "alphas_": alphas,
+        "scores_": np.array([path.folds for path in scores]),
+        "mean_scores_": means,
+        "score_errors_": errors,
+        "l1_ratio_": float(l1_ratios[l1_ratio]),
+        "alpha_": float(alphas[best]),
+        "alpha_1se_": float(alphas[l1_ratio, simplest]),
+        "coefs_path_": np.array([[W.T for W, _ in path] for path in layers]),
+        "intercepts_path_": np.array([[b for _, b in path] for path in layers]),
+    }

@@ -107,3 +107,28 @@ class History:
     def _curve(self, name):
         values = [getattr(record, name) for record in self.records]
         return [] if np.isnan(values).all() else values
+
+
+@dataclass(eq=False)
+class PathProgress:
+    """Tells of each path of a cross-validation that has ended.
+
+    `verbose` prints a line. A `monitor` is told of a task with this name.
+    """
+
+    n_paths: int
+    verbose: int
+    monitor: object = None
+    n_ended: int = 0
+
+    def __call__(self, settings, fold):
+        """Tell that the path of these settings on the rows of a fold has ended."""
+        self.n_ended += 1
+        if self.verbose:
+            rows = "all rows" if fold is None else f"without fold {fold}"
+            print(
+                f"path {self.n_ended:4d} of {self.n_paths}   l1_ratio"
+                f" {settings.l1_ratio:g}   {rows}"
+            )
+        if self.monitor is not None:
+            self.monitor.tell("path")

@@ -4,6 +4,7 @@ A score is a number of which more is better, as scikit-learn's scorers return it
 """
 
 import copy
+from inspect import signature
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +82,27 @@ class Scoring(NamedTuple):
             name: np.asarray(value)[rows] if np.ndim(value) else value
             for name, value in self.params.items()
         }
-        return self.scorer(model, X, targets.labels[rows], **params)
+        scorer = _of_all_classes(self.scorer, targets.classes)
+        return scorer(model, X, targets.labels[rows], **params)
+
+
+def _of_all_classes(scorer, classes):
+    """The scorer, told all classes where it takes them: rows may lack some.
+
+    As in `LogisticRegressionCV` of scikit-learn 1.9, the second of two classes counts
+    as the positive one.
+    """
+    if not hasattr(scorer, "_score_func"):
+        return scorer
+    known = signature(scorer._score_func).parameters
+    if "labels" not in known:
+        return scorer
+    told = {"labels": classes}
+    if classes.size == 2 and "pos_label" in known:
+        told["pos_label"] = classes[1]
+    scorer = copy.copy(scorer)
+    scorer._kwargs = told | scorer._kwargs
+    return scorer
 
 
 def _computes(scorer):
