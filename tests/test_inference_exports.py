@@ -10,7 +10,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.inference import marginal_effects, summary
+from sksoftmax.inference import (
+    hosmer_lemeshow_test,
+    influence,
+    marginal_effects,
+    summary,
+    wald_test,
+)
 
 N = 80
 
@@ -98,6 +104,18 @@ def test_effects_are_exported_too(model, data):
     effects = marginal_effects(model, *data)
     assert effects.to_markdown().count("\n") == 1 + effects.effect.size
     assert "effect" in effects.to_latex()
+
+
+def test_all_other_results_are_exported(model, data, result):
+    single = wald_test(result, "a_b|c & 5%")
+    assert single.to_frame()["statistic"].item() == single.statistic
+    assert r"No effect of a\_b\textbar{}c \& 5\% & " in single.to_latex()
+    fit = hosmer_lemeshow_test(model, *data, n_groups=4)
+    assert fit.to_markdown().endswith(f"p = {fit.p_value:.4f}")
+    assert fit.to_html().count("<tr") == 1 + len(fit.observed)
+    rows = influence(model, *data)
+    assert rows.to_latex().count(r"\\") == 1 + N
+    assert f"{rows.cook[3]:.5f}" in rows.to_markdown(decimals=5)
 
 
 def test_notes_follow_the_table(data):

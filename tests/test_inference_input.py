@@ -239,7 +239,7 @@ def test_an_unknown_base_is_told_the_classes(model):
         ),
         (
             {"cov_type": "cluster", "groups": np.ones((N, 3))},
-            "groups must have one column, or two .* got 3",
+            "groups must have one column, or two .* got 3 columns",
         ),
         ({"weights": "analytic"}, "weights must be one of .* got 'analytic'"),
         ({"confidence_level": 95}, r"confidence_level must be in \(0, 1\), got 95"),

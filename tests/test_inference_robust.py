@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.linalg import fractional_matrix_power
+from scipy.stats import chi2
 
-from sksoftmax.inference import summary
+from sksoftmax import SoftmaxRegressionClassifier
+from sksoftmax.inference import summary, wald_test
 
 ROBUST = ["HC0", "HC1", "HC2", "HC3"]
 
@@ -162,3 +164,55 @@ def test_a_row_that_is_fitted_whatever_its_target_is_named(exact):
     with pytest.raises(ValueError, match=r"cov_type='HC3' .* for row 5"):
         summary(model, X, Y, cov_type="HC3")
     assert np.isfinite(summary(model, X, Y, cov_type="HC1").se).all()
+
+
+def clustered(rng):
+    """Forty clusters of ten rows with a feature and a taste of their own."""
+    group = np.repeat(np.arange(40), 10)
+    X, taste = rng.standard_normal((40, 1))[group], rng.standard_normal((40, 3))[group]
+    return X, (taste + rng.gumbel(size=(400, 3))).argmax(axis=1), group
+
+
+def test_under_clusters_wald_s_test_has_its_level_and_the_likelihood_ratio_has_not():
+    rng = np.random.default_rng(8)
+    wald, ratio = [], []
+    for _ in range(100):
+        X, y, groups = clustered(rng)
+        model = SoftmaxRegressionClassifier(alpha=0.0).fit(X, y)
+        result = summary(model, X, y, cov_type="cluster", groups=groups)
+        wald.append(result.model_test.p_value < 0.05)
+        ratio.append(result.lr_test.statistic > chi2.ppf(0.95, 2))
+        assert np.isnan(result.lr_test.p_value)
+    assert 0 < np.mean(wald) < 0.15
+    assert np.mean(ratio) > 0.25
+
+
+def test_what_is_no_likelihood_is_marked_in_the_header(hsbdemo, exact):
+    X, y = hsbdemo
+    model = exact(alpha=0.0).fit(X, y)
+    groups = {"cov_type": "cluster", "groups": np.arange(200) // 5}
+    s = np.linspace(0.5, 1.5, 200)
+    Y = 0.9 * np.equal.outer(y, model.classes_) + 0.1 / 3
+    for header, is_valid in (
+        (summary(model, X, y).header, True),
+        (summary(model, X, y, cov_type="HC3").header, True),
+        (summary(model, X, y, **groups).header, False),
+        (summary(exact(alpha=0.0).fit(X, y, s), X, y, s).header, False),
+        (summary(exact(alpha=0.0).fit(X, Y), X, Y).header, False),
+    ):
+        shown = dict(header)
+        for name in ("AIC", "BIC"):
+            assert shown[name].endswith("(not valid)") != is_valid
+        assert (shown["P(> LR chi2)"] == "not valid") != is_valid
+        assert "Wald chi2(6)" in shown or header == summary(model, X, y).header
+
+
+def test_more_hypotheses_than_clusters_are_told_from_contradictions(hsbdemo, exact):
+    X, y = hsbdemo
+    model = exact(alpha=0.0).fit(X, y)
+    groups = np.arange(200) // 50
+    result = summary(model, X, y, cov_type="cluster", groups=groups)
+    with pytest.raises(ValueError, match="6 hypotheses has rank 3, as with few clust"):
+        wald_test(result, ["x0", "x1", "x2"])
+    assert np.isnan(result.model_test.p_value)
+    assert dict(result.header)["P(> Wald chi2)"] == "not valid"

@@ -165,6 +165,17 @@ def _star_levels(stars):
     return levels
 
 
+def texts_of(frame, decimals, label):
+    """A data frame of numbers as one of strings, with its index under a label."""
+    frame = frame.map(lambda x: f"{x:.{decimals}f}")
+    frame.columns = [
+        " ".join(map(str, name)) if isinstance(name, tuple) else name
+        for name in frame.columns
+    ]
+    frame.insert(0, label, [str(name) for name in frame.index])
+    return frame, 1
+
+
 def starred(text, p_value, levels):
     """The text with a star for each level that the p-value is below."""
     return text + "*" * sum(bool(p_value < level) for level in levels)

@@ -1,5 +1,6 @@
 """Statistics of fit that follow from log-likelihoods."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from sksoftmax._model.loss import softmax
 from sksoftmax.inference._hypotheses import HypothesisTest, chi_squared
 from sksoftmax.inference._likelihood import logits
+from sksoftmax.inference._null_model import wald_test_of_model
 
 
 class Observations(NamedTuple):
@@ -50,10 +52,16 @@ class FitStatistics:
     def lr_test(self):
         """Likelihood-ratio test against constants alone; p is nan if `not_valid`."""
         statistic = 2.0 * (self.loglik - self.loglik_null)
-        df = self.estimates.gamma.size - self.n_constants
+        n_constants = 0 if self.constant is None else len(self.estimates.gamma)
+        df = self.estimates.gamma.size - n_constants
         if self.not_valid:
             return HypothesisTest(statistic, df, np.nan, "Likelihood ratio")
         return chi_squared(statistic, df, "Likelihood ratio")
+
+    @cached_property  # with thousands of coefficients it takes long
+    def model_test(self):
+        """Wald's test of all but the constants, by the covariance of the table."""
+        return wald_test_of_model(self.estimates, self.constant)
 
     @property
     def pseudo_r2(self):

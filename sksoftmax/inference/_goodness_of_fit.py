@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sksoftmax._utils.errors import optional_package
 from sksoftmax._utils.threads import fit_threads
 from sksoftmax.inference._covariance import find_base
+from sksoftmax.inference._exports import texts_of
 from sksoftmax.inference._fit_statistics import require_likelihood
 from sksoftmax.inference._hypotheses import HypothesisTest, chi_squared
 from sksoftmax.inference._problem import open_problem
@@ -37,6 +38,11 @@ class GoodnessOfFit(HypothesisTest):
     observed: np.ndarray
     expected: np.ndarray
 
+    @property
+    def notes(self):
+        """The test, below the counts that are exported."""
+        return [str(self)]
+
     def to_frame(self):
         """The counts as a pandas data frame.
 
@@ -59,6 +65,9 @@ class GoodnessOfFit(HypothesisTest):
         counts = np.hstack([self.observed, self.expected])
         index = pd.RangeIndex(1, len(counts) + 1, name="group")
         return pd.DataFrame(counts, index=index, columns=columns)
+
+    def _texts(self, stars, decimals):
+        return texts_of(self.to_frame(), decimals, "group")
 
 
 def hosmer_lemeshow_test(

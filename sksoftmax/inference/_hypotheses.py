@@ -6,15 +6,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
-from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.errors import error_context, optional_package
 from sksoftmax.inference._covariance import Estimates
+from sksoftmax.inference._exports import Exports, starred
+from sksoftmax.inference._tables import as_text
 
 # A combination of hypotheses is redundant below this fraction of the largest one.
 _REDUNDANT = 1e-9
 
+# Eigenvalues of a covariance below this fraction of the largest are rounding, as those
+# beyond the number of clusters.
+_ROUNDING = 1e-13
+
 
 @dataclass(frozen=True)
-class HypothesisTest:
+class HypothesisTest(Exports):
     """Result of a test with a statistic that is chi-squared under the hypothesis.
 
     Parameters
@@ -31,6 +37,38 @@ class HypothesisTest:
     df: int
     p_value: float
     name: str
+
+    @property
+    def notes(self):
+        """Sentences below the table that a test exports: none."""
+        return []
+
+    def to_frame(self):
+        """The test as a pandas data frame of one row.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Its columns are statistic, df and p_value, its index the name.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        with optional_package("pandas", "inference", caller="to_frame"):
+            import pandas as pd
+        columns = {
+            name: [getattr(self, name)] for name in ("statistic", "df", "p_value")
+        }
+        return pd.DataFrame(columns, index=pd.Index([self.name], name="test"))
+
+    def _texts(self, stars, decimals):
+        import pandas as pd
+
+        shown = starred(as_text(self.statistic, decimals), self.p_value, stars)
+        line = [self.name, shown, f"{self.df}", as_text(self.p_value, decimals)]
+        return pd.DataFrame([line], columns=["test", "chi2", "df", "p"]), 1
 
     def __str__(self):
         shown = "p < 0.0001" if self.p_value < 1e-4 else f"p = {self.p_value:.4f}"
@@ -147,7 +185,8 @@ def _term_contrasts(summary, names):
 def wald_statistic(R, missed, C):
     """Wald's statistic missed^T (R C R^T)^-1 missed, and the rank of R C R^T."""
     values, vectors = np.linalg.eigh(C)
-    B = R @ (vectors * np.sqrt(np.maximum(values, 0.0)))
+    values[values < _ROUNDING * values[-1]] = 0.0
+    B = R @ (vectors * np.sqrt(values))
     size = np.sqrt(np.einsum("ij,ij->i", B, B))
     if not (size > 0.0).all():
         raise ValueError("Each hypothesis must involve an estimated coefficient.")
@@ -157,6 +196,11 @@ def wald_statistic(R, missed, C):
     along = U[:, :rank].T @ missed
     left = missed - U[:, :rank] @ along
     if np.abs(left).max() > 1e-6 * max(1.0, np.abs(missed).max()):
+        if np.linalg.matrix_rank(R / np.linalg.norm(R, axis=1)[:, None]) > rank:
+            raise ValueError(
+                f"The covariance of {len(R)} hypotheses has rank {rank}, as with few"
+                " clusters. Test fewer hypotheses at once, or take another cov_type."
+            )
         raise ValueError("The hypotheses contradict each other.")
     with np.errstate(over="ignore"):  # such a statistic is infinite
         return float(np.sum(np.square(along / singular[:rank]))), rank

@@ -9,13 +9,14 @@ from scipy.special import xlogy
 from sksoftmax._utils.errors import optional_package
 from sksoftmax._utils.threads import fit_threads
 from sksoftmax.inference._covariance import find_base, gauge
+from sksoftmax.inference._exports import Exports, texts_of
 from sksoftmax.inference._leverage import leverage
 from sksoftmax.inference._problem import open_problem
 from sksoftmax.inference._sandwich import working_rows
 
 
 @dataclass(frozen=True)
-class Influence:
+class Influence(Exports):
     """Residuals, leverage and influence; a row for each sample, nan without weight.
 
     Parameters
@@ -48,6 +49,11 @@ class Influence:
     cook: np.ndarray
     coef_change: np.ndarray | None
 
+    @property
+    def notes(self):
+        """Sentences below the table that is exported: none."""
+        return []
+
     def to_frame(self):
         """Residuals, leverage and influence as a pandas data frame.
 
@@ -70,6 +76,9 @@ class Influence:
         for name in ("deviance", "leverage", "cook"):
             columns[name] = getattr(self, name)
         return pd.DataFrame(columns)
+
+    def _texts(self, stars, decimals):
+        return texts_of(self.to_frame(), decimals, "sample")
 
 
 def influence(

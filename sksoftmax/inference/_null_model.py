@@ -33,12 +33,13 @@ def null_loglik(problem, c):
     return -problem.n * problem.targets.null_value(c is not None)
 
 
-def wald_test_of_model(problem, C, c):
-    """Wald's test that nothing but constants has an effect, by the covariance C.
+def wald_test_of_model(estimates, c):
+    """Wald's test that nothing but constants has an effect.
 
-    All is nan if C has no inverse, as with fewer clusters than coefficients.
+    All is nan if the covariance has no inverse, as with fewer clusters than
+    coefficients.
     """
-    gamma = problem.gamma
+    gamma, C = estimates.gamma, estimates.C
     free = np.eye(gamma.shape[1]) if c is None else null_space(c[None]).T
     if not len(free):
         return chi_squared(0.0, 0, "Wald")

@@ -44,7 +44,8 @@ def sandwich(problem, cov_type, groups, small_sample):
             raise ValueError("groups must have at least two groups with weight.")
         correction = _checked(per_cluster, n, k, n_groups)
         meat = meat + sign * correction * _meat_of_groups(problem, codes)
-    return _without_negative_part(inverse @ meat @ inverse, inverse)
+    C = inverse @ meat @ inverse
+    return C if groups.shape[1] == 1 else _without_negative_part(C, inverse)
 
 
 def check_groups(groups, cov_type, n_samples):
@@ -60,8 +61,8 @@ def check_groups(groups, cov_type, n_samples):
         columns = [_codes(column) for column in _columns(groups)]
     if not 1 <= len(columns) <= 2:
         raise ValueError(
-            "groups must have one column, or two for clusters of two ways; got"
-            f" {len(columns)}."
+            "groups must have one column, or two for clusters of two ways, as in an"
+            f" array of shape (n_samples, 2); got {len(columns)} columns."
         )
     if columns[0].size != n_samples:
         raise ValueError(
@@ -196,7 +197,9 @@ def _scores(problem, order, residuals=_raw):
 
 def working_rows(problem, order):
     """Numbers, working rows and probabilities of rows, in chunks of about 4 MB."""
-    size = max(2**19 // problem.gamma.size, 64)
+    # Scores have an entry for each coefficient, leverages one for each pair of classes.
+    n_entries = max(problem.gamma.size, problem.targets.classes.size**2)
+    size = max(2**19 // n_entries, 64)
     for start in range(0, order.size, size):
         rows = order[start : start + size]
         A = problem.design.rows(take_rows(problem.X, rows))

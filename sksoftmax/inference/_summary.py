@@ -9,8 +9,7 @@ from sksoftmax._utils.errors import check_choice, error_context
 from sksoftmax._utils.threads import fit_threads
 from sksoftmax.inference._covariance import Estimates, covariance, find_base, gauge
 from sksoftmax.inference._fit_statistics import FitStatistics, Observations, tjur
-from sksoftmax.inference._hypotheses import HypothesisTest
-from sksoftmax.inference._null_model import constant, null_loglik, wald_test_of_model
+from sksoftmax.inference._null_model import constant, null_loglik
 from sksoftmax.inference._problem import open_problem
 from sksoftmax.inference._profile import notes_on_ends, profile_intervals
 from sksoftmax.inference._tables import CoefficientTable, check_level, wald_columns
@@ -54,10 +53,8 @@ class Summary(FitStatistics, CoefficientTable):
     loglik, loglik_null : float
         Log-likelihood, in nats (natural logarithms), of the model and of constants
         alone. Without a constant the latter is that of equal probabilities.
-    n_constants : int
-        Number of coefficients of the model of constants alone.
-    model_test : HypothesisTest
-        Wald's test of all but the constants, by the covariance of the table.
+    constant : ndarray of shape (n_terms,) or None
+        Combination of the working columns that is one in all rows, if there is one.
     target_sums : ndarray of shape (n_classes,)
         Number of observations of each class.
     tjur_r2 : dict of float
@@ -84,8 +81,7 @@ class Summary(FitStatistics, CoefficientTable):
     df: float
     loglik: float
     loglik_null: float
-    n_constants: int
-    model_test: HypothesisTest
+    constant: np.ndarray | None = field(repr=False)
     target_sums: np.ndarray
     tjur_r2: dict
     interval: str
@@ -264,7 +260,7 @@ def summary(
             ends = profile_intervals(problem, estimates, confidence_level)
             columns["conf_int"] = ends
             notes += notes_on_ends(ends, classes, problem.terms)
-        fit_statistics = _fit_statistics(problem, estimates)
+        fit_statistics = _fit_statistics(problem)
     return Summary(
         classes=classes,
         terms=problem.terms,
@@ -281,7 +277,7 @@ def summary(
     )
 
 
-def _fit_statistics(problem, estimates):
+def _fit_statistics(problem):
     """The fields of a summary that do not depend on base and interval."""
     c = constant(problem)
     classes = problem.targets.classes
@@ -293,8 +289,7 @@ def _fit_statistics(problem, estimates):
         "df": _degrees_of_freedom(problem),
         "loglik": -problem.loss,
         "loglik_null": null_loglik(problem, c),
-        "n_constants": 0 if c is None else classes.size - 1,
-        "model_test": wald_test_of_model(problem, estimates.C, c),
+        "constant": c,
         "target_sums": problem.targets.mass,
         "tjur_r2": dict(zip(classes.tolist(), tjur(problem).tolist(), strict=True)),
         "observations": Observations.of(problem),
