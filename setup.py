@@ -13,18 +13,24 @@ except ImportError:  # an environment without build isolation and without Cython
 # -fno-trapping-math lets the compiler turn conditions into selections, without which
 # it vectorises none of the loops. No flag names a processor: the loops choose among
 # instruction sets while they run (`elementwise.h`).
-KERNELS = Extension(
-    "sksoftmax._kernels.compiled",
-    ["sksoftmax/_kernels/compiled.pyx"],
-    depends=["sksoftmax/_kernels/elementwise.h"],
-    include_dirs=["sksoftmax/_kernels"],
-    extra_compile_args=["-O3", "-fno-trapping-math", "-fno-math-errno"],
-)
+KERNELS = [
+    Extension(
+        f"sksoftmax._kernels.{name}",
+        [f"sksoftmax/_kernels/{name}.pyx"],
+        depends=[f"sksoftmax/_kernels/{header}" for header in headers],
+        include_dirs=["sksoftmax/_kernels"],
+        extra_compile_args=["-O3", "-fno-trapping-math", "-fno-math-errno"],
+    )
+    for name, headers in (
+        ("compiled", ["elementwise.h", "processors.h"]),
+        ("coordinate_descent", ["descent.h", "processors.h"]),
+    )
+]
 
 EXTENSIONS = []
 if cythonize is not None:
     EXTENSIONS = cythonize(
-        [KERNELS],
+        KERNELS,
         build_dir="build/cython",
         compiler_directives={
             "boundscheck": False,

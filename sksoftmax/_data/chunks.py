@@ -21,6 +21,7 @@ from sksoftmax._data.arrays import (
     stored_per_row,
     take_columns,
 )
+from sksoftmax._data.columns import by_columns
 from sksoftmax._data.statistics import statistics_of
 from sksoftmax._data.subsampling import class_counts, class_rates, draw_by_class
 from sksoftmax._utils.threads import Threads
@@ -272,6 +273,19 @@ class Chunks(ChunkVerbs):
     def take(self, rows):
         """Chunks of some rows, given by number, copied."""
         return self._part(self.X[rows], self._Y[rows], self._s[rows])
+
+    @property
+    def row_weights(self):
+        """The weights of the rows, shape (n_rows,)."""
+        return self._s
+
+    def columns(self, centre, ones):
+        """X - centre by columns, in double precision, with a last column of ones.
+
+        A CSR matrix becomes a CSC one and is not centred.
+        """
+        self.rows_read += self.n_rows
+        return by_columns(self.X, centre, ones)
 
     def restricted(self, features):
         """Chunks with some columns of X, copied."""

@@ -1,4 +1,4 @@
-"""The compiled functions of `compiled.pyx`, where they were built, and their choice.
+"""The compiled functions of this folder, where they were built, and their choice.
 
 Each has a twin in numpy that says what it computes: the function that `kernel`
 decorates. The twin works where there is no compiled function, and a test holds the two
@@ -13,7 +13,7 @@ _CHOICES = ("auto", "compiled", "numpy")
 
 
 def _load(choice):
-    """The module of the compiled functions, or None to do without."""
+    """The modules of the compiled functions, or None to do without."""
     if choice not in _CHOICES:
         raise ValueError(
             f"The environment variable SKSOFTMAX_KERNELS is {choice!r}; allowed are"
@@ -22,7 +22,7 @@ def _load(choice):
     if choice == "numpy":
         return None
     try:
-        from sksoftmax._kernels import compiled
+        from sksoftmax._kernels import compiled, coordinate_descent
     except (ImportError, TypeError) as error:  # TypeError: scipy's BLAS has changed
         if choice == "compiled":
             raise ImportError(
@@ -30,15 +30,16 @@ def _load(choice):
                 " its compiled kernels. Install it again where there is a C compiler."
             ) from error
         return None
-    return compiled
+    return compiled, coordinate_descent
 
 
-compiled = _load(os.environ.get("SKSOFTMAX_KERNELS", "auto"))
+modules = _load(os.environ.get("SKSOFTMAX_KERNELS", "auto")) or ()
 
 
 def kernel(twin):
     """A function of numpy, or its compiled counterpart for what that is made for."""
-    fast = getattr(compiled, twin.__name__, None)
+    name = twin.__name__
+    fast = next((getattr(m, name) for m in modules if hasattr(m, name)), None)
     if fast is None:
         return twin
 

@@ -6,6 +6,8 @@ is n_features + 1 with intercepts and K the number of classes; nothing here is d
 by the total weight, and the penalty is left out.
 """
 
+import copy
+
 import numpy as np
 
 from sksoftmax._data.arrays import squares
@@ -46,6 +48,13 @@ class Curvature:
         self._variances = None
         self._distances = None
         self._n_draws = 0
+
+    def restricted(self, chunks, features):
+        """The same for some of the features; chunks have only these."""
+        part = copy.copy(self)
+        part._chunks, part.centre = chunks, self.centre[features]
+        part._variances = part._distances = None
+        return part
 
     def diagonal(self, hessian, *, centred=True):
         """Diagonal of the Hessian, shape (q, K)."""

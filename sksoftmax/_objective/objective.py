@@ -134,9 +134,14 @@ class Objective:
 
     def value_grad_hessp(self, w):
         """F(w), its gradient, and the `Hessian` at w."""
-        (total, grad), states = self.chunks.map_sum(_chunk_state, self.network, w)
+        total, grad, states = self.loss_pass(w)
         value, grad = self._add_penalty(w, total, grad)
         return value, grad, Hessian(self, w, states)
+
+    def loss_pass(self, w):
+        """L, its gradient, and what a `Hessian` is made of, from one pass."""
+        (total, grad), states = self.chunks.map_sum(_chunk_state, self.network, w)
+        return total, grad, states
 
     def along(self, w, d):
         """phi(t) -> (F(w + t d), its slope in t).

@@ -14,11 +14,15 @@ from sksoftmax._objective.curvature import Curvature
 from sksoftmax._objective.objective import Objective
 from sksoftmax._objective.preconditioners import product_cost
 from sksoftmax._objective.quadratic import DenseModel, FreeModel
+from sksoftmax._objective.residual_model import ResidualModel
 from sksoftmax._solvers import Iterate
 from sksoftmax._solvers.line_search import LineSearch, halve
 
 # Intercepts are optimal where the mean of p - y is under this: a few roundings of it.
 _NO_GRADIENT = 1e-15
+
+# Root mean square of a feature times its weight that is rounding next to any logit.
+_NO_LOGIT = 1e-14
 
 # Error of a mean of products x (p - y), in units of the root mean square of x and of
 # the size of the terms of a logit, whose rounding is the relative error of p.
@@ -28,21 +32,55 @@ _GRADIENT_ROUNDING = 2.0 * np.finfo(float).eps
 # factorisation 76 ms on one core.
 _LARGEST_MATRIX = 2000
 
+# Entries of X up to which a second copy of it, by columns, is made: 128 MB.
+_MOST_NUMBERS = 2**24
+
 
 class SparseObjective(Objective):
     """F with a penalty that makes weights zero, as functions of a flat w."""
 
     def restricted(self, features):
         """F of the weights of some features, the others being zero."""
+        n_classes = self.network.n_units[-1]
+        penalty = self.penalty.restricted(features.size * n_classes)
         if features.size == self.network.n_units[0]:
             return self
-        n_classes = self.network.n_units[-1]
-        return SparseObjective(
-            replace(self.network, n_units=(features.size, n_classes)),
-            self.chunks.restricted(features),
-            self.penalty.restricted(features.size * n_classes),
-            self.total_weight,
-        )
+        last = self._last_restricted
+        if not np.array_equal(last.get("features"), features):
+            chunks = self.chunks.restricted(features)
+            network = replace(self.network, n_units=(features.size, n_classes))
+            part = SparseObjective(network, chunks, penalty, self.total_weight)
+            part.scale = self.scale[features]
+            part.curvature = self.curvature.restricted(chunks, features)
+            last.update(features=features, part=part)
+        return last["part"].with_penalty(penalty)
+
+    @property
+    def last_features(self):
+        """The features of the last `restricted`, of whatever penalty, or None."""
+        return self._last_restricted.get("features")
+
+    @cached_property
+    def _last_restricted(self):
+        return {}
+
+    @cached_property
+    def _last_pass(self):
+        return {}
+
+    def with_penalty(self, penalty):
+        """F with another penalty; what is known of the data is kept."""
+        # These are shared from here on, not only from their first use.
+        _ = self._last_restricted, self._last_pass, self.scale, self.curvature
+        return super().with_penalty(penalty)
+
+    def loss_pass(self, w):
+        """L, its gradient and the states at w; no pass where the last one was there."""
+        last = self._last_pass
+        if not np.array_equal(last.get("w"), w):
+            last.update(w=w.copy(), found=super().loss_pass(w))
+        total, grad, states = last["found"]
+        return total, grad.copy(), states
 
     def entries(self, features):
         """Where w holds the weights of some features, and all intercepts."""
@@ -53,13 +91,22 @@ class SparseObjective(Objective):
         return (rows[:, None] * n_classes + np.arange(n_classes)).ravel()
 
     def project_onto_gauge(self, w):
-        """The w of the same probabilities that has the least penalty."""
-        w = w.copy()
-        ((W, b),) = self.network.unpack(w)
+        """The w of the same probabilities that has the least penalty.
+
+        Weights that are too small to change a logit are zero there. It is w itself
+        where that is so up to rounding: then a pass at it may be known.
+        """
+        moved = w.copy()
+        ((W, b),) = self.network.unpack(moved)
         W[:] = self.penalty.project_onto_gauge(W)
+        parts = len(W), W.shape[1] // self.penalty.n_together
+        logits = self.penalty.norms(W.ravel()).reshape(parts) * self.scale[:, None]
+        W[np.broadcast_to(logits <= _NO_LOGIT, W.shape)] = 0.0
         if b is not None:
             b -= b.mean()
-        return w
+        rounding = 4.0 * np.finfo(float).eps * np.abs(w).max(initial=0.0)
+        is_same = np.abs(moved - w).max(initial=0.0) <= rounding
+        return w if is_same and np.array_equal(moved == 0.0, w == 0.0) else moved
 
     @cached_property
     def scale(self):
@@ -80,13 +127,18 @@ class SparseObjective(Objective):
         there, a second time, where they were not optimal before.
         """
         here = Iterate.at(self, w)
+        best = self.with_best_intercepts(here)
+        return here if best is w else Iterate.at(self, best)
+
+    def with_best_intercepts(self, here):
+        """The w of an `Iterate` with the intercepts that make F least."""
         b = self.network.unpack(here.grad)[0][1]
         if b is None or np.abs(b).max() <= _NO_GRADIENT:
-            return here
+            return here.w
         shift = self._best_shift(here.hessian.states, b.size)
-        w = w.copy()
+        w = here.w.copy()
         self.network.unpack(w)[0][1][:] += shift
-        return Iterate.at(self, w)
+        return w
 
     def _best_shift(self, states, n_classes):
         """What to add to the intercepts, found by Newton's method."""
@@ -96,16 +148,22 @@ class SparseObjective(Objective):
         little = 1e-12 * self.total_weight * np.eye(n_classes)
         no_gradient = 0.1 * _NO_GRADIENT * self.total_weight
         for _ in range(50):
+            if np.abs(g).max() <= no_gradient:
+                break
             # Adding the same number to all changes nothing; the ones make H regular,
             # and little does where all rows are certain of something and H is zero.
             step = np.linalg.solve(H + np.trace(H) / n_classes**2 + little, -g)
+            before = np.abs(g).max()
+            whole = at(shift + step)
+            # Near the minimum a smaller gradient shows what the rounding of F hides.
+            if np.isfinite(whole[0]) and np.abs(whole[1]).max() < 0.5 * before:
+                shift, (value, g, H) = shift + step, whole
+                continue
             lower = _lower_shift(at, shift, step, value)
             if lower is None:
                 break
-            before = np.abs(g).max()
             shift, (value, g, H) = lower
-            after = np.abs(g).max()
-            if not after < 0.5 * before or after <= no_gradient:
+            if not np.abs(g).max() < 0.5 * before:
                 break
         return shift
 
@@ -130,6 +188,30 @@ class SparseObjective(Objective):
     # What a product with the Hessian costs, ns.
     product_cost = property(product_cost)
 
+    @cached_property
+    def columns(self):
+        """Centred columns of X, with one of ones for the intercepts, and the centre."""
+        centre = self.curvature.centre
+        return self.chunks.columns(centre, self.network.fit_intercept), centre
+
+    def probabilities_and_targets(self, states):
+        """SP and sY of all rows, column-major copies, (n_rows, n_classes) each."""
+        parts = self.chunks.collect(_chunk_targets, states, reads_X=False)
+        return [
+            np.concatenate([part.T for part in some], axis=1).T
+            for some in zip(*parts, strict=True)
+        ]
+
+    def residual_model(self, here, damping=0.0):
+        """The model by residuals of its rows, or None where `model` is cheaper."""
+        n_rows = self.chunks.n_rows
+        n_used = self.penalty.free_entries(here.w).size
+        if n_rows * self.network.n_units[0] > _MOST_NUMBERS:
+            return None
+        if n_used / 400.0 + n_used**2 / (200.0 * n_rows) < 1.0:
+            return None
+        return ResidualModel(self, here, damping)
+
     def model(self, hessian, entries, damping=0.0):
         """The Hessian at some of the entries of w, as the solver of the model wants it.
 
@@ -138,6 +220,10 @@ class SparseObjective(Objective):
         """
         make = DenseModel if entries.size <= _LARGEST_MATRIX else FreeModel
         return make(self, hessian, entries, damping)
+
+
+def _chunk_targets(chunk, state):
+    return state[1], chunk.sY
 
 
 def _chunk_shifted(chunk, state, shift):

@@ -109,6 +109,7 @@ _SMOOTH = _ALL | {"preconditioner", "value", "along", "is_separated"}
 _SMOOTH |= {"has_dual", "value_and_gap", "n_passes"}
 _SPARSE = _ALL | {"value_and_grad", "along", "subsamples", "at_best_intercepts", "gap"}
 _SPARSE |= {"restricted", "entries", "scale", "model", "product_cost"}
+_SPARSE |= {"residual_model", "with_best_intercepts", "last_features"}
 
 EXACT = {
     solver.name: solver

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sksoftmax._solvers.block_descent import minimise_by_sweeps
 from sksoftmax._solvers.line_search import LineSearch, halve
 from sksoftmax._solvers.result import (
     Iterate,
@@ -50,8 +51,9 @@ def prox_newton(objective, w, *, tol, null_value, max_iter, callback):
         is_over = n_iter >= max_iter or patience == 0 or budget.is_spent
         if gap <= tolerance or is_over:
             break
-        # The gap falls with the root of what is left of F, so this takes it to a tenth.
-        within = 0.01 * gap * min(gap / null_value, 1.0)
+        # The gap falls with the root of what is left of F, so this takes it to a third
+        # of the tolerance.
+        within = 0.1 * tolerance * min(tolerance / null_value, 1.0)
         report = partial(_report, callback, w.size)
         limits = _Limits(within, range(n_iter, max_iter), budget)
         w, n_iter = _minimise_working_set(objective, here.w, here.grad, limits, report)
@@ -132,6 +134,8 @@ def _minimise_working_set(objective, w, grad, limits, report):
     if part is objective and report is not _silent:  # samples need no certificate
         limits = limits._replace(tolerance=0.0)
     v, n_iter = _iterate(part, w[places], limits, partial(report, places))
+    if part is not objective:  # where it costs less than in a pass over all features
+        v = part.with_best_intercepts(Iterate.at(part, part.project_onto_gauge(v)))
     w = np.zeros_like(w)
     w[places] = v
     return w, n_iter
@@ -148,21 +152,14 @@ def _iterate(part, w, limits, report):
     tolerance, iterations, budget = limits
     now = Iterate.at(part, w)
     number, forcing_term, damping = iterations.start, _LARGEST_FORCING_TERM, 0.0
+    steps = _Steps(part, budget)
     for number in range(iterations.start + 1, iterations.stop + 1):
-        entries = _active_entries(part, now.w, now.grad)
-        if not entries.size:  # no weight wants to leave zero, and there are no others
-            return now.w, number - 1
-        model = part.model(now.hessian, entries, damping)
         most = _TOO_MUCH * abs(now.value)
-        direction, predicted_reduction = minimise_model(
-            model,
-            part.penalty,
-            model.enter(now.grad),
-            now.w[entries],
-            ModelLimits(forcing_term, most, budget.of_one_model),
-        )
-        lower = _step_down(part, now, model.leave(direction), predicted_reduction)
-        budget.spend(model.cost + 2.0 * part.product_cost)
+        limits = ModelLimits(forcing_term, most, budget.of_one_model)
+        direction, predicted_reduction = steps.next(now, limits, damping)
+        if direction is None:
+            return now.w, number - 1
+        lower = _step_down(part, now, direction, predicted_reduction)
         now, before = lower or now, now.value
         report(number, v=now.w, value=now.value)
         if budget.is_spent:
@@ -178,21 +175,53 @@ def _iterate(part, w, limits, report):
             continue
         if gained > _GOOD * predicted_reduction:
             damping = 0.3 * damping if damping > _DAMPING else 0.0
+        # What the minimisation of the model has left, and the error of the model: steps
+        # that are exact leave about the square of what they gain.
+        left = forcing_term * gained + gained**2 / max(abs(now.value), least)
         # A smaller decrease than the rounding of F would make a model of rounding.
         is_last = predicted_reduction <= least or gained <= rounding_error(
             abs(now.value)
         )
-        if lower is None or (is_last and forcing_term == _LEAST_FORCING_TERM):
+        if lower is None or left <= tolerance:
             break
-        # Steps that are exact leave about the square of what they gain.
-        if is_last or gained**2 <= least * abs(now.value):
-            forcing_term = _LEAST_FORCING_TERM
-        else:
-            forcing_term = min(
-                max(abs(1.0 - gained / predicted_reduction), _LEAST_FORCING_TERM),
-                _LARGEST_FORCING_TERM,
-            )
+        if is_last and forcing_term == _LEAST_FORCING_TERM:
+            break
+        wanted = 0.0 if is_last else 0.1 * tolerance / left
+        forcing_term = min(max(wanted, _LEAST_FORCING_TERM), _LARGEST_FORCING_TERM)
     return now.w, number
+
+
+class _Steps:
+    """Steps to minima of models, by whatever finds these fast."""
+
+    def __init__(self, part, budget):
+        self._part, self._budget = part, budget
+        self._may_sweep = True
+
+    def next(self, now, limits, damping):
+        """The step of w, None if there is none, and its predicted reduction.
+
+        Where sweeps have not come to an end, the next models are minimised with
+        second-order steps.
+        """
+        part = self._part
+        model = part.residual_model(now, damping) if self._may_sweep else None
+        if model is not None:
+            direction, predicted_reduction, is_reached = minimise_by_sweeps(
+                model, limits
+            )
+            self._may_sweep = is_reached
+        else:
+            entries = _active_entries(part, now.w, now.grad)
+            if not entries.size:  # no weight wants to leave zero; there are no others
+                return None, 0.0
+            model = part.model(now.hessian, entries, damping)
+            direction, predicted_reduction = minimise_model(
+                model, part.penalty, model.enter(now.grad), now.w[entries], limits
+            )
+            direction = model.leave(direction)
+        self._budget.spend(model.cost + 2.0 * part.product_cost)
+        return direction, predicted_reduction
 
 
 # A model that predicts a reduction by more than this many times F is wrong, because F
@@ -246,6 +275,15 @@ def _working_set(objective, w, grad):
         used, 0.0, excess / np.where(objective.scale > 0, objective.scale, 1)
     )
     chosen = used | _largest(score, max(2 * np.count_nonzero(used), _FEW_FEATURES))
+    # Where w is the minimum of another alpha, the largest norm is that: features come
+    # in that would have weights if norms grew by half as much as alpha falls
+    # (Tibshirani et al. 2012, J. R. Stat. Soc. B 74:245, have all of it).
+    limit = 1.5 * penalty.lasso - 0.5 * norms.max(initial=0.0)
+    if limit > 0.5 * penalty.lasso:
+        chosen |= norms.max(axis=1) > limit
+    last = objective.last_features
+    if last is not None and last.size <= 2 * np.count_nonzero(chosen) + _FEW_FEATURES:
+        chosen[last] = True
     if 2 * np.count_nonzero(chosen) > n_features:
         return np.arange(n_features)
     return np.flatnonzero(chosen)

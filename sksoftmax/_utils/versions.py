@@ -8,7 +8,7 @@ import scipy
 import sklearn
 import threadpoolctl
 
-from sksoftmax._kernels import compiled
+from sksoftmax._kernels import modules
 
 
 def package_version():
@@ -45,6 +45,6 @@ def show_versions() -> None:
         for library in threadpoolctl.threadpool_info()
         if library["user_api"] == "blas"
     ]
-    rows.append(("kernels", "numpy" if compiled is None else "compiled"))
+    rows.append(("kernels", "compiled" if modules else "numpy"))
     for name, value in rows:
         print(f"{name:14} {value}")
