@@ -324,8 +324,8 @@ def test_numpy_can_be_chosen():
 
 
 def test_compiled_kernels_can_be_asked_for(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sksoftmax._kernels.compiled", None)
-    monkeypatch.delattr("sksoftmax._kernels.compiled", raising=False)
+    for name in ("compiled", "coordinate_descent"):
+        monkeypatch.setitem(sys.modules, f"sksoftmax._kernels.{name}", None)
     assert _load("auto") is None
     with pytest.raises(ImportError, match="C compiler"):
         _load("compiled")

@@ -8,6 +8,7 @@ imported: "numpy" takes the twins, "compiled" refuses to do without the compiled
 
 import os
 from functools import wraps
+from importlib import import_module
 
 _CHOICES = ("auto", "compiled", "numpy")
 
@@ -21,16 +22,18 @@ def _load(choice):
         )
     if choice == "numpy":
         return None
-    try:
-        from sksoftmax._kernels import compiled, coordinate_descent
-    except (ImportError, TypeError) as error:  # TypeError: scipy's BLAS has changed
-        if choice == "compiled":
-            raise ImportError(
-                "SKSOFTMAX_KERNELS is 'compiled', and sksoftmax was installed without"
-                " its compiled kernels. Install it again where there is a C compiler."
-            ) from error
-        return None
-    return compiled, coordinate_descent
+    found = []
+    for name in ("compiled", "coordinate_descent"):
+        try:
+            found.append(import_module(f"sksoftmax._kernels.{name}"))
+        except (ImportError, TypeError) as error:  # TypeError: scipy's BLAS has changed
+            if choice == "compiled":
+                raise ImportError(
+                    "SKSOFTMAX_KERNELS is 'compiled', and sksoftmax was installed"
+                    " without its compiled kernels. Install it again where there is a"
+                    " C compiler."
+                ) from error
+    return found or None
 
 
 modules = _load(os.environ.get("SKSOFTMAX_KERNELS", "auto")) or ()
