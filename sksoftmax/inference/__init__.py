@@ -7,6 +7,7 @@ change with a feature.
 
 from sksoftmax.inference._compare import Comparison, compare
 from sksoftmax.inference._effects import MarginalEffects, marginal_effects
+from sksoftmax.inference._firth import BiasReduced, firth
 from sksoftmax.inference._formula_model import FormulaModel, from_formula
 from sksoftmax.inference._goodness_of_fit import GoodnessOfFit, hosmer_lemeshow_test
 from sksoftmax.inference._hypotheses import (
@@ -22,6 +23,7 @@ from sksoftmax.inference._table_of_tests import TableOfTests
 from sksoftmax.inference._term_tests import term_tests
 
 __all__ = [
+    "BiasReduced",
     "Comparison",
     "FormulaModel",
     "GoodnessOfFit",
@@ -32,6 +34,7 @@ __all__ = [
     "Summary",
     "TableOfTests",
     "compare",
+    "firth",
     "from_formula",
     "hosmer_lemeshow_test",
     "iia_test",

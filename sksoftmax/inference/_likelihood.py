@@ -82,6 +82,11 @@ class Factor:
         x = cho_solve((self._L, True), self._scale * b.ravel())
         return (self._scale * x).reshape(b.shape)
 
+    @property
+    def log_determinant(self):
+        """The logarithm of the determinant of H."""
+        return float(2.0 * np.log(np.diag(self._L) / self._scale).sum())
+
     def inverse(self):
         """H^-1, symmetric to the last bit."""
         half = solve_triangular(self._L, np.diag(self._scale), lower=True)

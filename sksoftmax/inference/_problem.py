@@ -6,6 +6,7 @@ how much it matters. The sum of the counts is n.
 
 import copy
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError
@@ -90,21 +91,42 @@ class Problem:
         return notes
 
 
-def open_problem(model, X, y, sample_weight, weights, threads):
-    """The problem of a model and its data, or an error that says why there is none."""
+class Observed(NamedTuple):
+    """A fitted model and its data, without a look at its coefficients."""
+
+    model: SoftmaxRegressionClassifier | SoftmaxRegressionClassifierCV
+    alpha: float  # strength of the penalty, given or chosen
+    terms: list  # names of the features and, last, "intercept"
+    sample: object  # the rows with weight, whose weights sum to n
+    counts: np.ndarray  # how often each row occurs, (n_rows,)
+    kept: np.ndarray  # mask of the user's rows that have weight, (n_samples,)
+
+    @property
+    def n_free(self):
+        """The number of free parameters."""
+        return (self.sample.targets.classes.size - 1) * len(self.terms)
+
+
+def observe(model, X, y, sample_weight, weights):
+    """The `Observed` model and data, or an error if there is no inference for them."""
     parts = take_apart(model)
     model = parts.classifier
     alpha = _check_model(model)
     X = parts.features(X)
-    sample, counts, kept = _observations(model, X, y, sample_weight, weights)
+    observations = _observations(model, X, y, sample_weight, weights)
+    return Observed(model, alpha, term_names(model, names_out(parts)), *observations)
+
+
+def open_problem(model, X, y, sample_weight, weights, threads):
+    """The problem of a model and its data, or an error that says why there is none."""
+    observed = observe(model, X, y, sample_weight, weights)
+    model, alpha, terms, sample, counts, kept = observed
     targets, n = sample.targets, counts.sum()
     importance = targets.s / counts
-    terms = term_names(model, names_out(parts))
-    n_free = (targets.classes.size - 1) * len(terms)
-    if n_free > LARGEST:
+    if observed.n_free > LARGEST:
         raise ValueError(
-            f"Inference inverts the Hessian, here in {n_free} free parameters; it is"
-            f" for up to {LARGEST}. Use fewer columns of X."
+            f"Inference inverts the Hessian, here in {observed.n_free} free parameters;"
+            f" it is for up to {LARGEST}. Use fewer columns of X."
         )
     chunks = Chunks(sample.X, targets.Y, targets.s, threads)
     theta = np.column_stack([model.coef_, model.intercept_]).astype(np.float64)

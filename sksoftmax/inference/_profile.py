@@ -38,7 +38,7 @@ def profile_intervals(problem, estimates, level):
     for row, term in np.ndindex(*estimates.coef.shape):
         g = np.outer(estimates.G[row], estimates.M[term])
         for number, side in enumerate((-1.0, 1.0)):
-            ends[row, term, number] = side * _end(problem, side * g, drop)
+            ends[row, term, number] = side * profile_end(problem, side * g, drop)
     return ends
 
 
@@ -57,7 +57,7 @@ def notes_on_ends(ends, classes, terms):
     return [note] if missing else []
 
 
-def _end(problem, g, drop):
+def profile_end(problem, g, drop):
     """The largest g.gamma at which the loss on the profile has grown by drop.
 
     r(c) = sqrt(loss(c) - loss(estimate)) is nearly linear in c = g.gamma, so Newton's
@@ -75,7 +75,7 @@ def _end(problem, g, drop):
     for _ in range(_MAX_ENDS):
         start = _towards(problem, gamma, factor.solve(g), g, target, drop)
         target = float(np.vdot(g, start))
-        found = _minimise(problem, start, g, extra)
+        found = minimum_on_profile(problem, start, g, extra)
         if found is None:
             return np.nan
         gamma, loss, slope, factor = found
@@ -112,7 +112,7 @@ def _next(c, growth, slope, drop, known, estimate):
     return furthest if high == np.inf else 0.5 * (low + high)
 
 
-def _minimise(problem, gamma, g, extra):
+def minimum_on_profile(problem, gamma, g, extra):
     """Minimise the loss with g.gamma fixed, by Newton's method.
 
     Returns gamma, the loss, its slope in g.gamma, and the factor of H + extra; or None

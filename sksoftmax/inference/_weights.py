@@ -24,7 +24,7 @@ def counts_of(sample_weight, n_samples, weights):
     if weights is COUNTS and fractions.size:
         row = fractions[0]
         raise ValueError(
-            "The test needs whole numbers in sample_weight, the counts of equal"
+            "This needs whole numbers in sample_weight, the counts of equal"
             f" observations; row {row} has {s[row]:g}."
         )
     if weights == "frequency" and fractions.size:
