@@ -46,10 +46,10 @@ def test_the_statistic_is_that_of_a_pivot_table(rng, base, n_groups):
 
 def test_a_model_that_holds_is_rejected_as_often_as_the_level_says():
     rng = np.random.default_rng(0)
-    tests = [hosmer_lemeshow_test(fit(*d), *d) for d in (draw(rng) for _ in range(60))]
+    tests = [hosmer_lemeshow_test(fit(*d), *d) for d in (draw(rng) for _ in range(30))]
     mean = np.mean([test.statistic for test in tests])
-    assert abs(mean - 16) < 3
-    assert np.mean([test.p_value < 0.05 for test in tests]) < 0.15
+    assert abs(mean - 16) < 4
+    assert np.mean([test.p_value < 0.05 for test in tests]) < 0.2
 
 
 def test_a_model_that_lacks_a_square_is_rejected(rng):
