@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.inference import (
@@ -135,6 +138,20 @@ def test_the_terms_of_a_formula_are_known(data):
     assert set(found.index) == set(names)
     for theirs, ours in names.items():
         assert_allclose(found.loc[theirs], expected.loc[ours], rtol=1e-4)
+
+
+@pytest.mark.parametrize("drop", ["first", "if_binary"])
+def test_the_factors_that_an_encoder_makes_are_known(data, drop):
+    X, y = data
+    levels = np.select([X["f2"] == 1, X["f3"] == 1], ["two", "x_3"], "one")
+    frame = X[["a", "b"]].assign(f=levels, g=np.where(X["b"] > 0.5, "u", "v"))
+    encoder = OneHotEncoder(drop=drop)
+    columns = make_column_transformer((encoder, ["f", "g"]), remainder="passthrough")
+    classifier = SoftmaxRegressionClassifier(alpha=0.0, fit_intercept=drop == "first")
+    pipeline = make_pipeline(columns, classifier).fit(frame, y)
+    tests = term_tests(pipeline, frame, y)
+    assert tests.labels == ["f", "g", "remainder__a", "remainder__b"]
+    assert list(tests.df) == [4 if drop == "first" else 6, 2, 2, 2]
 
 
 def test_a_model_without_a_constant_may_lose_its_only_column(data, exact):

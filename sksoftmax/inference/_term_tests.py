@@ -13,7 +13,7 @@ from sksoftmax.inference._covariance import covariance
 from sksoftmax.inference._fit_statistics import require_likelihood
 from sksoftmax.inference._hypotheses import chi_squared, wald_statistic
 from sksoftmax.inference._likelihood import damped_factor
-from sksoftmax.inference._pipeline import take_apart
+from sksoftmax.inference._pipeline import encoded_levels, take_apart
 from sksoftmax.inference._problem import open_problem
 from sksoftmax.inference._table_of_tests import TableOfTests
 
@@ -45,7 +45,8 @@ def term_tests(
     terms : dict, default=None
         Names of terms, and the names of the columns that each consists of: the dummies
         of a factor are one term. Names are those of the summary. None takes the terms
-        of a formula, and otherwise makes a term of each column.
+        of a formula, or the factors that a pipeline encodes, and otherwise makes a term
+        of each column.
     kind : {"II", "III"}, default="II"
         Type II tests a term in the model without the terms that contain it: "a:b" and
         "a:b:c" contain "a". Type III tests it in the whole model; where a term is
@@ -97,7 +98,8 @@ def term_tests(
     check_choice("test", test, ("lr", "wald"))
     with fit_threads() as threads:
         problem = open_problem(model, X, y, sample_weight, weights, threads)
-        columns = _columns(problem, _formula_terms(model) if terms is None else terms)
+        terms = _known_terms(model, problem) if terms is None else terms
+        columns = _columns(problem, terms)
         if test == "lr":
             require_likelihood(problem, "term_tests with test='lr'")
             if cov_type != "nonrobust":
@@ -119,18 +121,36 @@ def term_tests(
     )
 
 
-def _formula_terms(model):
-    """Names of the columns of each term, if the model is a pipeline of a formula."""
+def _known_terms(model, problem):
+    """Names of the columns of each term of a formula, or of each encoded factor."""
     steps = take_apart(model).steps
-    spec = steps and getattr(steps.steps[0][1], "spec_", None)
-    if not spec:
+    if steps is None:
         return None
+    spec = getattr(steps.steps[0][1], "spec_", None)
+    if spec is None:
+        return _encoded_terms(steps, problem.terms[: problem.design.centre.size])
     names = list(spec.column_names)
     return {
         str(term): names[columns]
         for term, columns in spec.term_slices.items()
         if names[columns] != ["Intercept"]
     }
+
+
+def _encoded_terms(steps, columns):
+    """Names of the columns of each factor, by the names that encoders give them."""
+    names = getattr(steps, "feature_names_in_", None)
+    if names is None:
+        return None
+    levels = encoded_levels(steps, list(names))
+    factors = {
+        f"{factor}_{level}": factor for factor in levels for level in levels[factor]
+    }
+    terms = {}
+    for column in columns:
+        plain = column.split("__", 1)[-1]  # a ColumnTransformer puts a step in front
+        terms.setdefault(factors.get(plain, column), []).append(column)
+    return terms
 
 
 def _columns(problem, terms):
