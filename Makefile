@@ -17,7 +17,7 @@ pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check 
 
 .PHONY: help demo test test-long test-peers lint coverage mutation docs lock \
 	bench-before bench-certificates bench-convex bench-hidden \
-	bench-leave-one-out bench-path bench-predict bench-scale clean
+	bench-leave-one-out bench-path bench-predict bench-runtimes bench-scale clean
 
 help:
 	@echo "make demo          run the estimator on real data: a table and a picture"
@@ -36,6 +36,7 @@ help:
 	@echo "make bench-leave-one-out  compare cv=\"alo\" with fits without each row"
 	@echo "make bench-path    time sparse fits and paths against other packages"
 	@echo "make bench-predict time predictions against other packages"
+	@echo "make bench-runtimes run exported models in other runtimes"
 	@echo "make bench-scale   time files, batches and dask against data in memory"
 	@echo "make clean         delete everything that these commands made"
 
@@ -107,6 +108,9 @@ bench-path: $(VENV)/bench.stamp
 
 bench-predict: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/predict.py
+
+bench-runtimes: $(VENV)/bench-runtimes.stamp
+	$(bin)/python benchmarks/runtimes.py
 
 bench-scale: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/scale.py

@@ -55,6 +55,10 @@ ax.hist(np.log10(np.maximum(difference, 1e-12)), bins=30, color="#0072b2")
 ax.set(xlabel="log10 of the largest difference in a row", ylabel="rows")
 
 # %%
+# Other runtimes than ONNX Runtime compute the same models;
+# :doc:`the table of runtimes </benchmarks/runtimes>` says in which precision.
+
+# %%
 # A pipeline
 # ----------
 # skl2onnx converts scikit-learn's steps. Register this package's classifiers once.

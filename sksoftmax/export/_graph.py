@@ -13,14 +13,18 @@ SOFTMAXES = {"probabilities": "Softmax", "log_probabilities": "LogSoftmax"}
 
 
 def add_logits(graph, model, x, precision):
-    """Add the layers, and return the name of the logits."""
+    """Add the layers, and return the name of the logits.
+
+    MatMul and Add run where Gemm with a bias in float64 does not: tract 0.23.
+    """
     add_activation = ONNX_ACTIVATIONS[model._activation]
     layers = list(zip(model.coefs_, model.intercepts_, strict=True))
     for number, layer in enumerate(layers, start=1):
         W, b = (_in_precision(array, precision) for array in layer)
         last = number == len(layers)
         W, b = graph.constant(f"W{number}", W), graph.constant(f"b{number}", b)
-        x = graph.node("Gemm", [x, W, b], "logits" if last else f"Z{number}")
+        product = graph.node("MatMul", [x, W], f"XW{number}")
+        x = graph.node("Add", [product, b], "logits" if last else f"Z{number}")
         if not last:
             x = add_activation(graph, x, f"H{number}", precision)
     return x
@@ -49,9 +53,19 @@ def _add_silu(graph, Z, H, precision):
     ONNX Runtime 1.20 replaces Z * sigmoid(Z) by an operator that it has in float32
     only.
     """
+    return graph.node("Div", [Z, _add_denominator(graph, Z, H, precision)], H)
+
+
+def _add_logistic(graph, Z, H, precision):
+    """1 / (1 + exp(-Z)): tract 0.23 has Sigmoid in float32 only."""
+    below = _add_denominator(graph, Z, H, precision)
+    return graph.node("Reciprocal", [below], H)
+
+
+def _add_denominator(graph, Z, H, precision):
     one = graph.constant(f"{H}_one", np.array(1.0, precision))
     power = graph.node("Exp", [graph.node("Neg", [Z], f"{H}_negative")], f"{H}_exp")
-    return graph.node("Div", [Z, graph.node("Add", [power, one], f"{H}_below")], H)
+    return graph.node("Add", [power, one], f"{H}_below")
 
 
 def _add_selu(graph, Z, H, precision):
@@ -73,7 +87,7 @@ def _add_selu(graph, Z, H, precision):
 
 ONNX_ACTIVATIONS = {
     "identity": lambda graph, Z, H, precision: Z,
-    "logistic": _one_operator("Sigmoid"),
+    "logistic": _add_logistic,
     "relu": _one_operator("Relu"),
     "selu": _add_selu,
     "silu": _add_silu,

@@ -44,8 +44,9 @@ def to_onnx(
     - "log_probabilities" and "logits", shape (n_samples, n_classes); the logits of two
       classes are two columns.
 
-    All operators are standard ones of opset 13. A runtime without strings can read a
-    model that does not output "label".
+    All operators are standard ones of opset 13, of those that many runtimes have in
+    both precisions. OpenVINO computes in single precision whatever `dtype` is. A
+    runtime without strings can read a model that does not output "label".
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def to_onnx(
     >>> model = SoftmaxRegressionClassifier((8,), random_state=0).fit(X, y)
     >>> onnx_model = to_onnx(model, X[:1])
     >>> [node.op_type for node in onnx_model.graph.node]
-    ['Gemm', 'Relu', 'Gemm', 'ArgMax', 'Gather', 'Softmax']
+    ['MatMul', 'Add', 'Relu', 'MatMul', 'Add', 'ArgMax', 'Gather', 'Softmax']
 
     Any ONNX runtime computes the predictions:
 
