@@ -49,6 +49,13 @@ METHODS = {
 }
 
 
+# JSON has values only, and so has what numpy.load reads with this argument.
+HARMLESS = {"json.loads", "allow_pickle=False"}
+
+# The one file that opens files: checkpoints, at the path that a user gave.
+OPENS_FILES = PACKAGE / "callbacks.py"
+
+
 def violations(tree):
     """Lines of a file that do one of these."""
     for node in ast.walk(tree):
@@ -61,6 +68,8 @@ def violations(tree):
             bad = [node.id] if node.id in BUILTINS else []
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             bad = [node.func.attr] if node.func.attr in METHODS else []
+            arguments = {ast.unparse(node.func), *map(ast.unparse, node.keywords)}
+            bad = [] if arguments & HARMLESS else bad
         else:
             continue
         yield from (f"line {node.lineno}: {name}" for name in bad)
@@ -68,8 +77,10 @@ def violations(tree):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_nothing_is_evaluated_imported_by_name_unpickled_or_written(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert list(violations(tree)) == []
+    found = violations(ast.parse(path.read_text(encoding="utf-8")))
+    if path == OPENS_FILES:
+        found = (line for line in found if not line.endswith(": open"))
+    assert list(found) == []
 
 
 @pytest.mark.parametrize(
@@ -85,6 +96,7 @@ def test_nothing_is_evaluated_imported_by_name_unpickled_or_written(path):
         "frame.query(text)",
         "open('file', 'w')",
         "np.memmap('file')",
+        "np.load('file')",
     ],
 )
 def test_the_check_sees_what_it_looks_for(line):
@@ -97,4 +109,5 @@ def test_the_package_is_python_with_compiled_kernels_and_nothing_else():
     others = {path.suffix for path in files if path.parent != kernels}
     assert others <= {".py", ".pyc", ".typed"}
     names = {path.name.split(".")[0] for path in kernels.iterdir() if path.is_file()}
-    assert names <= {"__init__", "compiled", "elementwise"}
+    sources = {"compiled", "coordinate_descent", "descent", "elementwise", "processors"}
+    assert names <= {"__init__", *sources}

@@ -8,9 +8,20 @@ imported: "numpy" takes the twins, "compiled" refuses to do without the compiled
 
 import os
 from functools import wraps
-from importlib import import_module
 
 _CHOICES = ("auto", "compiled", "numpy")
+
+
+def _import_compiled():
+    import sksoftmax._kernels.compiled as module
+
+    return module
+
+
+def _import_coordinate_descent():
+    import sksoftmax._kernels.coordinate_descent as module
+
+    return module
 
 
 def _load(choice):
@@ -23,9 +34,9 @@ def _load(choice):
     if choice == "numpy":
         return None
     found = []
-    for name in ("compiled", "coordinate_descent"):
+    for import_module in (_import_compiled, _import_coordinate_descent):
         try:
-            found.append(import_module(f"sksoftmax._kernels.{name}"))
+            found.append(import_module())
         except (ImportError, TypeError) as error:  # TypeError: scipy's BLAS has changed
             if choice == "compiled":
                 raise ImportError(
