@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.inference import compare, summary
+from sksoftmax.inference import compare, firth, marginal_effects, summary
 
 N = 90
 _rng = np.random.default_rng(2)
@@ -69,7 +69,7 @@ def test_ratios_are_compared_as_ratios():
     assert (
         frame.loc[("v (against u)", "age"), ("(1)", "ratio")] == models[0].ratio[0, 0]
     )
-    with pytest.raises(ValueError, match="all show coefficients, or all ratios"):
+    with pytest.raises(ValueError, match=r"the same, got \['coef', 'ratio'\]"):
         compare([models[0], fitted(["age"])])
 
 
@@ -92,6 +92,27 @@ def test_models_of_other_observations_are_noted(models):
     assert "weighted has importance weights: there are no valid AIC and BIC." in text
     frame = compare({"weighted": weighted}).to_frame()
     assert np.isnan(frame.loc[("", "AIC"), ("weighted", "coef")])
+
+
+def test_other_tables_of_estimates_are_compared_too():
+    few, all_columns = X[["age"]], X[["age", "b"]]
+    effects = [
+        marginal_effects(SoftmaxRegressionClassifier(alpha=0.0).fit(data, y), data, y)
+        for data in (few, all_columns)
+    ]
+    comparison = compare(effects)
+    frame = comparison.to_frame()
+    place = ("P(y = v)", "age")
+    assert frame.loc[place, ("(2)", "effect")] == effects[1].effect[1, 0]
+    assert "AIC" not in str(comparison)
+    model = SoftmaxRegressionClassifier(alpha=0.0).fit(few, y)
+    reduced = firth(model, few, y, base="u")
+    both = compare({"ml": fitted(["age"]), "firth": reduced}).to_frame()
+    place = ("v (against u)", "age")
+    assert both.loc[place, ("firth", "coef")] == reduced.coef[0, 0]
+    assert np.isnan(both.loc[("", "AIC"), ("firth", "coef")])
+    with pytest.raises(ValueError, match="models must all show the same"):
+        compare([reduced, effects[0]])
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 
 from sksoftmax._utils.errors import check_choice, optional_package
 from sksoftmax.inference._exports import Exports, starred
-from sksoftmax.inference._hypotheses import check_summary
-from sksoftmax.inference._tables import as_text
+from sksoftmax.inference._fit_statistics import FitStatistics
+from sksoftmax.inference._tables import CoefficientTable, as_text
 
 _BELOW = ("se", "z", "p_value", "conf_int")
 
@@ -22,7 +22,7 @@ class Comparison(Exports):
     Parameters
     ----------
     summaries : dict of Summary
-        The models by name.
+        The models by name; other tables of estimates have no statistics of fit.
     cells : dict of dict
         By model, and by class and term: the estimate, its standard error, z, p and the
         ends of its interval.
@@ -60,30 +60,28 @@ class Comparison(Exports):
         """
         with optional_package("pandas", "inference", caller="to_frame"):
             import pandas as pd
-        empty = (np.nan, np.nan)
-        table = {
-            (name, column): [
-                *(cells.get(row, empty)[number] for row in self.rows),
-                *(_statistics(self.summaries[name]).values() if number == 0 else ()),
-            ]
-            for name, cells in self.cells.items()
-            for number, column in enumerate((self._estimate, "se"))
-        }
-        statistics = [("", name) for name in _statistics(*self._first)]
-        index = pd.MultiIndex.from_tuples(
-            [*self.rows, *statistics], names=["class", "term"]
-        )
-        columns = {key: pd.Series(values) for key, values in table.items()}
-        return pd.DataFrame(columns).set_axis(index, axis=0)
-
-    @property
-    def _first(self):
-        """The first summary, in a list."""
-        return list(self.summaries.values())[:1]
+        empty, rows, names = (np.nan, np.nan), self.rows, self._statistics
+        columns = {}
+        for name, cells in self.cells.items():
+            numbers = np.array([cells.get(row, empty)[:2] for row in rows])
+            known = _statistics(self.summaries[name])
+            values = [known.get(statistic, np.nan) for statistic in names]
+            columns[name, self._estimate] = [*numbers[:, 0], *values]
+            columns[name, "se"] = [*numbers[:, 1], *np.full(len(names), np.nan)]
+        lines = [*rows, *(("", statistic) for statistic in names)]
+        index = pd.MultiIndex.from_tuples(lines, names=["class", "term"])
+        return pd.DataFrame(columns, index=index)
 
     @property
     def _estimate(self):
-        return self._first[0]._shown()[0]
+        """What the estimates are."""
+        return next(iter(self.summaries.values()))._shown()[0]
+
+    @property
+    def _statistics(self):
+        """Names of the statistics of fit."""
+        known = (_statistics(summary) for summary in self.summaries.values())
+        return list(dict.fromkeys(name for values in known for name in values))
 
     def _lines(self, stars, decimals):
         """The table as lists of strings: class, term, and a text for each model."""
@@ -99,8 +97,9 @@ class Comparison(Exports):
             lines.append([head, term, *texts])
             if self.below is not None:
                 lines.append(["", "", *(self._below(cell, decimals) for cell in cells)])
-        for name in _statistics(*self._first):
-            values = [_statistics(summary)[name] for summary in self.summaries.values()]
+        known = [_statistics(summary) for summary in self.summaries.values()]
+        for name in self._statistics:
+            values = (values.get(name, np.nan) for values in known)
             lines.append(["", name, *(_statistic(name, x, decimals) for x in values)])
         return lines
 
@@ -123,7 +122,7 @@ class Comparison(Exports):
         lines = [["", "", *self.summaries], *self._lines((), 4)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         rule, first_statistic = "=" * (sum(widths) + 2 * len(widths)), len(lines)
-        first_statistic -= len(_statistics(*self._first))
+        first_statistic -= len(self._statistics)
         texts = []
         for number, (title, term, *cells) in enumerate(lines):
             texts += [rule] * (number in (0, 1, first_statistic))
@@ -151,7 +150,8 @@ def compare(models, *, names=None, below="se") -> Comparison:
     Parameters
     ----------
     models : list of Summary or dict of Summary
-        Results of `summary`, or these by name.
+        Results of `summary`, or these by name. Other tables of estimates are taken too,
+        such as those of `marginal_effects`, if all are of one kind.
     names : list of str, default=None
         Names of the models, if they are a list. None numbers them.
     below : {"se", "z", "p_value", "conf_int", None}, default="se"
@@ -165,8 +165,8 @@ def compare(models, *, names=None, below="se") -> Comparison:
     Raises
     ------
     ValueError, TypeError
-        If there is no model, a model is no result of `summary`, names are too few or
-        not different, or some models show ratios and others coefficients.
+        If there is no model, a model is no table of estimates, names are too few or not
+        different, or models show different things, such as ratios and coefficients.
 
     See Also
     --------
@@ -209,7 +209,11 @@ def compare(models, *, names=None, below="se") -> Comparison:
     if not models:
         raise ValueError("models must hold at least one result of summary.")
     for number, summary in enumerate(models):
-        check_summary(f"models[{number}]", summary)
+        if not isinstance(summary, CoefficientTable):
+            raise TypeError(
+                f"models[{number}] must be a result of summary, got"
+                f" {type(summary).__name__}."
+            )
     if names is None:
         names = [f"({number})" for number in range(1, len(models) + 1)]
     names = list(map(str, names))
@@ -218,10 +222,11 @@ def compare(models, *, names=None, below="se") -> Comparison:
             f"names must be {len(models)} different names, one for each model; got"
             f" {names}."
         )
-    if len({summary.exponentiate for summary in models}) > 1:
+    shown = sorted({summary._shown()[0] for summary in models})
+    if len(shown) > 1:
         raise ValueError(
-            "models must all show coefficients, or all ratios: pass the same"
-            " exponentiate to summary."
+            f"models must all show the same, got {shown}: pass the same exponentiate to"
+            " each summary, and compare tables of one kind."
         )
     summaries = dict(zip(names, models, strict=True))
     cells = {name: _cells(summary) for name, summary in summaries.items()}
@@ -240,6 +245,7 @@ def _cells(summary):
 
 def _notes(summaries):
     notes = []
+    summaries = {k: x for k, x in summaries.items() if isinstance(x, FitStatistics)}
     for (one, a), (other, b) in combinations(summaries.items(), 2):
         difference = a.observations.difference(b.observations)
         if difference:
@@ -256,7 +262,9 @@ def _notes(summaries):
 
 
 def _statistics(summary):
-    """Statistics of fit by name, nan where they are not valid."""
+    """Statistics of fit by name, nan where they are not valid; or none."""
+    if not isinstance(summary, FitStatistics):
+        return {}
     valid = not summary.not_valid
     return {
         "Observations": summary.n,

@@ -122,7 +122,7 @@ def wald_test(
     >>> print(wald_test(summary(model, X, y), "x1"))
     No effect of x1: chi2(1) = 0.2200, p = 0.6391
     """
-    check_summary("summary", summary)
+    _check_summary("summary", summary)
     estimates = summary.estimates
     if names := _names_in(hypothesis):
         R, name = _term_contrasts(summary, names), f"No effect of {', '.join(names)}"
@@ -162,7 +162,7 @@ def _finite(name, values):
     return values
 
 
-def check_summary(name, summary):
+def _check_summary(name, summary):
     """Refuse what `summary` did not return; the module of Summary imports this one."""
     if not isinstance(getattr(summary, "estimates", None), Estimates):
         raise TypeError(
@@ -247,7 +247,7 @@ def likelihood_ratio_test(restricted, full) -> HypothesisTest:
     Likelihood ratio: chi2(1) = 0.2208, p = 0.6384
     """
     for name, summary in (("restricted", restricted), ("full", full)):
-        check_summary(name, summary)
+        _check_summary(name, summary)
         if summary.alpha > 0:
             raise ValueError(
                 "The likelihood ratio has no chi-squared distribution with a penalty;"
