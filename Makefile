@@ -16,7 +16,7 @@ pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check 
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
 .PHONY: help demo test test-long test-peers lint coverage mutation docs lock \
-	bench-before bench-certificates bench-convex bench-hidden \
+	bench-before bench-certificates bench-convex bench-hidden bench-inference \
 	bench-leave-one-out bench-path bench-predict bench-runtimes bench-scale clean
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo "make bench-certificates  compare optimality_ with true distances"
 	@echo "make bench-convex  time softmax regression against other packages"
 	@echo "make bench-hidden  time hidden layers against other packages; their defaults"
+	@echo "make bench-inference  time summaries, effects and predictions"
 	@echo "make bench-leave-one-out  compare cv=\"alo\" with fits without each row"
 	@echo "make bench-path    time sparse fits and paths against other packages"
 	@echo "make bench-predict time predictions against other packages"
@@ -97,6 +98,9 @@ bench-convex: $(VENV)/bench.stamp
 bench-hidden: $(VENV)/bench-hidden.stamp
 	$(bin)/python benchmarks/hidden.py
 	$(bin)/python benchmarks/hidden_study.py
+
+bench-inference: $(VENV)/bench.stamp
+	$(bin)/python benchmarks/inference.py
 
 bench-leave-one-out: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/leave_one_out.py

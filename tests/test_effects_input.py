@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.inference import from_formula, marginal_effects, predictions
@@ -121,8 +122,30 @@ def test_profiles_of_another_width_are_told_the_columns():
     model = SoftmaxRegressionClassifier(alpha=0.01).fit(arrays, Y)
     with pytest.raises(ValueError, match=r"has 3 columns, and X has 5: 'x0', 'x1'"):
         predictions(model, arrays[:, :3], arrays, Y)
-    with pytest.raises(ValueError, match=r"X_profiles: .*2D array"):
-        predictions(model, arrays[0], arrays, Y)
+    for no_table in (arrays[0], {"ash": 2.0}, X.iloc[0]):
+        with pytest.raises(ValueError, match=r"X_profiles must be a table .* got"):
+            predictions(model, no_table, arrays, Y)
+
+
+def test_values_outside_of_what_a_pipeline_is_defined_for_are_named():
+    raw = X[["ash", "hue"]]
+    model = make_pipeline(FunctionTransformer(np.log), SoftmaxRegressionClassifier())
+    model.fit(raw, Y)
+    message = r"make NaN or infinity of X with other values of \['ash'\]"
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(ValueError, match=message),
+    ):
+        marginal_effects(model, raw, Y, discrete={"ash": -5})
+
+
+def test_effects_of_a_column_that_a_pipeline_fills_are_refused():
+    raw = X[["ash", "hue"]].copy()
+    raw.loc[7, "ash"] = np.nan
+    model = make_pipeline(SimpleImputer(), SoftmaxRegressionClassifier()).fit(raw, Y)
+    assert predictions(model, None, raw, Y, average=True).probability.shape == (3, 1)
+    with pytest.raises(ValueError, match=r"X, column 'ash', contains NaN in row 7"):
+        marginal_effects(model, raw, Y)
 
 
 @pytest.fixture(scope="module")

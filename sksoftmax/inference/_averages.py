@@ -29,7 +29,7 @@ def sums_of_flips(rows, base, names, s):
         signed = sign * s
         V = _covariances(other.P, signed)
         V -= V_base * sign[:, None]
-        packed = base.pull(V) - slope.pull(_covariances(other.P, s))
+        packed = base.pull(V) - slope.pull(_sums_of_covariances(other.P, s)[None])
         sums.append(signed @ (base.P - other.P))
         J.append(_with_last(_unpacked(packed, other.P.shape[1] - 1)))
     return np.stack(sums), np.stack(J)
@@ -105,6 +105,13 @@ def _covariances(P, s):
     for column, (k, m) in zip(V.T, _pairs(n_free), strict=True):
         np.multiply(sP[:, k], P[:, m] - 1.0 if k == m else P[:, m], out=column)
     return V
+
+
+def _sums_of_covariances(P, s):
+    """The sums over rows of `_covariances`."""
+    P = P[:, :-1]
+    sP = P * s[:, None]
+    return (sP.T @ P - np.diag(sP.sum(axis=0)))[np.triu_indices(P.shape[1])]
 
 
 def _third_cumulants(P, sP):

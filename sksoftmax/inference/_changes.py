@@ -7,6 +7,7 @@ from numbers import Real
 import numpy as np
 
 from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.missing import refuse_missing
 from sksoftmax.inference._population import Plus, check_column
 
 
@@ -35,7 +36,10 @@ def changes_of(population, discrete, derivative):
     for name in population.names:
         if name in population.factors:
             changes += _of_levels(name, population.factors[name])
-        elif name in steps:
+            continue
+        if not population.is_linear:  # steps of a pipeline may fill missing values in
+            refuse_missing(f"X, column {name!r},", population.numbers(name))
+        if name in steps:
             changes.append(_of_step(name, steps[name], population))
         elif steps.automatic and population.is_binary(name):
             changes.append(_of_binary(name))

@@ -133,7 +133,14 @@ class _PipelineRows(_Rows):
                 for name, value in values.items()
             }
         )
-        return population.design.rows(population.features(columns))
+        A = population.design.rows(population.features(columns))
+        if not np.isfinite(A.sum()):
+            changed = f" with other values of {list(values)}" if values else ""
+            raise ValueError(
+                f"The steps of the pipeline make NaN or infinity of X{changed}: the"
+                " values are outside of what the steps are defined for."
+            )
+        return A
 
 
 def _step(x):

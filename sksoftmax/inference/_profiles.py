@@ -27,7 +27,12 @@ def profile_population(population, X_profiles):
                 f"X_profiles lacks the columns {missing}; it needs {list(needed)}."
             )
         X_profiles = X_profiles[[name for name in names if name in given]]
-    elif np.ndim(X_profiles) == 2 and np.shape(X_profiles)[1] != len(names):
+    elif np.ndim(X_profiles) != 2:
+        raise ValueError(
+            "X_profiles must be a table with a row for each profile, got"
+            f" {type(X_profiles).__name__}."
+        )
+    elif np.shape(X_profiles)[1] != len(names):
         raise ValueError(
             f"X_profiles has {np.shape(X_profiles)[1]} columns, and X has {len(names)}:"
             f" {_some(names)}. Each profile needs a value for all of them."

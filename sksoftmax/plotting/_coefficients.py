@@ -143,7 +143,16 @@ class CoefficientDisplay:
         )
         name = "Relative risk ratio" if exponentiate else "Coefficient"
         if exponentiate:
-            self.ax_.set_xscale("log")
-            self.ax_.xaxis.set_major_formatter("{x:g}")
+            _scale_ratios(self.ax_)
         self.ax_.set_xlabel(f"{name}, with {100 * result.confidence_level:g}% interval")
         return self
+
+
+def _scale_ratios(ax):
+    """A logarithmic axis with ticks at 1, 2, 5 and their multiples."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
