@@ -67,6 +67,10 @@ default="relu"
         Whether `l1_ratio` weighs the grouped norm sum_j ||W_j.||_2 instead of the L1
         norm: the coefficients of a feature are zero for all classes or for none (in
         glmnet ``type.multinomial="grouped"``). No effect with l1_ratio=0.
+    penalty_factor : array-like of shape (n_features,) or dict, default=None
+        Factor on alpha, >= 0, for each feature, or for those that a dict names; others
+        have 1. With 0, for l1_ratio=0 only, there is no penalty. Factors are not scaled
+        to a mean of one, as glmnet does. Not with hidden layers.
     fit_intercept : bool, default=True
         Whether layers have intercepts.
     class_weight : dict or "balanced", default=None
@@ -216,6 +220,7 @@ default="cosine"
         alpha=1e-3,
         l1_ratio=0.0,
         grouped=False,
+        penalty_factor=None,
         fit_intercept=True,
         class_weight=None,
         label_smoothing=0.0,
@@ -241,6 +246,7 @@ default="cosine"
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.grouped = grouped
+        self.penalty_factor = penalty_factor
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing

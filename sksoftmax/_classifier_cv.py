@@ -31,6 +31,7 @@ from sksoftmax._fit.callbacks import CallbackSupportMixin, TaskMonitor, with_cal
 from sksoftmax._fit.convergence_warnings import warn_unless_all_converged
 from sksoftmax._fit.cross_validation import check_folds, path_attributes, score_paths
 from sksoftmax._fit.history import PathProgress
+from sksoftmax._fit.penalty_factors import factors_for
 from sksoftmax._fit.scoring import Scoring, leaves_one_out, route_fit, router_of
 from sksoftmax._fit.settings import PARAMETER_CONSTRAINTS
 from sksoftmax._prediction import FittedNetworkMixin
@@ -44,6 +45,7 @@ _MOST_ALPHAS = 10_000
 # Parameters that every fit gets as they are.
 _OF_EVERY_FIT = (
     "grouped",
+    "penalty_factor",
     "fit_intercept",
     "class_weight",
     "label_smoothing",
@@ -79,6 +81,8 @@ class SoftmaxRegressionClassifierCV(
         Values of `l1_ratio` to choose from, in [0, 1].
     grouped : bool, default=False
         As in `SoftmaxRegressionClassifier`, for l1_ratio > 0.
+    penalty_factor : array-like of shape (n_features,) or dict, default=None
+        As in `SoftmaxRegressionClassifier`. Grids of alphas take it into account.
     fit_intercept : bool, default=True
         Whether there are intercepts.
     class_weight : dict or "balanced", default=None
@@ -157,10 +161,8 @@ class SoftmaxRegressionClassifierCV(
         F at the end of the fit at `alpha_`, in nats.
     loss_curve_ : list of float
         F after each iteration of the fit at `alpha_`, in nats.
-    validation_loss_curve_ : list
+    validation_loss_curve_, validation_score_curve_ : list
         Empty: how well rows that were left out are predicted is in `scores_`.
-    validation_score_curve_ : list
-        Empty, as `validation_loss_curve_`.
     best_iter_ : int
         Number of the iteration with the lowest loss in the fit at `alpha_`, from 1.
     optimality_ : float
@@ -225,6 +227,7 @@ class SoftmaxRegressionClassifierCV(
         *,
         l1_ratios=(0.0,),
         grouped=False,
+        penalty_factor=None,
         fit_intercept=True,
         class_weight=None,
         label_smoothing=0.0,
@@ -238,6 +241,7 @@ class SoftmaxRegressionClassifierCV(
         self.alphas = alphas
         self.l1_ratios = l1_ratios
         self.grouped = grouped
+        self.penalty_factor = penalty_factor
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
@@ -292,7 +296,7 @@ class SoftmaxRegressionClassifierCV(
             )
         checked = copy.copy(self)
         dataset = check_rows(checked, (X, y, sample_weight))
-        grid = self._grid(dataset)
+        grid = self._grid(checked, dataset)
         folds = None
         if not leaves_one_out(self):
             present = dataset.weigh_classes(self.class_weight).targets.present
@@ -375,7 +379,7 @@ class SoftmaxRegressionClassifierCV(
     def _scorer(self):
         return get_scorer(self.scoring or "accuracy")
 
-    def _grid(self, dataset):
+    def _grid(self, checked, dataset):
         """Settings and alphas of each path."""
         training = dataset.weigh_classes(self.class_weight, self.label_smoothing)
         n_present = np.count_nonzero(training.targets.present)
@@ -391,4 +395,6 @@ class SoftmaxRegressionClassifierCV(
             with_plain_numbers(SoftmaxRegressionClassifier(l1_ratio=r, **passed_on))
             for r in l1_ratios.tolist()
         ]
+        for path in paths:
+            path.penalty_factor = factors_for(path, checked)
         return [(path, alphas_of(path, training, self.alphas)) for path in paths]

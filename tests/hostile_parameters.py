@@ -157,6 +157,7 @@ PARAMETERS = {
     "alpha": (number(0), {}),
     "l1_ratio": (number(0, 1), {"alpha": 0.01}),
     "grouped": (flag, {"alpha": 0.01, "l1_ratio": 0.5}),
+    "penalty_factor": (nothing, {}),  # all others are of another length
     "fit_intercept": (flag, {}),
     "class_weight": (either(nothing, one_of("balanced")), {}),
     "label_smoothing": (_SHARE, {}),
@@ -191,6 +192,7 @@ PARAMETERS_CV = {
         name: (PARAMETERS[name][0], _ONE | {"l1_ratios": 0.5})
         for name in (
             "grouped",
+            "penalty_factor",
             "fit_intercept",
             "class_weight",
             "label_smoothing",

@@ -4,6 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
+from sksoftmax._fit.penalty_factors import penalty_factors
 from sksoftmax._fit.prepare import with_near_columns, with_weight
 from sksoftmax._fit.settings import changed
 from sksoftmax._fit.transforms import PenaltyGauge
@@ -80,8 +81,12 @@ def _null_traces(settings, dataset):
     """
     statistics, targets = dataset.statistics(), dataset.targets
     square_means = statistics.second_moment()
-    if not settings.fit_intercept:
-        return square_means * (1.0 - 1.0 / targets.classes.size)
-    variance = statistics.variance
-    variance[variance <= _CONSTANT_COLUMN * square_means] = 0.0
-    return variance * (1.0 - targets.shares @ targets.shares)
+    traces = square_means * (1.0 - 1.0 / targets.classes.size)
+    if settings.fit_intercept:
+        variance = statistics.variance
+        variance[variance <= _CONSTANT_COLUMN * square_means] = 0.0
+        traces = variance * (1.0 - targets.shares @ targets.shares)
+    factors = penalty_factors(settings, traces.size)
+    if factors is not None:  # in units of which the penalty is alpha
+        traces = np.divide(traces, factors, np.zeros_like(traces), where=factors > 0.0)
+    return traces

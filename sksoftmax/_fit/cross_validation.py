@@ -89,6 +89,8 @@ def score_paths(grid, dataset, folds, scoring, *, n_jobs=None, progress=None):
         for number, fold in enumerate(folds or ()):
             tasks.append(delayed(_fold)(quiet, alphas, dataset, scoring, fold))
             paths.append((settings, number))
+    if n_jobs is not None:
+        n_jobs = min(n_jobs, len(tasks))
     if progress is None:
         done = Parallel(n_jobs=n_jobs)(tasks)
     else:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoftmax._data.arrays import largest_entry, unpacked
+from sksoftmax._fit.penalty_factors import scaling_by_factors
 from sksoftmax._fit.problem import Problem, penalty_kind
 from sksoftmax._fit.settings import changed, hidden_sizes, is_sparse
 from sksoftmax._fit.transforms import (
@@ -68,6 +69,7 @@ def with_suitable_features(settings, prepared, smallest_alpha, *, may_change=Tru
     dataset = prepared.dataset
     kind = penalty_kind(changed(settings, alpha=smallest_alpha))
     has_row_space = smallest_alpha > 0.0 and kind.is_rotation_invariant
+    has_row_space = has_row_space and settings.penalty_factor is None
     if has_row_space and can_use_row_space(dataset):
         space = RowSpace(dataset.X)
         prepared = prepared.then(space, dataset.with_X(space.coordinates))
@@ -75,11 +77,21 @@ def with_suitable_features(settings, prepared, smallest_alpha, *, may_change=Tru
 
 
 def with_near_columns(settings, prepared):
-    """`Prepared` data without columns that are far from zero."""
+    """`Prepared` data without columns that are far from zero.
+
+    With a sparse penalty, features are also divided by its factors.
+    """
     dataset = prepared.dataset
     refuse_overflow(dataset)
     scaling = centring_of_far_columns(dataset) if settings.fit_intercept else None
-    return prepared.then(scaling, scaling.dataset(dataset)) if scaling else prepared
+    if scaling:
+        dataset = scaling.dataset(dataset)
+        prepared = prepared.then(scaling, dataset)
+    factor = scaling_by_factors(settings, dataset.n_features)
+    if factor is not None:
+        scaling = FeatureScaling(np.zeros_like(factor), factor)
+        prepared = prepared.then(scaling, scaling.dataset(dataset))
+    return prepared
 
 
 def scaling_for(settings, dataset, state, *, is_part=False):

@@ -11,6 +11,7 @@ import numpy as np
 
 from sksoftmax import _solvers
 from sksoftmax._fit.history import History
+from sksoftmax._fit.penalty_factors import penalty_factors
 from sksoftmax._fit.settings import is_sparse
 from sksoftmax._fit.transforms import Composition
 from sksoftmax._model.network import Network, project_onto_gauge
@@ -108,6 +109,7 @@ class Problem:
         """The penalty of the settings, on w of this precision."""
         settings, network = self.settings, self.network
         kind = penalty_kind(settings)
+        factors = penalty_factors(settings, network.n_units[0])
         if kind.is_sparse:
             n_features, n_classes = network.n_units
             return kind(
@@ -115,9 +117,13 @@ class Problem:
                 settings.l1_ratio,
                 n_classes=n_classes,
                 n_weights=n_features * n_classes,
+                factors=factors,
             )
         *_, logits = self.transform.transforms
         strength = settings.alpha * network.weight_mask()
+        if factors is not None:
+            W, _ = network.unpack(strength)[0]
+            W *= factors[:, None]
         return kind((logits.penalty_factor * strength).astype(dtype))
 
     def on(self, chunks, make_preconditioner=Preconditioner):

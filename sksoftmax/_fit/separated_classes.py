@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sksoftmax._fit.penalty_factors import unpenalised
 from sksoftmax._objective.separating_direction import decide
 from sksoftmax._objective.separation import gains_along
 
@@ -26,8 +27,10 @@ def separated_classes(problem, result):
     """
     none = np.zeros(problem.targets.classes.size, dtype=bool)
     nowhere = np.zeros(0, dtype=np.intp)
-    if problem.settings.alpha > 0 or result.w is None or not problem.is_linear:
+    if result.w is None or not problem.is_linear:
         return Separated(none, nowhere)
+    if problem.settings.alpha > 0:
+        return _through_unpenalised(problem, none, nowhere)
     if result.separated:
         return Separated(~none, nowhere)
     if result.halted_by is not None:
@@ -42,6 +45,24 @@ def separated_classes(problem, result):
         return Separated(none, nowhere)
     gains = gains_along(objective.chunks, decision.logits_along)
     return Separated(gains.gaining(gains.least), decision.columns())
+
+
+def _through_unpenalised(problem, none, nowhere):
+    """The classes that features with a penalty factor of zero separate, in memory."""
+    chunks, network = problem.objective.chunks, problem.network
+    free = unpenalised(problem.settings, network.n_units[0])
+    if not free.size or not hasattr(chunks, "restricted"):
+        return Separated(none, nowhere)
+    chunks = chunks.restricted(free)
+    decision = decide(
+        chunks,
+        problem.settings.fit_intercept,
+        lambda X: np.zeros((X.shape[0], network.n_units[-1])),
+    )
+    if not decision.is_made or decision.D is None:
+        return Separated(none, nowhere)
+    gains = gains_along(chunks, decision.logits_along)
+    return Separated(gains.gaining(gains.least), free[decision.columns()])
 
 
 def _by_last_step(objective, result, none):

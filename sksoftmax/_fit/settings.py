@@ -27,6 +27,7 @@ PARAMETER_CONSTRAINTS = {
     "alpha": [_NOT_NEGATIVE],
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
     "grouped": ["boolean"],
+    "penalty_factor": ["array-like", dict, None],
     "fit_intercept": ["boolean"],
     "class_weight": [dict, StrOptions({"balanced"}), None],
     "label_smoothing": [_BELOW_ONE],

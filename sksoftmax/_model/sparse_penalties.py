@@ -10,26 +10,43 @@ from sksoftmax._model.penalties import Penalty
 class SparsePenalty(Penalty):
     """R(W) = alpha ((1 - r)/2 ||W||^2 + r N(W)), N a sum of norms of parts of W.
 
-    r in (0, 1] is l1_ratio. w holds the n_weights entries of W row by row and then the
-    intercepts, which are free. `value` is that of R; `grad` and `hessp` are those of
-    the ridge. A subclass chooses the parts, single weights or rows, and has what
-    concerns alpha r N: `prox` and, where no part is zero, `slope` and the Hessian.
+    r in (0, 1] is l1_ratio. With factors v_j, one per feature, W_j stands for v_j times
+    the weights of the feature, so only the ridge has a factor, 1 / v_j. w holds the
+    n_weights entries of W row by row and then the intercepts, which are free. `value`
+    is that of R; `grad` and `hessp` are those of the ridge. A subclass chooses the
+    parts, single weights or rows, and has what concerns alpha r N: `prox` and, where no
+    part is zero, `slope` and the Hessian.
     These take flat weights u, of W or of any of its parts.
     """
 
     is_sparse = True
 
-    def __init__(self, alpha, l1_ratio, *, n_classes, n_weights):
+    def __init__(self, alpha, l1_ratio, *, n_classes, n_weights, factors=None):
         self.ridge = alpha * (1.0 - l1_ratio)
+        if factors is not None and self.ridge > 0.0:
+            self.ridge = self.ridge / factors
         self.lasso = alpha * l1_ratio
         self.l1_ratio = l1_ratio
         self.n_classes, self.n_weights = n_classes, n_weights
 
-    def restricted(self, n_weights):
-        """The same penalty on fewer features."""
+    def restricted(self, features):
+        """The same penalty on some features."""
         part = copy.copy(self)
-        part.n_weights = n_weights
+        part.n_weights = len(features) * self.n_classes
+        if np.ndim(self.ridge):
+            part.ridge = self.ridge[features]
         return part
+
+    @property
+    def has_ridge(self):
+        """Whether there is a ridge, on every weight then."""
+        return bool(np.all(self.ridge > 0.0))
+
+    def _ridge_times(self, u):
+        """The ridge of each weight times all weights u."""
+        if not np.ndim(self.ridge):
+            return self.ridge * u
+        return np.repeat(self.ridge, self.n_classes) * u
 
     def value(self, w):
         """R(w), in nats."""
@@ -38,7 +55,7 @@ class SparsePenalty(Penalty):
     def weights_value(self, u):
         """R of the weights u, in nats."""
         norms = float(self.norms(u).sum())
-        return 0.5 * self.ridge * float(u @ u) + self.lasso * norms
+        return 0.5 * float(u @ self._ridge_times(u)) + self.lasso * norms
 
     def grad(self, w):
         """Gradient of the ridge, shape (n_params,)."""
@@ -46,8 +63,8 @@ class SparsePenalty(Penalty):
 
     def hessp(self, v):
         """Hessian of the ridge times v."""
-        product = self.ridge * v
-        product[self.n_weights :] = 0.0
+        product = np.zeros_like(v)
+        product[: self.n_weights] = self._ridge_times(v[: self.n_weights])
         return product
 
     def _support(self, w):
@@ -106,14 +123,20 @@ class SparsePenalty(Penalty):
         largest = float(norms.max(initial=0.0))
         t = 1.0 if largest <= self.lasso else self.lasso / largest
         gap, conjugate = value - entropy(t), 0.0
-        if self.ridge > 0.0:
-            excess = np.maximum(norms - self.lasso, 0.0)
-            conjugate = float(excess @ excess) / (2.0 * self.ridge)
-        if self.ridge > 0.0 or t == 1.0:
+        if self.has_ridge:
+            excess = np.maximum(norms - self.lasso, 0.0).reshape(-1, self._n_parts)
+            squares = np.einsum("jk,jk->j", excess, excess)
+            conjugate = 0.5 * float(np.sum(squares / self.ridge))
+        if self.has_ridge or t == 1.0:
             # Fenchel's inequality, weight by weight: no difference of large numbers,
             # whose sums over many rows are rounded by more than tol=0 asks for.
             gap = min(gap, float(g @ u) + self.weights_value(u) + conjugate)
         return float(max(gap, 2.0 * np.finfo(float).eps * abs(value)))
+
+    @property
+    def _n_parts(self):
+        """Number of parts of each feature."""
+        return self.n_classes // self.n_together
 
     def _slack(self, rounding):
         return np.repeat(rounding, self.n_weights // (rounding.size or 1))
@@ -136,7 +159,7 @@ class ElasticNetPenalty(SparsePenalty):
     @property
     def fixes_gauge(self):
         """Whether R has curvature along a shift of all classes of a feature."""
-        return self.ridge > 0.0
+        return self.has_ridge
 
     def norms(self, u):
         """Norm of each part, |u_j|."""
@@ -218,7 +241,8 @@ class ElasticNetPenalty(SparsePenalty):
         K = W.shape[1]
         balance = (K - 2.0 * np.arange(K + 1)) / K
         with np.errstate(divide="ignore", invalid="ignore"):
-            lean = np.where(balance == 0.0, 0.0, balance * self.lasso / self.ridge)
+            ridge = np.reshape(self.ridge, (-1, 1))
+            lean = np.where(balance == 0.0, 0.0, balance * self.lasso / ridge)
         pieces = W.mean(axis=1, keepdims=True) + lean
         return W - np.median(np.hstack([W, pieces]), axis=1, keepdims=True)
 

@@ -47,6 +47,8 @@ class _Model:
         self.n_weights = np.count_nonzero(self._is_weight)
         self._objective, self._hessian = objective, hessian
         self.full_rows = _full_rows(self._features[self._is_weight], self._n_classes)
+        if np.ndim(objective.penalty.ridge):  # where the ridge has factors, it does
+            self.full_rows = self.full_rows[:0]
         n_params = objective.network.n_params
         self._damping = 0.0
         if damping:

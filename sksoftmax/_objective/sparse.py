@@ -42,7 +42,7 @@ class SparseObjective(Objective):
     def restricted(self, features):
         """F of the weights of some features, the others being zero."""
         n_classes = self.network.n_units[-1]
-        penalty = self.penalty.restricted(features.size * n_classes)
+        penalty = self.penalty.restricted(features)
         if features.size == self.network.n_units[0]:
             return self
         last = self._last_restricted

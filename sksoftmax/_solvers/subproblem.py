@@ -129,7 +129,8 @@ class _Search:
             Hp = self._model.product(p)
             change = self._change(v, p, Hp)
             # Less than rounding would be moved back and forth.
-            if change < -1e-12 * self._penalty.weights_value(self.x[: self._n]):
+            norms = float(self._penalty.norms(self.x[: self._n]).sum())
+            if change < -1e-12 * self._penalty.lasso * norms:
                 self._move(v, Hp, change)
 
     def proximal_step(self):

@@ -207,6 +207,11 @@ def _check_model(model):
             "Estimates with an L1 penalty have no standard errors: they are zero with"
             f" positive probability; model has alpha={alpha}, l1_ratio={l1_ratio}."
         )
+    if alpha > 0 and model.penalty_factor is not None:
+        raise ValueError(
+            "Inference is for models with the same penalty on all features, or none;"
+            " this one has penalty_factor. Use alpha=0 or penalty_factor=None."
+        )
     if model.label_smoothing:
         raise ValueError(
             "With label_smoothing the coefficients do not maximise the likelihood of"
