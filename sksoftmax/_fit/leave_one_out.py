@@ -89,9 +89,12 @@ class LeaveOneOut:
     def __init__(self):
         self._curvature = None
 
-    def __call__(self, problem, w):
-        """`LeftOut` at the optimum w of a problem without hidden layers."""
-        objective = problem.objective
+    def __call__(self, problem, fitted):
+        """`LeftOut` at the optimum of a problem without hidden layers.
+
+        Where classes are separated there is no optimum, and one step has to do.
+        """
+        objective, w = problem.objective, fitted.result.w
         if self._curvature is None:
             self._curvature = Curvature(objective)
         _, _, hessian = objective.value_grad_hessp(w)
@@ -110,7 +113,10 @@ class LeaveOneOut:
             chunks.X, numbers, Z_all[numbers], *_stacked_targets(chunks, rows)
         )
         steps = np.concatenate(Z_without) - some.Z
-        n_refits = self._refine(problem, (w, Z, frame), some, steps, chances[numbers])
+        n_refits = 0
+        if not fitted.separated:
+            optimum = w, Z, frame
+            n_refits = self._refine(problem, optimum, some, steps, chances[numbers])
         return LeftOut(
             all_logits(Z_all, chunks.n_classes),
             numbers,
@@ -122,8 +128,6 @@ class LeaveOneOut:
     def _refine(self, problem, optimum, some, steps, chances):
         """Replace steps that may be wrong by those to the minimum; their number."""
         objective, (w, Z, frame) = problem.objective, optimum
-        if objective.penalty.is_zero and objective.has_sure_rows(w):
-            return 0  # maybe separated: then there is no minimum
 
         def refit(few):
             if objective.penalty.is_sparse:

@@ -20,7 +20,7 @@ def fit_path(settings, training, alphas, observe=None):
     The data are in memory. What depends on them alone is found once: chunks of rows,
     the space of the rows where that is smaller, centre and scale of the features,
     copies in single precision. Newton's preconditioner starts with the kind that the
-    last fit ended with. observe(problem, w) returns what to keep of each optimum, of
+    last fit ended with. observe(problem, fitted) returns what to keep of each fit, of
     the rows and classes with weight. Returns a list of `FitResult` and one of these.
     """
     prepared = with_weight(settings, training)
@@ -39,7 +39,7 @@ def fit_path(settings, training, alphas, observe=None):
             report_end(problem.settings, fitted)
             optima = [optima[-1], (alpha, fitted.result.w)]
             if observe is not None:
-                observed.append(observe(problem, fitted.result.w))
+                observed.append(observe(problem, fitted))
             # The layers have all of w; a long path need not keep it twice.
             result = replace(fitted.result, w=None, step=None)
             fits.append(fitted._replace(result=result))
