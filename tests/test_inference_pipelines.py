@@ -1,6 +1,7 @@
 """Inference for pipelines and formulas: the same numbers as for designs by hand."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -343,6 +344,19 @@ def test_a_model_of_a_formula_survives_pickling(formula_model, students):
     again = pickle.loads(pickle.dumps(formula_model))
     assert str(again.marginal_effects()) == str(formula_model.marginal_effects())
     assert repr(again) == repr(formula_model)
+
+
+def test_a_study_from_formula_to_table_and_plot_has_twelve_lines_at_most():
+    """The page is run by the suite; here its lines are counted."""
+    page = Path(__file__).parents[1] / "docs" / "inference.md"
+    text = page.read_text(encoding="utf-8")
+    study = (
+        text.partition("## A study")[2].partition("```python\n")[2].partition("```")[0]
+    )
+    for step in ("from_formula", "exponentiate", "HC1", "marginal_effects", "to_latex"):
+        assert step in study
+    assert "PredictionDisplay(shares).plot()" in study
+    assert 0 < study.count(">>> ") + study.count("... ") <= 12
 
 
 def test_splines_keep_the_knots_of_the_fit(students):

@@ -49,6 +49,18 @@ def test_profiles_have_the_probabilities_of_the_ucla_page(model, students):
     assert result.terms == ["middle=0, high=0", "middle=1, high=0", "middle=0, high=1"]
 
 
+def test_probabilities_of_the_insured_are_those_of_stata_s_manual(load_table, exact):
+    """[R] mlogit postestimation: predict p1, outcome(1), and summarize p1."""
+    table = load_table("sysdsn1.csv")
+    names = ["age", "male", "nonwhite", "isite2", "isite3"]
+    complete = np.all([table[name] != "" for name in ["insure", *names]], axis=0)
+    X = np.column_stack([table[name][complete].astype(float) for name in names])
+    y = table["insure"][complete]
+    p = predictions(exact(alpha=0.0).fit(X, y), None, X, y).probability[0]
+    found = p.size, p.mean(), p.std(ddof=1), p.min(), p.max()
+    assert_allclose(found, (615, 0.4764228, 0.1032279, 0.1698142, 0.71939), rtol=1e-6)
+
+
 def test_profiles_have_the_standard_errors_of_the_delta_method(model, students, oracle):
     X, y = students
     rows = X.iloc[::9]
