@@ -3,9 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 
 from sksoftmax import SoftmaxRegressionClassifier
-from sksoftmax.inference import compare, firth, marginal_effects, summary
+from sksoftmax.inference import (
+    compare,
+    firth,
+    likelihood_ratio_test,
+    marginal_effects,
+    summary,
+)
 
 N = 90
 _rng = np.random.default_rng(2)
@@ -113,6 +120,9 @@ def test_other_tables_of_estimates_are_compared_too():
     assert np.isnan(both.loc[("", "AIC"), ("firth", "coef")])
     with pytest.raises(ValueError, match="models must all show the same"):
         compare([reduced, effects[0]])
+    assert_allclose(reduced.ratio, np.exp(reduced.coef))
+    with pytest.raises(TypeError, match="full must be a result of summary, got Bias"):
+        likelihood_ratio_test(fitted(["age"]), reduced)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from sksoftmax._data.chunks import Chunks
 from sksoftmax._model.network import project_onto_gauge
 from sksoftmax._utils.errors import check_choice
 from sksoftmax._utils.threads import fit_threads
+from sksoftmax.inference._contrast_table import ContrastTable
 from sksoftmax.inference._covariance import Estimates, find_base, gauge
 from sksoftmax.inference._design import orthonormal_design
 from sksoftmax.inference._jeffreys import maximise
@@ -22,7 +23,7 @@ from sksoftmax.inference._profile import (
     notes_on_ends,
     profile_end,
 )
-from sksoftmax.inference._tables import CoefficientTable, check_level, wald_columns
+from sksoftmax.inference._tables import check_level, wald_columns
 from sksoftmax.inference._weights import COUNTS
 
 # Free parameters up to which the estimates are found. Each step forms the variances of
@@ -31,7 +32,7 @@ LARGEST = 500
 
 
 @dataclass(frozen=True, repr=False)
-class BiasReduced(CoefficientTable):
+class BiasReduced(ContrastTable):
     """Bias-reduced coefficients with standard errors, tests and intervals.
 
     Rows of the arrays are classes, without the base class. Columns are terms.
@@ -57,6 +58,8 @@ class BiasReduced(CoefficientTable):
         Coefficients.
     base : object
         Label of the base class; None for the mean of all classes.
+    estimates : Estimates
+        Coefficients and covariance in working coordinates, for `wald_test`.
     n : float
         Number of observations; with weights their sum.
     loglik, penalised_loglik : float
@@ -66,26 +69,15 @@ class BiasReduced(CoefficientTable):
         Kind of the intervals.
     model : SoftmaxRegressionClassifier
         A copy of the classifier that has these coefficients and predicts with them.
-    estimates : Estimates
-        Coefficients and covariance in working coordinates, for `wald_test`.
     """
 
-    coef: np.ndarray
-    base: object
     n: float
     loglik: float
     penalised_loglik: float
     interval: str
     model: object = field(repr=False)
-    estimates: Estimates = field(repr=False)
 
     _title = "Softmax regression, bias-reduced"
-    _estimate = "coef"
-
-    @property
-    def covariance(self):
-        """Covariance of coef row by row, shape (coef.size, coef.size)."""
-        return self.estimates.covariance
 
     @property
     def header(self):
@@ -98,10 +90,6 @@ class BiasReduced(CoefficientTable):
             ("With the penalty", f"{self.penalised_loglik:.3f}"),
             ("Intervals, tests", self.interval),
         ]
-
-    def _row_title(self, row):
-        against = "the mean of all classes" if self.base is None else self.base
-        return f"{self.classes[row]} (against {against})"
 
 
 def firth(

@@ -7,7 +7,6 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
 from sksoftmax._utils.errors import error_context, optional_package
-from sksoftmax.inference._covariance import Estimates
 from sksoftmax.inference._exports import Exports, starred
 from sksoftmax.inference._tables import as_text
 
@@ -122,7 +121,7 @@ def wald_test(
     >>> print(wald_test(summary(model, X, y), "x1"))
     No effect of x1: chi2(1) = 0.2200, p = 0.6391
     """
-    _check_summary("summary", summary)
+    _check_summary("summary", summary, attribute="covariance")
     estimates = summary.estimates
     if names := _names_in(hypothesis):
         R, name = _term_contrasts(summary, names), f"No effect of {', '.join(names)}"
@@ -162,9 +161,9 @@ def _finite(name, values):
     return values
 
 
-def _check_summary(name, summary):
+def _check_summary(name, summary, *, attribute):
     """Refuse what `summary` did not return; the module of Summary imports this one."""
-    if not isinstance(getattr(summary, "estimates", None), Estimates):
+    if not hasattr(type(summary), attribute):
         raise TypeError(
             f"{name} must be a result of summary, got {type(summary).__name__}."
         )
@@ -247,7 +246,7 @@ def likelihood_ratio_test(restricted, full) -> HypothesisTest:
     Likelihood ratio: chi2(1) = 0.2208, p = 0.6384
     """
     for name, summary in (("restricted", restricted), ("full", full)):
-        _check_summary(name, summary)
+        _check_summary(name, summary, attribute="not_valid")
         if summary.alpha > 0:
             raise ValueError(
                 "The likelihood ratio has no chi-squared distribution with a penalty;"

@@ -7,16 +7,17 @@ from numpy.typing import ArrayLike
 
 from sksoftmax._utils.errors import check_choice, error_context
 from sksoftmax._utils.threads import fit_threads
+from sksoftmax.inference._contrast_table import ContrastTable
 from sksoftmax.inference._covariance import Estimates, covariance, find_base, gauge
 from sksoftmax.inference._fit_statistics import FitStatistics, Observations, tjur
 from sksoftmax.inference._null_model import constant, null_loglik
 from sksoftmax.inference._problem import open_problem
 from sksoftmax.inference._profile import notes_on_ends, profile_intervals
-from sksoftmax.inference._tables import CoefficientTable, check_level, wald_columns
+from sksoftmax.inference._tables import check_level, wald_columns
 
 
 @dataclass(frozen=True, repr=False)
-class Summary(FitStatistics, CoefficientTable):
+class Summary(FitStatistics, ContrastTable):
     """Coefficients with standard errors, tests and intervals, and statistics of fit.
 
     Rows of the arrays are classes, without the base class. Columns are terms.
@@ -39,6 +40,8 @@ class Summary(FitStatistics, CoefficientTable):
         Coefficients.
     base : object
         Label of the base class; None for the mean of all classes.
+    estimates : Estimates
+        Coefficients and covariance in working coordinates, for tests.
     cov_type : str
         Kind of the covariance, as in `summary`.
     alpha, fit_intercept : float, bool
@@ -66,12 +69,8 @@ class Summary(FitStatistics, CoefficientTable):
         Whether the table shows ratios.
     observations : Observations
         Targets and weights row by row, by which summaries are compared.
-    estimates : Estimates
-        Coefficients and covariance in working coordinates, for tests.
     """
 
-    coef: np.ndarray
-    base: object
     cov_type: str
     alpha: float
     fit_intercept: bool
@@ -87,46 +86,13 @@ class Summary(FitStatistics, CoefficientTable):
     interval: str
     exponentiate: bool
     observations: Observations = field(repr=False)
-    estimates: Estimates = field(repr=False)
 
     _title = "Softmax regression"
-    _estimate = "coef"
-
-    @property
-    def covariance(self):
-        """Covariance of coef row by row, shape (coef.size, coef.size)."""
-        return self.estimates.covariance
-
-    @property
-    def ratio(self):
-        """exp(coef), shape (n_rows, n_terms): relative risk ratios against the base.
-
-        A ratio is the factor by which one unit of a term multiplies the probability of
-        a class relative to that of the base class.
-        """
-        with np.errstate(over="ignore"):
-            return np.exp(self.coef)
-
-    @property
-    def ratio_se(self):
-        """Standard errors of the ratios by the delta method, ratio * se."""
-        with np.errstate(over="ignore"):
-            return self.ratio * self.se
-
-    @property
-    def ratio_conf_int(self):
-        """Ends of the intervals of the ratios, exp of those of the coefficients."""
-        with np.errstate(over="ignore"):
-            return np.exp(self.conf_int)
 
     def _shown(self):
         if self.exponentiate:
             return "ratio", self.ratio, self.ratio_se, self.ratio_conf_int
         return super()._shown()
-
-    def _row_title(self, row):
-        against = "the mean of all classes" if self.base is None else self.base
-        return f"{self.classes[row]} (against {against})"
 
 
 def summary(
