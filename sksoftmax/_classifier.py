@@ -40,13 +40,13 @@ class SoftmaxRegressionClassifier(
     solved exactly. Hidden layers put a neural network below the same softmax layer.
 
     Hidden layers need no scaled features: the network is trained on standardised inputs
-    (weighted mean and standard deviation). Sparse X is divided by the root mean square
-    of its stored entries and not centred; without intercepts nothing is centred. After
-    training the scaling goes into the first layer, so `coefs_` and `intercepts_` act on
-    X itself. The penalty acts on the weights of the standardised features; without
-    hidden layers it acts on the weights of X. Constant features get zero weights. A
-    warm start keeps the scaling of the fit that it continues, and `partial_fit` that of
-    its first call.
+    (weighted mean and standard deviation, or that of the entries that are not zero if
+    it is larger, as for rare features). Sparse X trains the same network and stays
+    sparse. Without intercepts nothing is centred. After training the scaling
+    goes into the first layer, so `coefs_` and `intercepts_` act on X itself. The
+    penalty acts on the weights of the standardised features; without hidden layers it
+    acts on the weights of X. Constant features get zero weights. A warm start keeps the
+    scaling of the fit that it continues, and `partial_fit` that of its first call.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
-from sksoftmax._data.minibatches import batch_rows
+from sksoftmax._data.minibatches import Inputs, batch_rows
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
@@ -37,8 +37,9 @@ def make(data, sizes=(), activation="tanh", fit_intercept=True, **form):
     n_units = (N_FEATURES, *sizes, N_CLASSES)
     network = Network(n_units, ACTIVATIONS[activation], fit_intercept)
     penalty = L2Penalty((ALPHA * network.weight_mask()).astype(dtype))
-    X = np.hstack([data.X, np.ones((N_ROWS, 1))]) if fit_intercept else data.X
-    rows = batch_rows(store(X.astype(dtype)), data.Y, data.s / data.s.mean(), dtype)
+    X, s = store(data.X.astype(dtype)), data.s / data.s.mean()
+    inputs = Inputs(np.zeros(N_FEATURES), np.ones(N_FEATURES), dtype, fit_intercept)
+    rows = batch_rows(X, data.Y, s, inputs)
     # A seed that keeps pre-activations off the kinks of relu and selu.
     w = 0.7 * np.random.default_rng(3).standard_normal(network.n_params)
     return BatchObjective(network, rows, penalty), w.astype(dtype)

@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax._data import dask_chunks as _dask_chunks
+from sksoftmax._data import minibatches
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -94,8 +95,9 @@ def record(rows, block_info=None):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_networks_see_chunks_in_random_order(data, scheduler):
+def test_networks_see_chunks_in_random_order(data, scheduler, monkeypatch):
     X, y, _ = data
+    monkeypatch.setattr(minibatches, "LARGEST_WINDOW", X.nbytes // 4)
     dX, dy = da.from_array(X, chunks=(300, -1)), da.from_array(y, chunks=300)
     dX = dX.map_blocks(record, dtype=X.dtype, meta=np.zeros((0, X.shape[1])))
     read.clear()

@@ -8,7 +8,7 @@ import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax._data.chunks import Chunks
-from sksoftmax._data.minibatches import batch_rows
+from sksoftmax._data.minibatches import Inputs, batch_rows
 from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.network import Network
 from sksoftmax._model.penalties import L2Penalty
@@ -54,9 +54,10 @@ def make(data):
         n_units = (N_FEATURES, *sizes, N_CLASSES)
         network = Network(n_units, ACTIVATIONS["tanh"], True)
         penalty = L2Penalty((ALPHA * network.weight_mask()).astype(dtype))
-        X = np.hstack([data.X, np.ones((N_ROWS, 1))]).astype(dtype)
         s = data.s / data.s.mean()
-        return BatchObjective(network, batch_rows(X, data.Y, s, dtype), penalty)
+        inputs = Inputs(np.zeros(N_FEATURES), np.ones(N_FEATURES), dtype, True)
+        rows = batch_rows(data.X.astype(dtype), data.Y, s, inputs)
+        return BatchObjective(network, rows, penalty)
 
     return make
 

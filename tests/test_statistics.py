@@ -65,6 +65,7 @@ def test_they_are_those_of_all_rows_with_weight(X, s, store, find):
     assert_allclose(found.second_moment(np.full(5, 3.0)), about, rtol=1e-12)
     assert_array_equal(found.low, X.min(axis=0))
     assert_array_equal(found.high, X.max(axis=0))
+    assert_allclose(found.zeros, s @ (X == 0), atol=1e-12)
 
 
 @pytest.mark.parametrize("find", [statistics_of, merged])

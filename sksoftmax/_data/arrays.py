@@ -307,7 +307,7 @@ def standardised(X, centre, scale):
     """(X - centre) * scale in single precision; a CSR matrix is not centred."""
     if issparse(X):
         centre = np.zeros_like(centre)
-    return rescaled(X, centre, scale, np.float32, ones=False)
+    return rescaled(X, centre, scale, np.float32)
 
 
 def sum_of_squares(X):
@@ -380,21 +380,17 @@ def middles(X):
 _ROWS_AT_ONCE = 2048
 
 
-def rescaled(X, centre, factor, dtype, *, ones):
-    """(X - centre) * factor, with a last column of ones if asked for; new arrays.
+def rescaled(X, centre, factor, dtype):
+    """(X - centre) * factor, a new array or CSR.
 
     A CSR matrix whose centre is not zero becomes an array.
     """
     if issparse(X) and not centre.any():
         data = (X.data * factor[X.indices]).astype(dtype)
-        scaled = csr_matrix((data, X.indices, X.indptr), shape=X.shape)
-        if ones:
-            column = csr_matrix(np.ones((X.shape[0], 1), dtype))
-            scaled = hstack([scaled, column], format="csr", dtype=dtype)
-        return scaled
-    out = np.ones((X.shape[0], X.shape[1] + ones), dtype)
+        return csr_matrix((data, X.indices, X.indptr), shape=X.shape)
+    out = np.empty(X.shape, dtype)
     for start in range(0, X.shape[0], _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
         rows = X[part].toarray() if issparse(X) else X[part]
-        out[part, : X.shape[1]] = (rows - centre) * factor
+        out[part] = (rows - centre) * factor
     return out

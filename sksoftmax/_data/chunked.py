@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sksoftmax._data import minibatches
 from sksoftmax._data.arrays import (
     are_batches,
     convert_X,
@@ -24,7 +25,6 @@ from sksoftmax._data.arrays import (
 from sksoftmax._data.checks import names_of
 from sksoftmax._data.chunks import chunk_statistics
 from sksoftmax._data.dataset import Home, refuse_whole
-from sksoftmax._data.minibatches import WindowedRows
 from sksoftmax._data.sources import (
     REPEAT,
     Source,
@@ -228,18 +228,20 @@ class ChunkedDataset(RemoteDataset):
 
     def minibatches(self, scaling, dtype, *, ones):
         mean_weight = self.targets.total_weight / self.n_rows
-
-        def ready(X, Y, s):
-            return scaling.apply(X, dtype, ones=ones), Y, s / mean_weight
+        # Rows that fit into one window are shuffled as rows in memory are.
+        in_order = self.summary.n_bytes < minibatches.LARGEST_WINDOW
 
         def parts(rng):
-            for batch in self._batches() if rng is None else self._shuffled(rng):
-                yield ready(*batch.rows())
+            keeps_order = rng is None or in_order
+            for batch in self._batches() if keeps_order else self._shuffled(rng):
+                X, Y, s = batch.rows()
+                yield X, Y, s / mean_weight
 
         nothing = no_rows(self.n_features, self.dtype, is_dense=self.summary.is_dense)
         n_classes = self.encoder.kept_classes.size
-        empty = ready(nothing, np.zeros((0, n_classes)), np.zeros(0))
-        return WindowedRows(parts, self.n_rows, empty)
+        empty = nothing, np.zeros((0, n_classes)), np.zeros(0)
+        inputs = minibatches.Inputs(scaling.centre, scaling.factor, dtype, ones)
+        return minibatches.WindowedRows(parts, self.n_rows, empty, inputs)
 
     def _batches(self):
         """One more pass, which has to be like the first."""

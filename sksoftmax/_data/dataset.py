@@ -54,8 +54,8 @@ class Dataset(Protocol):
     def minibatches(self, scaling, dtype, *, ones):
         """The rows that mini-batches are drawn from, in this precision.
 
-        `scaling.apply` is applied to X, which gets a last column of ones if asked for.
-        The weights have a mean of one.
+        They are (X - scaling.centre) * scaling.factor, with a last column of ones if
+        asked for; without, the centre is zero. The weights have a mean of one.
         """
 
     def statistics(self):

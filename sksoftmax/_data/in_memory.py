@@ -8,7 +8,7 @@ from sksoftmax._data.arrays import in_memory, is_dense, sum_of_squares, take_row
 from sksoftmax._data.checks import Names, check_data, names_of
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.dataset import Home
-from sksoftmax._data.minibatches import batch_rows
+from sksoftmax._data.minibatches import Inputs, batch_rows
 from sksoftmax._data.statistics import statistics_of
 from sksoftmax._data.targets import (
     Targets,
@@ -53,9 +53,9 @@ class InMemoryDataset(NamedTuple):
         return statistics_of(self.X, self.targets.s)
 
     def minibatches(self, scaling, dtype, *, ones):
-        X, targets = scaling.apply(self.X, dtype, ones=ones), self.targets
-        s = targets.s / (targets.total_weight / self.n_rows)
-        return batch_rows(X, targets.Y, s, dtype)
+        s = self.targets.s / (self.targets.total_weight / self.n_rows)
+        inputs = Inputs(scaling.centre, scaling.factor, dtype, ones)
+        return batch_rows(self.X, self.targets.Y, s, inputs)
 
     def chunks(self, threads):
         return Chunks(self.X, self.targets.Y, self.targets.s, threads)

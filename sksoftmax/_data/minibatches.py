@@ -1,9 +1,12 @@
-"""The rows that mini-batches are drawn from: one copy for a training, none per epoch.
+"""The rows that mini-batches are drawn from: scaled when they are gathered.
 
-X is copied once, in the precision of the training and with a column of ones where there
-are intercepts, so that a layer's weights and intercepts are one matrix and one product.
-Of data that are not in memory a window is copied at a time.
+X stays as it is: each mini-batch is copied, centred and scaled in arrays that are made
+once, with a column of ones where there are intercepts, so that a layer's weights and
+intercepts are one matrix and one product. Of data that are not in memory a window is
+held at a time.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,12 +14,35 @@ from sksoftmax._data.arrays import is_dense, n_bytes, take_rows
 from sksoftmax._data.chunks import stacked_parts
 
 
-def batch_rows(X, Y, s, dtype):
-    """The rows of X, targets Y and weights s, for mini-batches."""
-    targets = np.empty((Y.shape[1] + 1, s.size), dtype)
+class Inputs(NamedTuple):
+    """What becomes of rows of X: (X - centre) * factor, in a precision."""
+
+    centre: np.ndarray  # (n_features,); zeros where there are no ones
+    factor: np.ndarray  # (n_features,)
+    dtype: np.dtype
+    ones: bool  # whether a last column of ones is added
+
+
+def batch_rows(X, Y, s, inputs):
+    """The rows of X, targets Y and weights s, for mini-batches of such `Inputs`."""
+    targets = np.empty((Y.shape[1] + 1, s.size), inputs.dtype)
     np.multiply(Y.T, s, out=targets[:-1], casting="same_kind")
     targets[-1] = s
-    return (_DenseRows if is_dense(X) else _SparseRows)(X, targets)
+    return (_DenseRows if is_dense(X) else _SparseRows)(X, targets, inputs)
+
+
+# The most scales that features may be away from zero where single precision centres
+# them. Further away, double precision does, so that offsets cancel before they are
+# rounded. That takes twice the time.
+_NEAR = 8.0
+
+
+class _Buffer(NamedTuple):
+    """Room for a dense batch on its way from X to the first layer."""
+
+    gathered: np.ndarray  # in the precision of X
+    centred: np.ndarray  # the same array where centring is in that precision
+    inputs: np.ndarray  # with the ones
 
 
 class _DenseRows:
@@ -25,8 +51,16 @@ class _DenseRows:
     targets holds weighted targets, a column per row of X, over a last line of weights.
     """
 
-    def __init__(self, X, targets):
-        self.X, self.targets = X, targets
+    def __init__(self, X, targets, inputs):
+        # `take` would copy all of an array whose rows are not contiguous, each time.
+        self.X, self.targets = np.ascontiguousarray(X), targets
+        self.inputs = inputs
+        centre, factor = inputs.centre, inputs.factor
+        self._is_scaled = centre.any() or (factor != 1.0).any()
+        is_near = (np.abs(centre * factor) <= _NEAR).all()
+        self._precision = X.dtype if is_near else np.dtype(np.float64)
+        self._centre = centre.astype(self._precision)
+        self._factor = factor.astype(self._precision)
 
     @property
     def n_rows(self):
@@ -39,38 +73,81 @@ class _DenseRows:
 
     def buffer(self, n_rows):
         """Room for a batch."""
-        return np.empty((n_rows, self.X.shape[1]), self.X.dtype)
+        n_features = self.X.shape[1]
+        gathered = np.empty((n_rows, n_features), self.X.dtype)
+        centred = gathered
+        if self._precision != self.X.dtype:
+            centred = np.empty((n_rows, n_features), self._precision)
+        shape = n_rows, n_features + self.inputs.ones
+        return _Buffer(gathered, centred, np.ones(shape, self.inputs.dtype))
 
     def take(self, rows, buffer, targets):
-        """X of the rows; their targets are written into an array of that name."""
+        """The inputs of the rows; their targets are written into an array."""
         # mode="clip" because any other makes numpy copy `out` before and after.
         self.targets.take(rows, 1, targets, "clip")
-        return self.X.take(rows, 0, buffer, "clip")
+        values = self.X.take(rows, 0, buffer.gathered, "clip")
+        out = buffer.inputs[:, : self.X.shape[1]]
+        if self._is_scaled:
+            np.subtract(values, self._centre, out=buffer.centred)
+            np.multiply(buffer.centred, self._factor, out=out, casting="same_kind")
+        else:
+            out[:] = values
+        return buffer.inputs
 
-    def product(self, X, W, out):
-        """(X W)^T."""
-        np.dot(W.T, X.T, out=out)
+    def product(self, batch, W, out):
+        """(inputs W)^T."""
+        np.dot(W.T, batch.T, out=out)
 
-    def transposed_product(self, X, dZ, out):
-        """X^T dZ^T."""
-        np.dot(X.T, dZ.T, out=out)
+    def transposed_product(self, batch, dZ, out):
+        """inputs^T dZ^T."""
+        np.dot(batch.T, dZ.T, out=out)
+
+
+class _SparseBatch(NamedTuple):
+    """Inputs U - rest^T, with a column of ones, that stay sparse."""
+
+    U: object  # (n_rows, n_features), CSR
+    rest: np.ndarray | None  # (n_features,); None where there are no ones
 
 
 class _SparseRows(_DenseRows):
-    """The same for CSR: the batch stays sparse, and so does the first layer's work."""
+    """The same for CSR: the batch stays sparse, and so does the first layer's work.
+
+    What is subtracted from all rows moves into the intercepts. Only columns of which
+    every entry is stored are centred themselves: one that is far from zero would lose
+    its digits otherwise.
+    """
+
+    def __init__(self, X, targets, inputs):
+        self.X, self.targets, self.inputs = X, targets, inputs
+        is_full = np.bincount(X.indices, minlength=X.shape[1]) == self.n_rows
+        self._shift = np.where(is_full, inputs.centre, 0.0)
+        rest = (inputs.centre - self._shift) * inputs.factor
+        self._rest = rest.astype(inputs.dtype) if inputs.ones else None
 
     def buffer(self, n_rows):
         return None
 
     def take(self, rows, buffer, targets):
         self.targets.take(rows, 1, targets, "clip")
-        return self.X[rows]
+        _, factor, dtype, _ = self.inputs
+        U = self.X[rows]
+        centred = U.data - self._shift[U.indices]
+        U.data = (centred * factor[U.indices]).astype(dtype, copy=False)
+        return _SparseBatch(U, self._rest)
 
-    def product(self, X, W, out):
-        out[:] = (X @ W).T
+    def product(self, batch, W, out):
+        U, rest = batch
+        out[:] = (U @ W[: U.shape[1]]).T
+        if rest is not None:
+            out += (W[-1] - rest @ W[:-1])[:, None]
 
-    def transposed_product(self, X, dZ, out):
-        out[:] = X.T @ dZ.T
+    def transposed_product(self, batch, dZ, out):
+        U, rest = batch
+        out[: U.shape[1]] = U.T @ dZ.T
+        if rest is not None:
+            out[-1] = dZ.sum(axis=1)
+            out[:-1] -= rest[:, None] * out[-1]
 
 
 # Bytes of X in a window: what is shuffled together, and held twice while it is made.
@@ -86,22 +163,23 @@ class WindowedRows:
     Parameters
     ----------
     parts : callable
-        parts(rng) opens a pass: an iterator of (X, Y, s) with X in the precision and
-        form of the training; in an order drawn from rng where it can be chosen, and in
-        the order of the data for None.
+        parts(rng) opens a pass: an iterator of (X, Y, s); in an order drawn from rng
+        where it can be chosen, and in the order of the data for None.
     n_rows : int
     empty : tuple
         X, Y and s without rows.
+    inputs : Inputs
     """
 
-    def __init__(self, parts, n_rows, empty):
-        self._parts, self.n_rows = parts, n_rows
-        self._window = batch_rows(*empty, empty[0].dtype)
+    def __init__(self, parts, n_rows, empty, inputs):
+        self._parts, self.n_rows, self._inputs = parts, n_rows, inputs
+        self._dtype = empty[0].dtype
+        self._window = batch_rows(*empty, inputs)
         self.buffer, self.product = self._window.buffer, self._window.product
         self.transposed_product = self._window.transposed_product
 
     def take(self, rows, buffer, targets):
-        """X of rows of the window; their targets go into an array of that name."""
+        """The inputs of rows of the window; their targets go into an array."""
         return self._window.take(rows, buffer, targets)
 
     def orders(self, rng, *, shuffle, batch_size):
@@ -129,5 +207,6 @@ class WindowedRows:
     def _fill(self, parts, rng, shuffle):
         """Make parts the window; X, Y and s of its rows, and their order."""
         X, Y, s = stacked_parts(parts)
-        self._window = batch_rows(X, Y, s, X.dtype)
+        X = X.astype(self._dtype, copy=False)  # parts may differ
+        self._window = batch_rows(X, Y, s, self._inputs)
         return (X, Y, s), rng.permutation(s.size) if shuffle else np.arange(s.size)

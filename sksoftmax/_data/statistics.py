@@ -49,6 +49,8 @@ class ColumnStatistics:
         Sum of s (x - mean)^2, in units of 4^e: it neither overflows nor underflows.
     exponent : int or ndarray of shape (n_features,)
         This e: zero where the range of a column is within 2^-64 to 2^64.
+    zeros : ndarray of shape (n_features,)
+        Weight of the rows whose entry is zero.
     low, high : ndarray of shape (n_features,)
         Extremes; infinite and in the wrong order where there are no rows.
     stored : ColumnStatistics or None
@@ -61,6 +63,7 @@ class ColumnStatistics:
     shift: np.ndarray
     squares: np.ndarray
     exponent: int | np.ndarray
+    zeros: np.ndarray
     low: np.ndarray
     high: np.ndarray
     stored: "ColumnStatistics | None" = None
@@ -91,6 +94,7 @@ class ColumnStatistics:
             np.where(is_lighter, other.shift, self.shift) + step,
             squares,
             exponent,
+            self.zeros + other.zeros,
             low,
             high,
             self.stored and self.stored + other.stored,
@@ -118,14 +122,6 @@ class ColumnStatistics:
         return self.mean if self.stored is None else np.zeros_like(self.mean)
 
     @property
-    def scale(self):
-        """Deviation of a dense column; root mean square of the entries of a sparse one.
-
-        Only the entries that are not zero count, so a rare feature is not small.
-        """
-        return self.deviation if self.stored is None else self.stored.root_mean_square
-
-    @property
     def deviation(self):
         """Weighted standard deviation: it does not overflow."""
         positive = np.where(self.weight > 0, self.weight, 1.0)
@@ -141,6 +137,35 @@ class ColumnStatistics:
     def root_mean_square(self):
         """Root of the weighted mean of x^2: it does not overflow."""
         return np.hypot(self.mean, self.deviation)
+
+    @property
+    def scale(self):
+        """Deviation, or if it is larger, that of the entries that are not zero.
+
+        That is the root of the weighted mean of (x - mean)^2 over these entries. Where
+        nearly all entries are zero the deviation is small because the feature is rare,
+        and to divide by it would blow the feature up. The same for dense and sparse
+        columns; it does not overflow.
+        """
+        deviation = self.deviation
+        ratio = np.divide(
+            self.mean, deviation, out=np.zeros_like(deviation), where=deviation > 0
+        )
+        share = self._share_of_zeros
+        return deviation * np.sqrt(
+            np.maximum((1.0 - share * ratio**2) / (1.0 - share), 1.0)
+        )
+
+    @property
+    def size(self):
+        """Root of the weighted mean of x^2 over the entries that are not zero."""
+        return self.root_mean_square / np.sqrt(1.0 - self._share_of_zeros)
+
+    @property
+    def _share_of_zeros(self):
+        """Below 1; a column of zeros has no entries to speak of, and counts as full."""
+        share = self.zeros / np.where(self.weight > 0, self.weight, 1.0)
+        return np.where(share < 1.0, share, 0.0)
 
     def second_moment(self, centre=0.0):
         """Weighted mean of (x - centre)^2."""
@@ -176,8 +201,9 @@ def _of_array(X, s):
         lambda values: values.T @ s,
     )
     shift = _times_two_to(shift, exponent)
+    zeros = np.maximum(weight - (X != 0).T @ s, 0.0)
     return ColumnStatistics(
-        s.size, weight, X[0].copy(), shift, squares, exponent, low, high
+        s.size, weight, X[0].copy(), shift, squares, exponent, zeros, low, high
     )
 
 
@@ -211,8 +237,9 @@ def _of_sparse(X, s):
         lambda values: by_column(np.add, weights * values),
     )
     shift = _times_two_to(shift, exponent)
+    none = np.zeros(counts.size)
     stored = ColumnStatistics(
-        counts, weight, origin, shift, squares, exponent, low, high
+        counts, weight, origin, shift, squares, exponent, none, low, high
     )
     zeros = np.where(counts < s.size, np.maximum(s.sum() - weight, 0.0), 0.0)
     full = stored + _of_zeros(s.size - counts, zeros)
@@ -222,7 +249,10 @@ def _of_sparse(X, s):
 def _of_zeros(count, weight):
     """Of columns that are zero in so many rows, or that have none."""
     nothing, far = np.zeros(count.size), np.where(count > 0, 0.0, np.inf)
-    return ColumnStatistics(count, weight, nothing, nothing, nothing, 0, far, -far)
+    zeros = weight + nothing
+    return ColumnStatistics(
+        count, weight, nothing, nothing, nothing, 0, zeros, far, -far
+    )
 
 
 def _shift_and_squares(values, origin, weight, subtract, total):

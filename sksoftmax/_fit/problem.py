@@ -140,23 +140,48 @@ class Problem:
 
     def history(self, validation, threads, monitor):
         """The `History` of a fit with the user's validation data, or None of them."""
-        loss = None
         if validation is not None:
-            validation = self.transform.dataset(validation)
-            loss = Objective(
-                self.network,
-                validation.chunks(threads),
-                L2Penalty(np.zeros(self.network.n_params)),
-                validation.targets.total_weight,
-            )
+            validation = self._validation_loss(validation, threads)
         return History(
-            loss,
+            validation,
             self.settings.verbose,
             chunks=self.objective and self.objective.chunks,
             monitor=monitor,
             layers=self.layers,
             watches_validation=self.settings.early_stopping,
         )
+
+    def _validation_loss(self, validation, threads):
+        """The loss on the user's validation data, as an objective."""
+        subset, *features, _ = self.transform.transforms
+        stays = not self.is_linear and not validation.is_dense
+        before = (subset,) if stays else self.transform.transforms
+        validation = Composition(before).dataset(validation)
+        loss = Objective(
+            self.network,
+            validation.chunks(threads),
+            L2Penalty(np.zeros(self.network.n_params)),
+            validation.targets.total_weight,
+        )
+        return _OnUsersFeatures(loss, Composition(tuple(features))) if stays else loss
+
+
+class _OnUsersFeatures(NamedTuple):
+    """An objective on features as they are, of w that are for transformed ones.
+
+    So sparse data of a network need not be centred, which would make arrays of them.
+    """
+
+    objective: Objective
+    features: Composition
+
+    def value_and_accuracy(self, w):
+        """What the objective has of the same name."""
+        network = self.objective.network
+        (W, b), *later = network.unpack(w.astype(np.float64))
+        b = np.zeros(W.shape[1]) if b is None else b
+        w = network.pack(self.features.back([(W, b), *later]))
+        return self.objective.value_and_accuracy(w)
 
 
 def penalty_kind(settings):

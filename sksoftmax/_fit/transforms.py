@@ -102,13 +102,13 @@ class FeatureScaling(Transform):
         """The scaling that changes nothing."""
         return cls(np.zeros(n_features), np.ones(n_features))
 
-    def apply(self, X, dtype, *, ones=False):
-        """(X - centre) * factor, a new array or CSR; a column of ones on request.
+    def apply(self, X, dtype):
+        """(X - centre) * factor, a new array or CSR.
 
         The arithmetic is in double precision: offsets cancel before anything is rounded
-        to single. CSR becomes an array where the centre, of another X, is not zero.
+        to single. CSR becomes an array where the centre is not zero.
         """
-        return rescaled(X, self.centre, self.factor, dtype, ones=ones)
+        return rescaled(X, self.centre, self.factor, dtype)
 
     def dataset(self, dataset):
         if not dataset.is_in_memory:  # where columns are centred, and no more
@@ -132,22 +132,19 @@ class FeatureScaling(Transform):
 def standardization(statistics, dtype, *, centred, constant=0.0):
     """The scaling that gives every feature of hidden layers the same scale.
 
-    A dense X is centred at its weighted mean and divided by its weighted standard
-    deviation. Without intercepts the centre is zero and the divisor the root mean
-    square. A CSR matrix stays sparse: it is not centred, and the divisor is the root
-    mean square of the entries that are not zero, so a rare feature is not blown up.
+    Features are centred at their weighted mean and divided by their `scale`: the
+    standard deviation, or that of the entries that are not zero. Without intercepts the
+    centre is zero and the divisor the root mean square of what is not zero.
 
     The dtype of X decides what is rounding; `centred` means that there are intercepts,
     which make up for the centre. The factor of a feature without spread is `constant`
     over its size. Zero is right where X is all there is: what does not vary teaches
     nothing, and its weights should not act on new data. Where more data come it is 1.
     """
-    centre, scale = statistics.centre, statistics.scale
+    centre, scale = statistics.mean, statistics.scale
     rounding = 4.0 * np.finfo(dtype).eps * np.abs(centre)
     if not centred:
-        scale = np.hypot(centre, scale)
-        centre = np.zeros_like(centre)
-        rounding = 0.0
+        centre, scale, rounding = np.zeros_like(centre), statistics.size, 0.0
     varies = scale > np.maximum(rounding, np.finfo(np.float32).tiny)
     size = np.abs(centre)
     factor = constant / np.where(size > 0, size, 1.0)
