@@ -1,6 +1,7 @@
 """Mini-batch training on data that are not in memory, like on those that are."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
@@ -97,6 +98,33 @@ def test_early_stopping_watches_data_of_its_own(data):
         model.fit(batches)
     model.fit(batches, X_val=X[:100], y_val=y[:100])
     assert len(model.validation_loss_curve_) == model.n_iter_
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"class_weight": {"a": 1.0, "b": 3.0, "c": 0.5}, "label_smoothing": 0.1}],
+    ids=["plain", "weighted"],
+)
+def test_rows_of_a_file_are_held_out_as_rows_in_memory_are(
+    data, tmp_path, monkeypatch, soft, options
+):
+    X, y, s = data
+    y = np.array(["a", "b", "c"])[y]
+    if soft:
+        Y = 0.1 + 0.7 * (y[:, None] == ["a", "b", "c"])
+        y = pd.DataFrame(Y, columns=["a", "b", "c"])
+    settings = {"early_stopping": True, "max_iter": 5, "random_state": 0} | options
+    model = SoftmaxRegressionClassifier((6,), **settings).fit(X, y, s)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    monkeypatch.setattr(_chunked, "LARGEST_LIKE_ARRAY", 0)
+    monkeypatch.setattr(_sources, "_BATCH_BYTES", 4000)
+    read = SoftmaxRegressionClassifier((6,), **settings).fit(mapped, y, s)
+    assert read.n_passes_ == 5 + 2  # it was read in slices
+    for name in ("loss_curve_", "validation_loss_curve_", "validation_score_curve_"):
+        assert_allclose(getattr(read, name), getattr(model, name), rtol=1e-9)
+    assert_same_arrays(read.coefs_ + read.intercepts_, model.coefs_ + model.intercepts_)
 
 
 def test_validation_batches_of_a_network_are_refused(data):

@@ -25,6 +25,7 @@ from sksoftmax._data.arrays import (
 from sksoftmax._data.checks import names_of
 from sksoftmax._data.chunks import chunk_statistics
 from sksoftmax._data.dataset import Home, refuse_whole
+from sksoftmax._data.holding_out import hold_out_of_file
 from sksoftmax._data.sources import (
     REPEAT,
     Source,
@@ -105,6 +106,10 @@ class Batch:
             self._s = check_weights(
                 sample_weight, n_rows, name=names.sample_weight, is_part=True
             )
+
+    def targets(self, encoder):
+        """The targets of all rows by an encoder."""
+        return encoder.targets(self._y, self._s, self._names)
 
     def pieces(self, edges):
         """X, Y and s of those rows that have weight, in pieces.
@@ -196,8 +201,8 @@ class RemoteDataset:
     def hold_out(self, fraction, rng):
         """Refused: a part of the rows cannot be told from the others in each pass."""
         raise ValueError(
-            "early_stopping=True needs X_val and y_val where the training data are"
-            " not in memory: no rows can be held out from them."
+            "early_stopping=True needs X_val and y_val where the training data come in"
+            " batches or from dask: no rows can be held out from them."
         )
 
     def centred(self, centre):
@@ -221,9 +226,14 @@ class ChunkedDataset(RemoteDataset):
     source: Source
     batch_sizes: tuple  # rows of each batch
 
+    def hold_out(self, fraction, rng):
+        if self.source.weighed is None:
+            return super().hold_out(fraction, rng)
+        return hold_out_of_file(self, fraction, rng)
+
     def chunks(self, threads):
         return StreamedChunks(
-            self._batches, self.encoded_summary, threads, is_lazy=self.source.is_lazy
+            self.batches, self.encoded_summary, threads, is_lazy=self.source.is_lazy
         )
 
     def minibatches(self, scaling, dtype, *, ones):
@@ -233,7 +243,7 @@ class ChunkedDataset(RemoteDataset):
 
         def parts(rng):
             keeps_order = rng is None or in_order
-            for batch in self._batches() if keeps_order else self._shuffled(rng):
+            for batch in self.batches() if keeps_order else self._shuffled(rng):
                 X, Y, s = batch.rows()
                 yield X, Y, s / mean_weight
 
@@ -243,7 +253,7 @@ class ChunkedDataset(RemoteDataset):
         inputs = minibatches.Inputs(scaling.centre, scaling.factor, dtype, ones)
         return minibatches.WindowedRows(parts, self.n_rows, empty, inputs)
 
-    def _batches(self):
+    def batches(self):
         """One more pass, which has to be like the first."""
         number, n_batches, names = -1, len(self.batch_sizes), self.summary.names
         for number, data in enumerate(self.source.open()):
@@ -268,7 +278,7 @@ class ChunkedDataset(RemoteDataset):
     def _shuffled(self, rng):
         """One more pass, in an order drawn from rng where the source has a choice."""
         if self.source.shuffled is None:
-            yield from self._batches()
+            yield from self.batches()
             return
         for number, data in enumerate(self.source.shuffled(rng)):
             where = self.source.where(number)

@@ -39,6 +39,7 @@ class Source(NamedTuple):
     kind: str = "batch"  # what error messages call a batch
     is_lazy: bool = False  # whether passing through reads X only where it is used
     shuffled: object = None  # rng -> the same rows in another order, if there is one
+    weighed: object = None  # weights -> the same rows with these, of a table in a file
     name_of: object = None  # number of a batch -> what error messages call it
 
     def where(self, number):
@@ -98,6 +99,7 @@ def source_of_slices(X, y, sample_weight, names):
         partial(_slices, X, y, sample_weight, step),
         is_lazy=True,
         shuffled=partial(_slices, X, y, sample_weight, shuffled_step),
+        weighed=lambda weights: source_of_slices(X, y, weights, names),
     )
 
 
