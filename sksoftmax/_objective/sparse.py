@@ -82,6 +82,10 @@ class SparseObjective(Objective):
         total, grad, states = last["found"]
         return total, grad.copy(), states
 
+    def value(self, w):
+        """F(w), in nats; the pass is that of `value_grad_hessp`."""
+        return self.loss_pass(w)[0] / self.total_weight + self.penalty.value(w)
+
     def entries(self, features):
         """Where w holds the weights of some features, and all intercepts."""
         n_features, n_classes = self.network.n_units
@@ -98,10 +102,11 @@ class SparseObjective(Objective):
         """
         moved = w.copy()
         ((W, b),) = self.network.unpack(moved)
-        W[:] = self.penalty.project_onto_gauge(W)
-        parts = len(W), W.shape[1] // self.penalty.n_together
-        logits = self.penalty.norms(W.ravel()).reshape(parts) * self.scale[:, None]
-        W[np.broadcast_to(logits <= _NO_LOGIT, W.shape)] = 0.0
+        used = np.flatnonzero(W.any(axis=1))
+        U = self.penalty.project_onto_gauge(W[used])
+        parts = used.size, W.shape[1] // self.penalty.n_together
+        logits = self.penalty.norms(U.ravel()).reshape(parts) * self.scale[used, None]
+        W[used] = np.where(logits > _NO_LOGIT, U, 0.0)
         if b is not None:
             b -= b.mean()
         rounding = 4.0 * np.finfo(float).eps * np.abs(w).max(initial=0.0)
