@@ -3,9 +3,10 @@
     python benchmarks/path.py [--out docs/benchmarks]
 
 One BLAS thread; seconds of the processor. Four tables: an L1 fit to a relative gap of
-1e-6 against saga, whole paths against adelie and glmnet where these are installed
-(`_path_peers.py`), 5-fold cross-validation against LogisticRegressionCV, and
-approximate against true leave-one-out. Writes path.md.
+1e-6 against saga, whole paths against adelie and glmnet where these are installed,
+5-fold cross-validation against LogisticRegressionCV, and approximate against true
+leave-one-out. Writes path.md. The variable ADELIE of the environment is the python of
+an environment with that package, which needs numpy 1.
 """
 
 import argparse
@@ -54,9 +55,9 @@ def main():
                 "Paths of fifty alphas against adelie and glmnet",
                 "Standardised features; alphas from the largest of interest to 1 % of"
                 " it. Ours runs with tol=1e-6. A peer runs with its loosest setting"
-                " whose objectives are all within 1e-6 of the least, relatively; `>`: no"
-                " setting was, or time was out. An error is ours. The ratio is to the"
-                " faster peer, of our path.",
+                " whose objectives are all within 1e-6 of the least, relatively. `>`:"
+                " no setting was, or time was out. An error is ours. The ratio is"
+                " the time of the faster peer over that of our path.",
                 [race(*row, processor_seconds) for row in ROWS],
             ),
             _table(

@@ -221,7 +221,8 @@ class Chunks(ChunkVerbs):
         self.largest_subsample = self.n_rows // 4
         self.known_statistics = None
         self.rows_read = 0
-        self._parts = []  # samples of rows, choices of columns
+        self._whole = None  # the chunks that these are some rows or columns of
+        self._entries_of_parts = 0.0  # that parts of these have read
         self.threads = threads_worth(threads, X, Y.shape[1])
         self._chunks = [
             make_chunk(number, slice_rows(X, a, b), Y[a:b], s[a:b])
@@ -284,7 +285,7 @@ class Chunks(ChunkVerbs):
 
         A CSR matrix becomes a CSC one and is not centred.
         """
-        self.rows_read += self.n_rows
+        self._count(self.n_rows)
         return by_columns(self.X, centre, ones)
 
     def restricted(self, features):
@@ -294,16 +295,21 @@ class Chunks(ChunkVerbs):
     def _part(self, X, Y, s):
         """Chunks whose passes count as passes of these."""
         part = Chunks(X, Y, s, self.threads)
-        self._parts.append(part)
+        part._whole = self
         return part
+
+    def _count(self, n_rows):
+        """Count rows of X that are read; they are parts of larger data, too."""
+        self.rows_read += n_rows
+        whole = self._whole
+        while whole is not None:
+            whole._entries_of_parts += n_rows * self.stored_per_row
+            whole = whole._whole
 
     @property
     def n_passes(self):
         """How many times all of X was read, or as many entries of parts of it."""
-        read = self.rows_read / self.n_rows
-        for part in self._parts:
-            read += part.n_passes * part.size / self.size
-        return read
+        return self.rows_read / self.n_rows + self._entries_of_parts / self.size
 
     @property
     def size(self):
@@ -311,7 +317,7 @@ class Chunks(ChunkVerbs):
         return max(self.stored_per_row * self.n_rows, 1)
 
     def _sweep(self, run, args, reads_X):
-        self.rows_read += self.n_rows * reads_X
+        self._count(self.n_rows * reads_X)
 
         def run_group(group):
             chunks = (self._chunks[i] for i in group)

@@ -32,8 +32,9 @@ _GRADIENT_ROUNDING = 2.0 * np.finfo(float).eps
 # factorisation 76 ms on one core.
 _LARGEST_MATRIX = 2000
 
-# Entries of X up to which a second copy of it, by columns, is made: 128 MB.
-_MOST_NUMBERS = 2**24
+# Entries of X up to which a second copy of it, by columns, is made: 64 MB. So many may
+# be in the Hessians of single features, too.
+_MOST_NUMBERS = 2**23
 
 
 class SparseObjective(Objective):
@@ -211,7 +212,8 @@ class SparseObjective(Objective):
         """The model by residuals of its rows, or None where `model` is cheaper."""
         n_rows = self.chunks.n_rows
         n_used = self.penalty.free_entries(here.w).size
-        if n_rows * self.network.n_units[0] > _MOST_NUMBERS:
+        n_features, n_classes = self.network.n_units
+        if max(self.chunks.size, n_features * n_classes**2) > _MOST_NUMBERS:
             return None
         if n_used / 400.0 + n_used**2 / (200.0 * n_rows) < 1.0:
             return None
