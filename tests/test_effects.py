@@ -99,6 +99,23 @@ def test_columns_of_zeros_and_ones_change_from_zero_to_one(
     check(marginal_effects(model, *women, weights), oracle, functions)
 
 
+def test_at_the_mean_columns_of_zeros_and_ones_change_from_zero_to_one(
+    women, weights, model, oracle
+):
+    X = women[0]
+    mean = np.average(oracle.D, axis=0, weights=weights)[None]
+
+    def at_mean(name):
+        high, low = (changed(mean, X, **{name: value}) for value in (1, 0))
+        return lambda theta: (probabilities(theta, high) - probabilities(theta, low))[0]
+
+    effects = marginal_effects(model, *women, weights, at="mean")
+    for column, name in enumerate(X.columns[1:], start=1):
+        value, se = oracle.of(at_mean(name))
+        assert_allclose(effects.effect[:, column], value, rtol=1e-7)
+        assert_allclose(effects.se[:, column], se, rtol=1e-6)
+
+
 def test_many_derivatives_at_once_are_those_of_single_columns(
     women, weights, model, oracle
 ):

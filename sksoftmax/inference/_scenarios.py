@@ -51,7 +51,11 @@ def cells_of(population, at, by, kept):
 
 def _cell(group, setting, label):
     if setting is None:
-        return Cell(group.typical(), {}, label)
+        # As set values: a mean of zeros and ones is neither.
+        row = group.typical()
+        names = row.columns.names if row.is_linear else ()
+        values = {name: row.columns.column(name)[0] for name in names}
+        return Cell(row, values, label)
     values = {}
     for name, value in setting.items():
         values |= group.factors[name][value] if name in group.factors else {name: value}
