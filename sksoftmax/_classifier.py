@@ -366,7 +366,7 @@ default="cosine"
             All labels that will ever come; needed in the first call only, and not where
             y is soft.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0.
+            Weights >= 0, relative to the mean of all calls so far.
 
         Returns
         -------

@@ -360,6 +360,7 @@ def test_what_is_fitted_may_be_read_only_and_is_not_changed(
     )
     model.fit(X, Y, sample_weight=s)
     model.predict_proba(X)
+    model.set_params(class_weight={0: 2.0})
     if hasattr(model, "partial_fit"):
         model.partial_fit(X, Y, sample_weight=s)
     for array, copy in zip(arrays, copies, strict=True):

@@ -71,12 +71,12 @@ def test_smoothed_labels_on_a_cluster_have_the_optimum_of_soft_labels(data, exac
 def test_smoothed_labels_train_as_soft_labels(data, class_weight, solver, hidden):
     X, y, s, soft = data
     options = {"solver": solver, "random_state": 0, "class_weight": class_weight}
-    by_hand = SoftmaxRegressionClassifier(hidden, **options).partial_fit(
-        X, soft, None, s
-    )
+    by_hand = SoftmaxRegressionClassifier(hidden, **options)
     model = SoftmaxRegressionClassifier(hidden, label_smoothing=E, **options)
-    model.partial_fit(X, y, np.arange(K), s)
-    assert_allclose(model.coefs_[0], by_hand.coefs_[0], rtol=1e-9, atol=1e-12)
+    if class_weight != "balanced":  # which partial_fit refuses
+        by_hand.partial_fit(X, soft, None, s)
+        model.partial_fit(X, y, np.arange(K), s)
+        assert_allclose(model.coefs_[0], by_hand.coefs_[0], rtol=1e-9, atol=1e-12)
     model.set_params(max_iter=2, tol=0.0, learning_rate="constant")
     by_hand.set_params(
         **{k: v for k, v in model.get_params().items() if "label" not in k}

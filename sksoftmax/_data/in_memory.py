@@ -26,6 +26,7 @@ class InMemoryDataset(NamedTuple):
     targets: Targets
     factors: np.ndarray | None  # (n_classes,)
     unweighted: Targets | None = None  # targets before the factors, to be smoothed
+    mean_weight: float | None = None  # of more rows than these, if these are a part
 
     is_in_memory = True
 
@@ -53,9 +54,9 @@ class InMemoryDataset(NamedTuple):
         return statistics_of(self.X, self.targets.s)
 
     def minibatches(self, scaling, dtype, *, ones):
-        s = self.targets.s / (self.targets.total_weight / self.n_rows)
+        mean_weight = self.mean_weight or self.targets.total_weight / self.n_rows
         inputs = Inputs(scaling.centre, scaling.factor, dtype, ones)
-        return batch_rows(self.X, self.targets.Y, s, inputs)
+        return batch_rows(self.X, self.targets.Y, self.targets.s / mean_weight, inputs)
 
     def chunks(self, threads):
         return Chunks(self.X, self.targets.Y, self.targets.s, threads)

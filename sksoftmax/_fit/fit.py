@@ -50,7 +50,9 @@ def fit_epoch(settings, training, start):
     """The `FitResult` of one epoch of the mini-batch solver, for all announced classes.
 
     The end of such a training is not known, so no schedule can lead to it: "cosine" and
-    "adaptive" keep the learning rate constant here.
+    "adaptive" keep the learning rate constant here. Weights are relative to the mean of
+    all rows so far, which the state counts, so that they mean the same whatever the
+    size of a call.
     """
     if settings.early_stopping:
         raise ValueError(
@@ -60,9 +62,14 @@ def fit_epoch(settings, training, start):
     if settings.solver == "auto":
         settings = changed(settings, solver="adam")
     training = training.smooth(settings.label_smoothing).with_weight()
+    total, n_rows = (start.state or {}).get("weights", (0.0, 0))
+    total, n_rows = total + training.targets.total_weight, n_rows + training.n_rows
+    training = training._replace(mean_weight=total / n_rows)
     every_class = np.ones(training.targets.classes.size, dtype=bool)
     prepared = Prepared(training, (), every_class, training.dtype)
     fitted = fit_minibatch(settings, prepared, None, start, is_part=True)
+    state = {**fitted.result.state, "weights": (total, n_rows)}
+    fitted = fitted._replace(result=replace(fitted.result, state=state))
     if fitted.result.diverged:
         warn_unless_converged(settings, fitted)
     return fitted

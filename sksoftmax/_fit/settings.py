@@ -140,6 +140,12 @@ def check_trains_by_minibatches(settings):
             "partial_fit trains on mini-batches, which do not make weights zero:"
             f" it needs l1_ratio=0, got {settings.l1_ratio}."
         )
+    if isinstance(settings.class_weight, str):
+        raise AttributeError(
+            "partial_fit cannot balance classes whose later rows it does not know:"
+            " class_weight must be a dict of weights or None, got"
+            f" {settings.class_weight!r}."
+        )
     if settings.solver in ("auto", *_solvers.MINIBATCH):
         return True
     solvers = ", ".join(map(repr, _solvers.MINIBATCH))
