@@ -221,6 +221,18 @@ def test_effects_at_values_are_averages_of_rows_that_have_them(
     check(effects, oracle, functions)
 
 
+def test_effects_of_zeros_and_ones_hold_at_the_values_of_other_columns(
+    women, weights, model, oracle
+):
+    X, D = women[0], changed(oracle.D, women[0], hincome=30)
+    effects = marginal_effects(model, *women, weights, at={"hincome": 30})
+    for column, name in enumerate(X.columns[1:], start=1):
+        fn = difference(oracle, changed(D, X, **{name: 1}), changed(D, X, **{name: 0}))
+        value, se = oracle.of(fn)
+        assert_allclose(effects.effect[:, column], value, rtol=1e-7)
+        assert_allclose(effects.se[:, column], se, rtol=1e-6)
+
+
 def test_steps_begin_at_the_value_that_a_column_is_set_to(
     women, weights, model, oracle
 ):

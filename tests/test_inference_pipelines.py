@@ -158,6 +158,31 @@ def test_at_the_mean_factors_have_their_most_frequent_level(
     assert_allclose(found.se[:, -1], expected.se[:, -1], rtol=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_columns_have_the_same_effects_through_a_step_that_changes_nothing(exact, seed):
+    """Two ways to the same numbers: moves of working rows, and rows made again."""
+    rng = np.random.default_rng(seed)
+    n, p, n_classes = rng.integers([60, 2, 2], [200, 5, 5])
+    X = rng.standard_normal((n, p)) * rng.choice([1, 100, 0.01], p)
+    X[:, 1:] = np.where(rng.random(p - 1) < 0.5, rng.random((n, 1)) < 0.5, X[:, 1:])
+    y = (rng.gumbel(size=(n, n_classes)) + X[:, :1] / X[:, :1].std()).argmax(axis=1)
+    s = np.where(rng.random(n) < 0.1, 0, rng.uniform(0.5, 2.0, n))
+    model = exact(alpha=0.01, fit_intercept=bool(seed % 2)).fit(X, y, s)
+    pipeline = make_pipeline(FunctionTransformer(), model)
+    at = {"x0": X[:2, 0].tolist()}
+    for options in (
+        {"at": ["overall", "mean", at][seed % 3]},
+        {"at": at, "by": rng.integers(0, 2, n), "contrasts": "sequential"},
+        {"at": at, "discrete": {"x0": "sd"}},
+        {"at": at, "discrete": False, "elasticity": ["eyex", "eydx", "dyex"][seed % 3]},
+    ):
+        direct = marginal_effects(model, X, y, s, **options)
+        through = marginal_effects(pipeline, X, y, s, **options)
+        assert direct.terms == through.terms
+        for a, b in ((direct.effect, through.effect), (direct.se, through.se)):
+            assert_allclose(a, b, rtol=1e-5, atol=1e-5 * np.abs(a).max())
+
+
 def powers_by_hand(students, exact):
     X = np.column_stack([students["write"], students["write"] ** 2])
     model = exact(alpha=0.0).fit(X, students["prog"])

@@ -15,17 +15,19 @@ def sum_of_probabilities(state, s):
     return s @ P, _with_last(_unpacked(packed, P.shape[1] - 1))
 
 
-def sums_of_flips(rows, base, names, s):
+def sums_of_flips(scenario, base, names, s):
     """Sums of p at one minus p at zero, for columns that are zero or one in all rows.
 
-    Shapes (n, K) and (n, K, K - 1, n_terms). Each row is one of the two states
-    already, so only the `other` is formed. With signs +1 where a row is one, the
+    Shapes (n, K) and (n, K, K - 1, n_terms). The scenario is the rows and the values
+    that other columns are set to, and `base` their state. Each row is one of the two
+    states already, so only the `other` is formed. With signs +1 where a row is one, the
     difference is sign (p - p_other), and A_other = A - sign dA.
     """
+    rows, values = scenario
     V_base = _covariances(base.P, s)
     sums, J = [], []
     for name in names:
-        sign, other, slope = rows.flipped(name)
+        sign, other, slope = rows.flipped(name, values)
         signed = sign * s
         V = _covariances(other.P, signed)
         V -= V_base * sign[:, None]

@@ -78,26 +78,34 @@ class _LinearRows(_Rows):
 
     def at(self, values):
         """The rows with other values in some columns."""
-        A, Z = self._base
+        A = self._base[0]
+        moves, rows = self._moves(values)
+        Z = self._moved_logits(moves, rows)
         if not values:
-            return State(Z.copy(order="F"), lambda V: V.T @ A)
-        numbers = [self.population.columns.names.index(name) for name in values]
-        rows = self.population.design.U[numbers]
-        moves = [
-            self.column(name, values) - self.population.numbers(name) for name in values
-        ]
-        moves = np.stack(moves, axis=1)
-        Z = (self._logits(rows).T @ moves.T + Z.T).T
+            return State(Z, lambda V: V.T @ A)
         return State(Z, lambda V: V.T @ A + (V.T @ moves) @ rows)
 
-    def flipped(self, name):
+    def flipped(self, name, values):
         """Rows with one for zero in a column, and zero for one.
 
         Returns signs, -1 for a row with zero, the state, and the derivative.
         """
-        Z, slope = self._base[1], self.slope(name, {})
+        Z, slope = self._moved_logits(*self._moves(values)), self.slope(name, values)
         sign = 2.0 * self.population.numbers(name) - 1.0
         return sign, State((Z.T - slope.d.T * sign).T, None), slope
+
+    def _moves(self, values):
+        """What values add to columns, (n_rows, n), and their working rows, of U."""
+        population = self.population
+        moves = np.empty((len(population.columns), len(values)))
+        for column, name in zip(moves.T, values, strict=True):
+            column[:] = self.column(name, values) - population.numbers(name)
+        numbers = [population.columns.names.index(name) for name in values]
+        return moves, population.design.U[numbers]
+
+    def _moved_logits(self, moves, rows):
+        Z = self._base[1]
+        return (self._logits(rows).T @ moves.T + Z.T).T
 
     def slope(self, name, values):
         """The derivative by a column; it is the same in all rows."""
@@ -119,7 +127,7 @@ class _PipelineRows(_Rows):
     def slope(self, name, values):
         """The derivative by a column, as a central difference."""
         x = self.column(name, values)
-        step = _step(x)
+        step = _step(x, self.population.spreads[name])
         up, down = x + step, x - step
         A = self._working({**values, name: up}) - self._working({**values, name: down})
         A /= (up - down)[:, None]
@@ -143,13 +151,12 @@ class _PipelineRows(_Rows):
         return A
 
 
-def _step(x):
+def _step(x, spread):
     """The step of a central difference, for each entry.
 
     Rounding of x makes an error of eps |x| / h in the difference, and curvature over a
     unit of spread one of h^2 / 6. Their sum is least where h^3 = 3 eps |x|; the spread
-    stands for the unit.
+    of the column stands for the unit.
     """
-    spread = np.std(x) or np.abs(x).max() or 1.0
     size = np.maximum(np.abs(x), spread)
     return np.cbrt(3.0 * np.finfo(np.float64).eps * size * spread**2)

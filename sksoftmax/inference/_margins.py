@@ -68,7 +68,7 @@ class ChangeSums:
             flips = [i for i in left if self._is_flip(i, values)]
             if flips:
                 names = [self._changes[i].variable for i in flips]
-                sums[flips], J[flips] = sums_of_flips(rows, base, names, s)
+                sums[flips], J[flips] = sums_of_flips((rows, values), base, names, s)
                 left = [i for i in left if i not in flips]
         for number in left:
             change = self._changes[number]

@@ -41,6 +41,7 @@ class Population:
     parts: Parts
     design: Design
     gamma: np.ndarray  # (K - 1, n_terms)
+    spreads: dict  # standard deviations of the numbers that go through a pipeline
 
     @property
     def is_linear(self):
@@ -148,7 +149,7 @@ def population_of(problem, parts, X):
     if parts.steps is None:
         names = problem.terms[: problem.design.centre.size]
         columns = ArrayColumns(problem.X, names)
-        return Population(columns, None, s, names, {}, **common)
+        return Population(columns, None, s, names, {}, spreads={}, **common)
     columns = columns_of(X)
     rows = None if problem.kept.all() else np.flatnonzero(problem.kept)
     names = used_columns(parts.steps, columns.names)
@@ -158,7 +159,12 @@ def population_of(problem, parts, X):
         if name in known or not columns.is_numeric(name):
             levels = known.get(name) or _distinct(columns, name)
             factors[name] = {level: {name: level} for level in levels}
-    return Population(columns, rows, s, names, factors, **common)
+    spreads = {
+        name: float(np.nanstd(columns.column(name).astype(np.float64))) or 1.0
+        for name in names
+        if name not in factors
+    }
+    return Population(columns, rows, s, names, factors, spreads=spreads, **common)
 
 
 def values_along(model, X, name, n_values):
