@@ -15,7 +15,7 @@ kernels := setup.py $(wildcard sksoftmax/_kernels/*.pyx sksoftmax/_kernels/*.h)
 pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
 
-.PHONY: help demo test test-long test-peers lint coverage mutation docs lock \
+.PHONY: help demo test test-long test-peers lint types coverage mutation docs lock \
 	bench-before bench-certificates bench-convex bench-hidden bench-inference \
 	bench-leave-one-out bench-path bench-predict bench-runtimes bench-scale clean
 
@@ -25,6 +25,7 @@ help:
 	@echo "make test-long     run the long tests: all hostile inputs, a thousand fits"
 	@echo "make test-peers    run scikit-learn's tests of its classifiers on this one"
 	@echo "make lint          check style, imports and docstrings; change no file"
+	@echo "make types         run type checkers on code that calls everything"
 	@echo "make coverage      run the suite again and list the lines that it missed"
 	@echo "make mutation      change the mathematics and see whether a test fails"
 	@echo "make docs          build the documentation site in build/docs/"
@@ -66,6 +67,11 @@ lint: $(VENV)/lint.stamp
 	$(bin)/ruff format --check
 	$(bin)/lint-imports --no-cache
 	$(bin)/python .ci/check_docstrings.py
+
+# What type checkers say of users' code.
+types: $(VENV)/types.stamp
+	$(bin)/mypy --strict --follow-imports=silent tests/typed_calls.py
+	$(bin)/pyright --pythonpath $(bin)/python tests/typed_calls.py
 
 # Without the compiled kernels, whose lines it cannot see.
 coverage: $(VENV)/dev.stamp

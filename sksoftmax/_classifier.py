@@ -25,6 +25,7 @@ from sksoftmax._fit.settings import (
 from sksoftmax._fit.warm_start import advance, announced_classes, initial_point
 from sksoftmax._prediction import FittedNetworkMixin
 from sksoftmax._utils.parameters import with_plain_numbers
+from sksoftmax._utils.typing import ByName, Samples, Seed, Sizes
 
 
 class SoftmaxRegressionClassifier(
@@ -214,33 +215,33 @@ default="cosine"
 
     def __init__(
         self,
-        hidden_layer_sizes=(),
+        hidden_layer_sizes: Sizes = (),
         *,
-        activation="relu",
-        alpha=1e-3,
-        l1_ratio=0.0,
-        grouped=False,
-        penalty_factor=None,
-        fit_intercept=True,
-        class_weight=None,
-        label_smoothing=0.0,
-        dropout=0.0,
-        solver="auto",
-        max_iter="auto",
-        tol="auto",
-        batch_size="auto",
-        learning_rate="cosine",
-        learning_rate_init=5e-3,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        warm_start=False,
-        shuffle=True,
-        random_state=None,
-        verbose=0,
-    ):
+        activation: str = "relu",
+        alpha: float = 1e-3,
+        l1_ratio: float = 0.0,
+        grouped: bool = False,
+        penalty_factor: ByName | None = None,
+        fit_intercept: bool = True,
+        class_weight: dict | str | None = None,
+        label_smoothing: float = 0.0,
+        dropout: float = 0.0,
+        solver: str = "auto",
+        max_iter: int | str = "auto",
+        tol: float | str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: str = "cosine",
+        learning_rate_init: float = 5e-3,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+        warm_start: bool = False,
+        shuffle: bool = True,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.alpha = alpha
@@ -271,12 +272,12 @@ default="cosine"
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
-        X: ArrayLike,
+        X: Samples,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
         classes: ArrayLike | None = None,
-        X_val: ArrayLike | None = None,
+        X_val: Samples | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
@@ -290,8 +291,7 @@ default="cosine"
             be larger than memory: a `numpy.memmap`, which is read in slices of rows if
             it takes more than 1 GiB, or batches, with y=None: a sequence of ``(X, y)``
             or ``(X, y, sample_weight)``, or a function that returns a new iterator over
-            them each time it is called. A `Table` of `sksoftmax.data` has batches too:
-            parquet files, queries, shards.
+            them each time it is called, or a `Table` of `sksoftmax.data`.
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Integers, strings, booleans or dates, or soft labels: rows of at least two
             probabilities that sum to 1. The columns of a table name the classes;
@@ -345,7 +345,7 @@ default="cosine"
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
-        X: ArrayLike,
+        X: Samples,
         y: ArrayLike,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,

@@ -34,13 +34,13 @@ from sksoftmax._fit.history import PathProgress
 from sksoftmax._fit.penalty_factors import factors_for
 from sksoftmax._fit.scoring import Scoring, leaves_one_out, route_fit, router_of
 from sksoftmax._fit.settings import PARAMETER_CONSTRAINTS
-from sksoftmax._prediction import FittedNetworkMixin
+from sksoftmax._prediction import ChosenNetworkMixin
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.parameters import Interval, check_numbers, with_plain_numbers
+from sksoftmax._utils.typing import ByName, Samples, Scorer
 
 # A larger number is a value of alpha that should be in a list.
 _MOST_ALPHAS = 10_000
-
 
 # Parameters that every fit gets as they are.
 _OF_EVERY_FIT = (
@@ -55,7 +55,7 @@ _OF_EVERY_FIT = (
 
 
 class SoftmaxRegressionClassifierCV(
-    CallbackSupportMixin, FittedNetworkMixin, ClassifierMixin, BaseEstimator
+    CallbackSupportMixin, ChosenNetworkMixin, ClassifierMixin, BaseEstimator
 ):
     """Softmax regression that chooses its penalty by cross-validation or leave-one-out.
 
@@ -223,21 +223,21 @@ class SoftmaxRegressionClassifierCV(
 
     def __init__(
         self,
-        alphas=None,
+        alphas: ArrayLike | None = None,
         *,
-        l1_ratios=(0.0,),
-        grouped=False,
-        penalty_factor=None,
-        fit_intercept=True,
-        class_weight=None,
-        label_smoothing=0.0,
-        cv=5,
-        scoring="neg_log_loss",
-        max_iter="auto",
-        tol="auto",
-        verbose=0,
-        n_jobs=None,
-    ):
+        l1_ratios: ArrayLike = (0.0,),
+        grouped: bool = False,
+        penalty_factor: ByName | None = None,
+        fit_intercept: bool = True,
+        class_weight: dict | str | None = None,
+        label_smoothing: float = 0.0,
+        cv: object = 5,
+        scoring: Scorer = "neg_log_loss",
+        max_iter: int | str = "auto",
+        tol: float | str = "auto",
+        verbose: int = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.alphas = alphas
         self.l1_ratios = l1_ratios
         self.grouped = grouped
@@ -256,7 +256,7 @@ class SoftmaxRegressionClassifierCV(
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
-        X: ArrayLike,
+        X: Samples,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         **params,
@@ -324,7 +324,7 @@ class SoftmaxRegressionClassifierCV(
 
     def score(
         self,
-        X: ArrayLike,
+        X: Samples,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         **score_params,

@@ -28,13 +28,14 @@ from sksoftmax._model.loss import log_softmax, softmax
 from sksoftmax._model.network import Network, project_onto_gauge
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.threads import fit_threads
+from sksoftmax._utils.typing import ByName, FittedAttributes, PathAttributes, Samples
 from sksoftmax._utils.versions import package_version
 from sksoftmax._utils.warnings import warn
 
 _VERSION = "_sksoftmax_version"  # in the state of saved models
 
 
-class FittedNetworkMixin:
+class FittedNetworkMixin(FittedAttributes):
     """Predictions from the attributes coefs_, intercepts_, classes_ and _activation.
 
     Goes before ClassifierMixin, whose `score` it replaces. Of dask arrays and data
@@ -48,7 +49,7 @@ class FittedNetworkMixin:
         "{estimator_module}.{estimator_name}.html"
     )
 
-    def decision_function(self, X: ArrayLike) -> np.ndarray:
+    def decision_function(self, X: Samples) -> np.ndarray:
         """Logits of samples.
 
         Parameters
@@ -63,7 +64,7 @@ class FittedNetworkMixin:
         """
         return self._snapshot()._answer(X, _margins)
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: Samples) -> np.ndarray:
         """Likeliest class of samples.
 
         Parameters
@@ -79,7 +80,7 @@ class FittedNetworkMixin:
         model = self._snapshot()
         return model._answer(X, model._likeliest)
 
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+    def predict_proba(self, X: Samples) -> np.ndarray:
         """Probabilities of the classes.
 
         Parameters
@@ -94,7 +95,7 @@ class FittedNetworkMixin:
         """
         return self._snapshot()._answer(X, softmax)
 
-    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
+    def predict_log_proba(self, X: Samples) -> np.ndarray:
         """Natural logarithms of the probabilities, finite also where they underflow.
 
         Parameters
@@ -110,7 +111,7 @@ class FittedNetworkMixin:
         return self._snapshot()._answer(X, log_softmax)
 
     def score(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self, X: Samples, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
         """Accuracy of `predict`; a soft row of y counts as its largest class.
 
@@ -144,7 +145,7 @@ class FittedNetworkMixin:
         with error_context("y"):
             return float(accuracy_score(labels, predicted, sample_weight=s))
 
-    def with_class_prior(self, class_prior, *, training_prior) -> Self:
+    def with_class_prior(self, class_prior: ByName, *, training_prior: ByName) -> Self:
         """The model for a population in which classes have other frequencies.
 
         If rows were sampled by class, or weighted by class, probabilities are right for
@@ -243,12 +244,12 @@ class FittedNetworkMixin:
         return Network(n_units, ACTIVATIONS[self._activation], True), layers
 
     @property
-    def coef_(self):
+    def coef_(self) -> np.ndarray:
         """Coefficients, centred over classes, shape (n_classes, n_features)."""
         return self._linear_layer("coef_")[0].T
 
     @property
-    def intercept_(self):
+    def intercept_(self) -> np.ndarray:
         """Intercepts, centred over classes, shape (n_classes,)."""
         return self._linear_layer("intercept_")[1]
 
@@ -300,6 +301,10 @@ class FittedNetworkMixin:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+class ChosenNetworkMixin(PathAttributes, FittedNetworkMixin):
+    """The same for a model that was chosen along paths of penalties."""
 
 
 def _margins(Z):
