@@ -153,21 +153,21 @@ class SoftmaxRegressionClassifierCV(
     intercept_ : ndarray of shape (n_classes,)
         Intercepts.
     n_iter_ : int
-        Iterations of the fit of all rows at `alpha_`, which began at the optimum of the
-        next larger alpha.
+        Iterations of the fit of all rows at `alpha_`, from the next larger alpha on.
     n_passes_ : float
         Passes over X of the fit at `alpha_`; subsamples count as fractions.
     loss_ : float
         F at the end of the fit at `alpha_`, in nats.
     loss_curve_ : list of float
         F after each iteration of the fit at `alpha_`, in nats.
-    validation_loss_curve_, validation_score_curve_ : list
+    validation_loss_curve_ : list
         Empty: how well rows that were left out are predicted is in `scores_`.
+    validation_score_curve_ : list
+        Empty too.
     best_iter_ : int
         Number of the iteration with the lowest loss in the fit at `alpha_`, from 1.
     optimality_ : float
-        What was compared with the tolerance in the fit at `alpha_`, in nats: the
-        estimate of F minus its minimum, or the duality gap.
+        What was compared with the tolerance in the fit at `alpha_`, in nats.
     converged_ : bool
         Whether the fit at `alpha_` met its tolerance.
     solver_ : str

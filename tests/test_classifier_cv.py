@@ -314,7 +314,8 @@ def test_leave_one_out_scores_accuracy(wine):
         fit = SoftmaxRegressionClassifier(alpha=1.0).fit(X[rest], y[rest])
         hits += fit.predict(X[[i]])[0] == y[i]
     assert_allclose(model.scores_, hits / len(y))
-    assert_allclose(model.score_errors_, np.sqrt(hits * (len(y) - hits) / len(y) ** 3))
+    variance = hits * (len(y) - hits) / (len(y) * (len(y) - 1))
+    assert_allclose(model.score_errors_, np.sqrt(variance / len(y)))
 
 
 def test_names_of_classes_and_features_are_kept():
