@@ -75,7 +75,7 @@ def test_a_part_of_a_training_has_an_epoch_and_no_end(capsys):
 
 
 def test_each_fit_of_a_path_has_its_end(capsys):
-    SoftmaxRegressionClassifierCV(alphas=[0.1, 1.0], cv="alo", verbose=1).fit(X, y)
+    SoftmaxRegressionClassifierCV(alphas=[0.1, 1.0], cv="alo", verbose=2).fit(X, y)
     assert capsys.readouterr().out.count("converged: optimality") == 2
 
 
