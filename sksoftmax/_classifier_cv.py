@@ -163,7 +163,7 @@ class SoftmaxRegressionClassifierCV(
     validation_loss_curve_ : list
         Empty: how well rows that were left out are predicted is in `scores_`.
     validation_score_curve_ : list
-        Empty too.
+        Empty, as `validation_loss_curve_` is.
     best_iter_ : int
         Number of the iteration with the lowest loss in the fit at `alpha_`, from 1.
     optimality_ : float
