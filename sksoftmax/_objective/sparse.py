@@ -104,7 +104,7 @@ class SparseObjective(Objective):
         moved = w.copy()
         ((W, b),) = self.network.unpack(moved)
         used = np.flatnonzero(W.any(axis=1))
-        U = self.penalty.project_onto_gauge(W[used])
+        U = self.penalty.restricted(used).project_onto_gauge(W[used])
         parts = used.size, W.shape[1] // self.penalty.n_together
         logits = self.penalty.norms(U.ravel()).reshape(parts) * self.scale[used, None]
         W[used] = np.where(logits > _NO_LOGIT, U, 0.0)
