@@ -196,6 +196,17 @@ def test_more_parameters_than_programs_are_for_are_left_to_the_solver():
     assert told(X, np.arange(30) % 2) == (True, False)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("logit", [np.nan, np.inf])
+def test_logits_that_overflow_are_left_to_programs(logit):
+    X, Y = np.arange(6.0)[:, None], np.eye(2)[[0, 0, 0, 1, 1, 1]]
+    for labels, truth in ((Y, True), (Y[[0, 3, 1, 4, 2, 5]], False)):
+        chunks = Chunks(X, labels, np.ones(6), Threads())
+        decision = decide(chunks, True, lambda X: np.full((len(X), 2), logit))
+        assert decision.is_made
+        assert (decision.D is not None) == truth
+
+
 def test_constant_columns_alone_separate_nothing():
     X, Y = np.ones((6, 2)), np.eye(2)[[0, 1, 0, 1, 1, 1]]
     for ones in (True, False):
