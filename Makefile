@@ -17,7 +17,8 @@ pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check 
 
 .PHONY: help demo test test-long test-peers lint types coverage mutation docs lock \
 	bench-before bench-certificates bench-convex bench-hidden bench-inference \
-	bench-leave-one-out bench-path bench-predict bench-runtimes bench-scale clean
+	bench-leave-one-out bench-path bench-predict bench-runtimes bench-scale wheel \
+	test-wheel clean
 
 help:
 	@echo "make demo          run the estimator on real data: a table and a picture"
@@ -40,6 +41,8 @@ help:
 	@echo "make bench-predict time predictions against other packages"
 	@echo "make bench-runtimes run exported models in other runtimes"
 	@echo "make bench-scale   time files, batches and dask against data in memory"
+	@echo "make wheel         build a wheel and an sdist in dist/, and check them"
+	@echo "make test-wheel    install both without the source, and run the suite there"
 	@echo "make clean         delete everything that these commands made"
 
 demo: $(VENV)/demo.stamp
@@ -124,6 +127,16 @@ bench-runtimes: $(VENV)/bench-runtimes.stamp
 
 bench-scale: $(VENV)/bench.stamp
 	$(bin)/python benchmarks/scale.py
+
+# The sdist is built first, and the wheel from its files.
+wheel: $(VENV)/wheel.stamp
+	rm -rf dist
+	$(bin)/python -m build
+	$(bin)/python -m twine check --strict dist/*
+	$(bin)/python tools/check_distribution.py dist
+
+test-wheel: wheel
+	$(bin)/python tools/check_distribution.py dist --suite
 
 clean:
 	rm -rf $(VENV) .venv-locked .venv-oldest build dist sksoftmax.egg-info .coverage
