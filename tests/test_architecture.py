@@ -17,7 +17,7 @@ PACKAGE = Path(sksoftmax.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 TEST_FILES = sorted(Path(__file__).parent.glob("*.py"))
 
-ASK_WHAT_DATA_IS = {"_data/arrays.py", "_data/targets.py"}
+ASK_WHAT_DATA_IS = {"_data/arrays.py", "_data/one_hot.py", "_data/targets.py"}
 DATA_NAMES = {"X", "y", "Y", "X_val", "y_val", "sample_weight", "sample_weight_val"}
 TYPE_QUESTIONS = {"isinstance", "hasattr", "type"}
 MAX_LINES_OF_FILE = 400

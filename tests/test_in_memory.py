@@ -154,7 +154,7 @@ def test_smoothing_keeps_the_rest(data):
     X, y, s = data
     sample = check_training(Estimator(), X, y, s)
     smoothed = sample.smooth(0.3)
-    expected = np.where(sample.targets.Y == 1.0, 0.8, 0.1)
+    expected = np.where(np.asarray(sample.targets.Y) == 1.0, 0.8, 0.1)
     assert_allclose(smoothed.targets.Y, expected)
     assert smoothed.X is sample.X
     assert_array_equal(smoothed.targets.s, s)

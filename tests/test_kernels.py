@@ -12,6 +12,7 @@ import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax import SoftmaxRegressionClassifier, show_versions
+from sksoftmax._data.one_hot import OneHot
 from sksoftmax._kernels import _load, kernel
 from sksoftmax._model import linear, loss
 from sksoftmax._objective import dense_hessian, inverses
@@ -165,6 +166,23 @@ def test_the_hessian_is_that_of_numpy(rng, shape, ones, layout):
     assert_array_equal(found, found.T)
 
 
+@needs_kernels
+@each_shape
+@with_and_without_intercept
+def test_a_pass_with_labels_is_that_with_their_one_hot_rows(rng, shape, ones):
+    X, _, s = rows_like(rng, shape)
+    labels = OneHot(rng.integers(max(shape[2], 2), size=shape[0]), max(shape[2], 2), s)
+    W = rng.standard_normal((shape[1] + ones, shape[2]))
+    found = compiled.linear_pass(X, W, labels, s)
+    same = compiled.linear_pass(X, W, np.asarray(labels), s)
+    for array, to_the_bit in zip(found, same, strict=True):
+        assert_array_equal(array, to_the_bit)
+    for sY in (labels, np.asarray(labels)):
+        expected = twin(linear.linear_pass)(X, W, sY, s)
+        for array, right in zip(found, expected, strict=True):
+            assert_allclose(array, right, rtol=1e-12, atol=1e-12)
+
+
 HARD_LOGITS = {
     "huge": [1e15, 1e15 - 0.125, -1e15],
     "further apart than any float": [1.7e308, -1.7e308, 0.0],
@@ -184,11 +202,13 @@ def test_the_loss_at_hard_logits_is_that_of_numpy(row, n_logits, target):
     s = np.full(130, 0.1)
     sY = np.zeros((130, max(n_logits, 2)), order="F")
     sY[:, target] = s
-    found = compiled.loss_grad(Z.copy(), sY, s)
-    with np.errstate(over="ignore"):
-        expected = twin(loss.loss_grad)(Z.copy(order="F"), sY, s)
-    for array, right in zip(found, expected, strict=True):
-        assert_allclose(array, right, rtol=1e-13, atol=5e-324)
+    labels = OneHot(sY.argmax(axis=1), sY.shape[1], s)
+    for targets in (sY, labels):
+        with np.errstate(over="ignore"):
+            expected = twin(loss.loss_grad)(Z.copy(order="F"), targets, s)
+        found = compiled.loss_grad(Z.copy(), targets, s)
+        for array, right in zip(found, expected, strict=True):
+            assert_allclose(array, right, rtol=1e-13, atol=5e-324)
 
 
 @needs_kernels

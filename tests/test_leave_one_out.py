@@ -24,7 +24,7 @@ def approximate_losses(settings, X, y, s=None):
     training = check_training(copy.copy(settings), X, y, s)
     _, (left,) = fit_path(settings, training, [settings.alpha], LeaveOneOut())
     assert_allclose(left.chances, 1.0)
-    Y = training.targets.Y[training.targets.s > 0]
+    Y = np.asarray(training.targets.Y)[training.targets.s > 0]
     return -np.sum(Y * log_softmax(left.Z_without, axis=1), axis=1)
 
 
@@ -313,7 +313,7 @@ def test_a_sample_of_the_rows_estimates_the_mean_of_all(rng, monkeypatch):
             [
                 left.mean(
                     lambda Z, Y: np.sum(Y * log_softmax(Z, axis=1), axis=1),
-                    training.targets.Y,
+                    np.asarray(training.targets.Y),
                     weights,
                 )
                 for left in observed
@@ -326,7 +326,7 @@ def test_a_sample_of_the_rows_estimates_the_mean_of_all(rng, monkeypatch):
     for left, all_left in zip(sampled, everyone, strict=True):
         assert 850 < left.rows.size < 1150
         assert all_left.rows.size == 6000
-    Y = training.targets.Y
+    Y = np.asarray(training.targets.Y)
     within = [
         np.average(np.sum(Y * log_softmax(left.Z, axis=1), axis=1), weights=weights)
         for left in everyone

@@ -13,6 +13,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_array
 
 from sksoftmax._data.labels import are_same, as_labels, class_index, places_of
+from sksoftmax._data.one_hot import (
+    OneHot,
+    largest_of_class,
+    take_classes,
+    times_factors,
+)
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.missing import column_names, no_missing, refuse_missing
 
@@ -60,7 +66,7 @@ class Targets(_Masses):
     """Targets as the objective wants them."""
 
     classes: np.ndarray  # (n_classes,)
-    Y: np.ndarray  # (n_samples, n_classes), rows of probabilities
+    Y: object  # (n_samples, n_classes), rows of probabilities: an array or `OneHot`
     s: np.ndarray  # (n_samples,), sample weights, class weights multiplied in
 
     @property
@@ -93,13 +99,15 @@ class Targets(_Masses):
         """The targets in the columns of a mask of classes."""
         if present.all():
             return self
-        lost = self.s @ self.Y[:, ~present]
+        lost = self.mass[~present]
         if lost.any():
             raise ValueError(
                 "y_val has weight on the classes"
                 f" {_listed(self.classes[~present][lost > 0])}, which have none in y."
             )
-        return replace(self, classes=self.classes[present], Y=self.Y[:, present])
+        return replace(
+            self, classes=self.classes[present], Y=take_classes(self.Y, present)
+        )
 
 
 def encode(y, classes=None, *, name="y"):
@@ -139,9 +147,7 @@ def encode_again(y, classes, *, name="y"):
     codes = places_of(classes, y)
     if (codes < 0).any():
         return encode(y, classes, name=name)
-    Y = np.zeros((classes.size, codes.size))
-    Y[codes, np.arange(codes.size)] = 1.0
-    return Targets(classes, Y.T, np.ones(codes.size))
+    return Targets(classes, OneHot(codes, classes.size), np.ones(codes.size))
 
 
 def label_array(y, classes, *, name="y"):
@@ -244,9 +250,7 @@ def _encode_labels(y, classes, name):
                 f" the classes {_listed(classes)}."
             )
         codes, found = places[codes], classes
-    Y = np.zeros((codes.size, found.size))
-    Y[np.arange(codes.size), codes] = 1.0
-    return found, Y
+    return found, OneHot(codes, found.size)
 
 
 def check_weights(sample_weight, n_samples, *, name="sample_weight", is_part=False):
@@ -325,11 +329,9 @@ def weigh(targets, factors, *, name="sample_weight", is_part=False):
     if factors is None:
         return targets
     with np.errstate(over="ignore"):
-        Y = targets.Y * factors
-        sums = Y.sum(axis=1)
+        Y, sums = times_factors(targets.Y, factors)
         s = targets.s * sums
     check_weighted(s, name, is_part=is_part)
-    Y = np.divide(Y, sums[:, None], out=targets.Y.copy(), where=sums[:, None] > 0)
     return replace(targets, Y=Y, s=s)
 
 
@@ -349,7 +351,8 @@ def smooth(targets, label_smoothing):
     """
     if not label_smoothing:
         return targets
-    Y = (1.0 - label_smoothing) * targets.Y + label_smoothing / targets.classes.size
+    Y = np.asarray(targets.Y)
+    Y = (1.0 - label_smoothing) * Y + label_smoothing / targets.classes.size
     return replace(targets, Y=Y)
 
 
@@ -373,8 +376,8 @@ def hold_out(targets, fraction, rng):
     codes = codes[order]
     spare = order[np.r_[False, codes[1:] == codes[:-1]]]
     unlikely = np.bincount(codes, minlength=targets.classes.size) == 0
-    mass = targets.s[:, None] * targets.Y[:, unlikely & targets.present]
-    spare = spare[~np.isin(spare, mass.argmax(axis=0))]
+    heaviest = largest_of_class(targets.Y, targets.s, unlikely & targets.present)
+    spare = spare[~np.isin(spare, heaviest)]
     n_held = max(1, round(fraction * order.size))
     if spare.size < n_held:
         raise ValueError(

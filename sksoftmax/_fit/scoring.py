@@ -24,7 +24,7 @@ from sksoftmax._model.loss import log_softmax
 
 
 def _log_likelihoods(Z, Y):
-    return np.einsum("ik,ik->i", Y, log_softmax(Z))
+    return np.einsum("ik,ik->i", np.asarray(Y), log_softmax(Z))
 
 
 def _hits(Z, Y):

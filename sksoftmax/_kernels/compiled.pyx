@@ -18,11 +18,12 @@ cdef extern from "elementwise.h" nogil:
     void exps(const double *x, double *out, ptrdiff_t n)
     void logs(const double *x, double *out, ptrdiff_t n)
     double softmax_tile(
-        double *Z, double *dZ, const double *sY, const double *s,
-        ptrdiff_t n, ptrdiff_t ld, ptrdiff_t n_classes
+        double *Z, double *dZ, const double *sY, const ptrdiff_t *codes,
+        const double *s, ptrdiff_t n, ptrdiff_t ld, ptrdiff_t n_classes
     )
     double logistic_tile(
-        double *z, double *dz, const double *sy, const double *s, ptrdiff_t n
+        double *z, double *dz, const double *sy, const ptrdiff_t *codes,
+        const double *s, ptrdiff_t n
     )
     double sum_double(const double *values, ptrdiff_t n)
     double sum_float(const float *values, ptrdiff_t n)
@@ -184,25 +185,51 @@ cdef void column_sums(
             out[k] = <float>sum_float(dZ + k * n, n)
 
 
+# Targets
+
+cdef class Targets:
+    # sY, which keeps its arrays alive: all entries by columns, or one of each row, in
+    # the column `codes`. The first of two classes may be the reference.
+    cdef const double[::1] entries
+    cdef const ptrdiff_t[::1] codes_view
+    cdef const ptrdiff_t *codes
+    cdef bint has_reference
+
+    def __cinit__(self, sY, ptrdiff_t m):
+        codes = getattr(sY, "codes", None)
+        self.codes = NULL
+        self.has_reference = m < sY.shape[1]
+        if codes is None:
+            # Of columns, the second has the class that is not the reference.
+            self.entries = np.ravel(sY[:, m:] if self.has_reference else sY, "F")
+        else:
+            self.entries = sY.values
+            self.codes_view = codes
+            self.codes = &self.codes_view[0]
+
+
 # The loss
 
 cdef double loss_of_rows(
-    double *Z, double *dZ, const double *sY, const double *s,
+    double *Z, double *dZ, const double *sY, const ptrdiff_t *codes, const double *s,
     ptrdiff_t n, ptrdiff_t m, bint has_reference
 ) noexcept nogil:
     """L; Z becomes sP and dZ becomes dL/dZ, all by columns."""
     cdef double value = 0.0
     cdef ptrdiff_t tile, start, rows
+    cdef const ptrdiff_t *own = NULL
     for tile in range((n + TILE - 1) // TILE):
         start = tile * TILE
         rows = min(n - start, TILE)
+        if codes is not NULL:
+            own = codes + start
         if has_reference:
             value += logistic_tile(
-                Z + start, dZ + start, sY + n + start, s + start, rows
+                Z + start, dZ + start, sY + start, own, s + start, rows
             )
         else:
             value += softmax_tile(
-                Z + start, dZ + start, sY + start, s + start, rows, n, m
+                Z + start, dZ + start, sY + start, own, s + start, rows, n, m
             )
     return value
 
@@ -213,14 +240,14 @@ def loss_grad(Z, sY, s):
     Z = np.asfortranarray(Z)
     dZ = np.empty_like(Z)
     cdef double[::1, :] Z_view = Z, dZ_view = dZ
-    cdef const double[::1, :] sY_view = np.asfortranarray(sY)
     cdef const double[::1] s_view = np.ascontiguousarray(s)
     cdef ptrdiff_t n = Z_view.shape[0], m = Z_view.shape[1]
+    cdef Targets targets = Targets(sY, m)
     cdef double value
     with nogil:
         value = loss_of_rows(
-            &Z_view[0, 0], &dZ_view[0, 0], &sY_view[0, 0], &s_view[0], n, m,
-            m < sY_view.shape[1]
+            &Z_view[0, 0], &dZ_view[0, 0], &targets.entries[0], targets.codes,
+            &s_view[0], n, m, targets.has_reference
         )
     return value, dZ, Z
 
@@ -231,10 +258,10 @@ def linear_pass(X, W, sY, s):
     X = readable(X)
     cdef const double[:, :] X_view = X
     cdef const double[:, ::1] W_view = np.ascontiguousarray(W)
-    cdef const double[::1, :] sY_view = np.asfortranarray(sY)
     cdef const double[::1] s_view = np.ascontiguousarray(s)
     cdef int n = X_view.shape[0], p = X_view.shape[1], m = W_view.shape[1]
     cdef bint ones = W_view.shape[0] > p
+    cdef Targets targets = Targets(sY, m)
     cdef Matrix matrix = layout(
         n, p,
         X_view.strides[0] // <ptrdiff_t>sizeof(double),
@@ -251,16 +278,17 @@ def linear_pass(X, W, sY, s):
     cdef double value
     with nogil:
         value = pass_of_rows(
-            matrix, &X_view[0, 0], &W_view[0, 0], &sY_view[0, 0], &s_view[0],
-            &Z_view[0, 0], &grad_view[0], scratch, n, p, m, ones, m < sY_view.shape[1]
+            matrix, &X_view[0, 0], &W_view[0, 0], &targets.entries[0], targets.codes,
+            &s_view[0], &Z_view[0, 0], &grad_view[0], scratch, n, p, m, ones,
+            targets.has_reference
         )
         free(scratch)
     return value, grad, Z
 
 
 cdef double pass_of_rows(
-    Matrix matrix, const double *X, const double *W, const double *sY, const double *s,
-    double *Z, double *grad, double *scratch,
+    Matrix matrix, const double *X, const double *W, const double *sY,
+    const ptrdiff_t *codes, const double *s, double *Z, double *grad, double *scratch,
     int n, int p, int m, bint ones, bint has_reference
 ) noexcept nogil:
     """L of Z = X W + b; Z becomes sP, and grad the gradient by w."""
@@ -272,7 +300,7 @@ cdef double pass_of_rows(
         for i in range(n):
             Z[k * n + i] = W[p * m + k] if ones else 0.0
     add_product(matrix, X, W, Z, n, p, m)
-    value = loss_of_rows(Z, dZ, sY, s, n, m, has_reference)
+    value = loss_of_rows(Z, dZ, sY, codes, s, n, m, has_reference)
     transposed_product(matrix, X, dZ, columns, n, p, m)
     by_rows(columns, grad, p, m)
     if ones:

@@ -121,10 +121,12 @@ FOR_EACH_PROCESSOR static void logs(const double *x, double *out, ptrdiff_t n)
         out[i] = log_of_sum(x[i]);
 }
 
-/* The loss of a tile of logits Z; Z becomes sP, and dZ becomes sP - sY. */
+/* The loss of a tile of logits Z; Z becomes sP, and dZ becomes sP - sY. With codes,
+the columns of its entries, sY has one entry for each row. */
 FOR_EACH_PROCESSOR static double softmax_tile(double *restrict Z,
                                               double *restrict dZ,
                                               const double *restrict sY,
+                                              const ptrdiff_t *restrict codes,
                                               const double *restrict s, ptrdiff_t n,
                                               ptrdiff_t ld, ptrdiff_t n_classes)
 {
@@ -137,11 +139,16 @@ FOR_EACH_PROCESSOR static double softmax_tile(double *restrict Z,
     for (k = 1; k < n_classes; k++)
         for (i = 0; i < n; i++)
             largest[i] = Z[k * ld + i] > largest[i] ? Z[k * ld + i] : largest[i];
+    if (codes)
+        for (i = 0; i < n; i++)
+            losses[i] -= sY[i] * (Z[codes[i] * ld + i] - largest[i]);
+    else
+        for (k = 0; k < n_classes; k++)
+            for (i = 0; i < n; i++)
+                losses[i] -= sY[k * ld + i] * (Z[k * ld + i] - largest[i]);
     for (k = 0; k < n_classes; k++)
         for (i = 0; i < n; i++) {
-            double z = Z[k * ld + i] - largest[i];
-            double e = exp_negative(z);
-            losses[i] -= sY[k * ld + i] * z;
+            double e = exp_negative(Z[k * ld + i] - largest[i]);
             sums[i] += e;
             Z[k * ld + i] = e;
         }
@@ -153,27 +160,35 @@ FOR_EACH_PROCESSOR static double softmax_tile(double *restrict Z,
         for (i = 0; i < n; i++) {
             double sp = Z[k * ld + i] * sums[i];
             Z[k * ld + i] = sp;
-            dZ[k * ld + i] = sp - sY[k * ld + i];
+            dZ[k * ld + i] = codes ? sp : sp - sY[k * ld + i];
         }
+    if (codes)
+        for (i = 0; i < n; i++)
+            dZ[codes[i] * ld + i] -= sY[i];
     return sum_double(losses, n);
 }
 
-/* The same for one logit z beside a reference; sy are the targets of the other class.
+/* The same for one logit z beside a reference; sy are the targets of the other class,
+or with codes of the own class, 0 or 1.
 A row that is certain of its class has s = sy or sy = 0: then the loss is the logarithm
 alone. */
 FOR_EACH_PROCESSOR static double logistic_tile(double *restrict z,
                                                double *restrict dz,
                                                const double *restrict sy,
+                                               const ptrdiff_t *restrict codes,
                                                const double *restrict s, ptrdiff_t n)
 {
-    double losses[TILE];
+    double losses[TILE], own[TILE];
+    for (ptrdiff_t i = 0; i < n; i++)
+        own[i] = codes && codes[i] == 0 ? 0.0 : sy[i];
     for (ptrdiff_t i = 0; i < n; i++) {
         double e = exp_negative(z[i] > 0.0 ? -z[i] : z[i]);
         double sum = 1.0 + e;
         double sp = s[i] * ((z[i] > 0.0 ? 1.0 : e) / sum);
-        losses[i] = z[i] * ((z[i] > 0.0 ? s[i] : 0.0) - sy[i]) + s[i] * log_of_sum(sum);
+        losses[i] = z[i] * ((z[i] > 0.0 ? s[i] : 0.0) - own[i]);
+        losses[i] += s[i] * log_of_sum(sum);
         z[i] = sp;
-        dz[i] = sp - sy[i];
+        dz[i] = sp - own[i];
     }
     return sum_double(losses, n);
 }

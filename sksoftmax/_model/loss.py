@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
+from sksoftmax._data.one_hot import sum_of_products
 from sksoftmax._kernels import kernel
 from sksoftmax._utils.parameters import as_floats
 
@@ -190,7 +191,8 @@ def all_logits(Z, n_classes):
 
 def targets_beside(Z, sY):
     """The columns of sY of the classes that Z has columns for."""
-    return sY[:, sY.shape[1] - Z.shape[1] :]
+    n_without = sY.shape[1] - Z.shape[1]
+    return np.asarray(sY)[:, n_without:] if n_without else sY
 
 
 def loss(Z, sY, s):
@@ -240,7 +242,7 @@ def loss_hessp(sP, s, V):
 def _exponentials(Z, sY, s):
     """L, and the row sums of exp(Z - row maxima), with which Z is overwritten."""
     Z -= Z.max(axis=1, keepdims=True)
-    value = -np.vdot(sY.T, Z.T)
+    value = -sum_of_products(sY, Z)
     sums = np.exp(Z, out=Z).sum(axis=1)
     return float(value + s @ np.log(sums)), sums
 
@@ -253,7 +255,7 @@ def _logistic(Z, sY, s):
     """
     z = Z[:, 0]
     value = s * np.maximum(z, 0.0)
-    value -= sY[:, 1] * z
+    value -= np.asarray(sY)[:, 1] * z
     positive = z > 0.0
     np.exp(-np.abs(z), out=z)
     sums = 1.0 + z
