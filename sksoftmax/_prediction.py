@@ -27,6 +27,7 @@ from sksoftmax._model.activations import ACTIVATIONS
 from sksoftmax._model.loss import log_softmax, softmax
 from sksoftmax._model.network import Network, project_onto_gauge
 from sksoftmax._utils.errors import error_context
+from sksoftmax._utils.parameters import ChangedParametersMixin
 from sksoftmax._utils.threads import fit_threads
 from sksoftmax._utils.typing import ByName, FittedAttributes, PathAttributes, Samples
 from sksoftmax._utils.versions import package_version
@@ -35,7 +36,7 @@ from sksoftmax._utils.warnings import warn
 _VERSION = "_sksoftmax_version"  # in the state of saved models
 
 
-class FittedNetworkMixin(FittedAttributes):
+class FittedNetworkMixin(ChangedParametersMixin, FittedAttributes):
     """Predictions from the attributes coefs_, intercepts_, classes_ and _activation.
 
     Goes before ClassifierMixin, whose `score` it replaces. Of dask arrays and data

@@ -318,10 +318,7 @@ class Chunks(ChunkVerbs):
         """Number of stored entries of X."""
         return max(self.stored_per_row * self.n_rows, 1)
 
-    # Small data are one chunk. Without the loops a fit of 150 rows makes a tenth fewer
-    # calls.
-
-    def sum(self, fn, *args, reads_X=True):
+    def sum(self, fn, *args, reads_X=True):  # no loops over a single chunk
         if len(self._chunks) > 1:
             return super().sum(fn, *args, reads_X=reads_X)
         return self._of_only_chunk(fn, args, reads_X)
@@ -334,9 +331,7 @@ class Chunks(ChunkVerbs):
 
     def _of_only_chunk(self, fn, args, reads_X):
         self.rows_read += self.n_rows * reads_X
-        (chunk,) = self._chunks
-        if reads_X:
-            chunk = chunk.in_double()
+        chunk = self._chunks[0].in_double() if reads_X else self._chunks[0]
         return fn(chunk, *_own(chunk, args, self._first))
 
     def _sweep(self, run, args, reads_X):

@@ -81,6 +81,9 @@ def absolute_tolerance(tol, null_value, value):
     return tol * max(null_value - value, 0.0) + rounding_error(null_value)
 
 
+_EPS = float(np.finfo(float).eps)
+
+
 def rounding_error(value):
     """Rounding error of F near a value of it, in nats.
 
@@ -88,4 +91,4 @@ def rounding_error(value):
     between 1 and n_classes. Where rows are all but certain that is more than F itself,
     and where F is below 1e-15 at its start no difference can be seen.
     """
-    return np.finfo(float).eps * (4.0 * value + 2.0)
+    return _EPS * (4.0 * value + 2.0)
