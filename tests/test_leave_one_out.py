@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
 from sksoftmax._data.in_memory import check_training
 from sksoftmax._fit import leave_one_out as _alo
+from sksoftmax._fit import left_out_step
 from sksoftmax._fit.leave_one_out import LeaveOneOut
 from sksoftmax._fit.path import fit_path
 
@@ -209,7 +210,13 @@ def test_two_classes_leave_out_alike_with_one_logit_and_with_two_columns(
     s = rng.uniform(0.5, 2.0, len(y))
     one = approximate_losses(settings, X, Y, s)
     settings.l1_ratio = 1e-9
-    assert_allclose(one, approximate_losses(settings, X, Y, s), rtol=1e-5)
+    two = approximate_losses(settings, X, Y, s)
+    # A row at the edge of what one step does for may be fitted again here, or there.
+    edge = ~np.isclose(one, two, rtol=1e-5)
+    assert edge.sum() <= 1
+    true = true_losses(settings, X, Y, s)[edge]
+    nearest = np.minimum(np.abs(one[edge] - true), np.abs(two[edge] - true))
+    assert_allclose(nearest, 0.0, atol=1e-4)
 
 
 def test_lasso_with_an_even_number_of_classes_leaves_rows_out(rng):
@@ -338,7 +345,7 @@ def test_a_sample_of_the_rows_estimates_the_mean_of_all(rng, monkeypatch):
 
 def test_a_hessian_too_large_to_invert_is_refused(monkeypatch):
     X, y = load_iris(return_X_y=True)
-    monkeypatch.setattr(_alo, "LARGEST", 9)
+    monkeypatch.setattr(left_out_step, "LARGEST", 9)
     with pytest.raises(ValueError, match=r"cv='alo' inverts .* 10 parameters"):
         SoftmaxRegressionClassifierCV(cv="alo").fit(X, y)
 
