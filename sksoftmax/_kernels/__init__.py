@@ -63,3 +63,8 @@ def kernel(twin):
         return twin(*args) if result is NotImplemented else result
 
     return function
+
+
+def is_compiled(function):
+    """Whether a function that `kernel` decorates has a compiled counterpart here."""
+    return hasattr(function, "__wrapped__")

@@ -10,6 +10,8 @@ from functools import cached_property, partial
 import numpy as np
 from scipy.special import entr
 
+from sksoftmax._kernels import is_compiled
+from sksoftmax._objective.block_steps import sweep_blocks
 from sksoftmax._objective.curvature import Curvature
 from sksoftmax._objective.objective import Objective
 from sksoftmax._objective.preconditioners import product_cost
@@ -209,7 +211,12 @@ class SparseObjective(Objective):
         ]
 
     def residual_model(self, here, damping=0.0):
-        """The model by residuals of its rows, or None where `model` is cheaper."""
+        """The model by residuals of its rows, or None where `model` is cheaper.
+
+        It always is where sweeps are not compiled: NumPy has a dozen calls a block.
+        """
+        if not is_compiled(sweep_blocks):
+            return None
         n_rows = self.chunks.n_rows
         n_used = self.penalty.free_entries(here.w).size
         n_features, n_classes = self.network.n_units
