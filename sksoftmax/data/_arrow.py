@@ -133,6 +133,8 @@ def from_arrow(
 
     def tables():
         for batch in open_batches():
+            if hasattr(batch, "to_arrow"):  # a data frame of polars
+                batch = batch.to_arrow()
             is_batch = isinstance(batch, pa.RecordBatch)
             yield pa.Table.from_batches([batch]) if is_batch else pa.table(batch)
 
