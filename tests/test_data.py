@@ -16,8 +16,7 @@ from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax._data import minibatches
 from sksoftmax.data import (
     Table,
-    _arrays,
-    _arrow,
+    _table,
     from_arrays,
     from_arrow,
     from_parquet,
@@ -60,8 +59,7 @@ def folder(frame, tmp_path):
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
-    monkeypatch.setattr(_arrow, "_PART_BYTES", 1)
-    monkeypatch.setattr(_arrays, "_PART_BYTES", 1024)
+    monkeypatch.setattr(_table, "PART_BYTES", 1024)
 
 
 def of(source, read=from_parquet, **roles):
@@ -78,6 +76,10 @@ def in_listed_files(frame, folder):
 
 def in_dataset(frame, folder):
     return of(ds.dataset(folder))
+
+
+def in_memory_dataset(frame, folder):
+    return of(ds.dataset(pa.Table.from_pandas(frame)))
 
 
 def in_partitions(frame, folder):
@@ -106,6 +108,7 @@ TABLES = [
     in_folder,
     in_listed_files,
     in_dataset,
+    in_memory_dataset,
     in_partitions,
     in_csv,
     in_record_batches,
@@ -347,3 +350,25 @@ def test_what_has_to_be_read_first_is_told_by_whom(
 def test_no_files_are_no_table():
     with pytest.raises(ValueError, match="path must name at least one file"):
         from_parquet([])
+
+
+def test_a_column_of_another_type_in_one_file_is_told_with_the_file(
+    frame, folder, model
+):
+    frame["age"] = "old"
+    frame[200:].to_parquet(folder / "b.parquet", index=False)
+    with pytest.raises(ValueError, match=r"b\.parquet, row group 0: .*'old'"):
+        model.fit(of(folder))
+
+
+def test_a_column_has_one_role(folder):
+    with pytest.raises(ValueError, match="column 'age' is named as a feature and as"):
+        from_parquet(folder, target="age", columns=FEATURES)
+
+
+def test_a_filtered_dataset_is_read_as_record_batches(frame, folder, model, fitted):
+    rows = ds.dataset(folder).filter(ds.field("times") > 0)
+    with pytest.raises(ValueError, match=r"from_arrow\(dataset\.to_batches"):
+        of(rows)
+    model.fit(of(rows.to_batches, from_arrow))
+    assert_allclose(model.coef_, fitted.coef_, rtol=1e-8, atol=1e-8)

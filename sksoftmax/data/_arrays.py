@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from sksoftmax.data import _table
 from sksoftmax.data._table import Part, Table, paths_of, refuse_changed
-
-# Bytes of a part.
-_PART_BYTES = 2**25
 
 
 def from_arrays(X: Any, y: Any = None, sample_weight: Any = None) -> Table:
@@ -108,8 +106,8 @@ def from_svmlight(
         stamp = _stamp(file)
         size = stamp[0]
         is_packed = file.endswith((".gz", ".bz2"))
-        for start in range(0, size, size if is_packed else _PART_BYTES):
-            place = {} if is_packed else {"offset": start, "length": _PART_BYTES}
+        for start in range(0, size, size if is_packed else _table.PART_BYTES):
+            place = {} if is_packed else {"offset": start, "length": _table.PART_BYTES}
             read = partial(_svmlight, file, stamp, {**options, **place})
             parts.append(Part(f"file {file}, from byte {start}", read))
     return Table(parts)
@@ -153,7 +151,7 @@ def _beside(shards, arrays, name):
 
 def _edges(X):
     """First and last row of each part of a shard: whole chunks of its file, if any."""
-    step = max(_PART_BYTES // max(X.dtype.itemsize * X.shape[1], 1), 1)
+    step = max(_table.PART_BYTES // max(X.dtype.itemsize * X.shape[1], 1), 1)
     chunk = (getattr(X, "chunks", None) or [1])[0]
     step = max(step // chunk, 1) * chunk
     return [
@@ -169,7 +167,7 @@ def _slice(shard, rows, with_labels):
 def _svmlight(file, stamp, options, with_labels):
     from sklearn.datasets import load_svmlight_file  # takes long to import
 
-    refuse_changed(file, stamp, _stamp(file))
+    refuse_changed(f"file {file}", stamp, _stamp(file))
     yield (*load_svmlight_file(file, **options), None)
 
 

@@ -3,11 +3,9 @@
 from functools import partial
 from typing import Any, NamedTuple
 
-from sksoftmax._utils.errors import optional_package
+from sksoftmax._utils.errors import error_context, optional_package
+from sksoftmax.data import _table
 from sksoftmax.data._table import Part, Table, paths_of, refuse_changed
-
-# Bytes of a part if the format leaves a choice.
-_PART_BYTES = 2**25
 
 
 def from_parquet(
@@ -74,9 +72,10 @@ def from_parquet(
         path = ds.dataset(paths if len(paths) > 1 else paths[0], format="parquet")
     roles = _Roles.of(path.schema, columns, target, sample_weight)
     parts = []
-    for fragment in path.get_fragments():
-        _refuse_missing_columns(ds, fragment, roles)
-        parts.extend(_parts_of(fragment, path.schema, roles))
+    for number, fragment in enumerate(_fragments(path)):
+        name = f"file {fragment.path}" if _is_file(fragment) else f"fragment {number}"
+        _refuse_missing_columns(ds, fragment, roles, name)
+        parts.extend(_parts_of(fragment, path.schema, roles, name))
     return Table(parts)
 
 
@@ -166,6 +165,12 @@ class _Roles(NamedTuple):
         others = [*targets, *([] if sample_weight is None else [sample_weight])]
         if columns is None:
             columns = [name for name in schema.names if name not in others]
+        for name in others:
+            if name in columns:
+                raise ValueError(
+                    f"column {name!r} is named as a feature and as the target or the"
+                    " sample weight."
+                )
         for name in (*columns, *others):
             if schema.names.count(name) != 1:
                 problem = "occurs twice" if name in schema.names else "does not exist"
@@ -215,36 +220,51 @@ def _decoded(column):
     return column.cast(column.type.value_type) if is_coded else column
 
 
-def _refuse_missing_columns(ds, fragment, roles):
+def _fragments(dataset):
+    """The files of a dataset, or the tables of one in memory."""
+    try:
+        return list(dataset.get_fragments())
+    except ValueError as error:
+        raise ValueError(
+            "path is a filtered dataset, whose files pyarrow does not tell: pass"
+            " from_arrow(dataset.to_batches, ...) instead."
+        ) from error
+
+
+def _is_file(fragment):
+    return hasattr(fragment, "filesystem")
+
+
+def _refuse_missing_columns(ds, fragment, roles, file):
     """Refuse a file without a column, which Arrow would read as nulls."""
     present = {*fragment.physical_schema.names}
     present.update(ds.get_partition_keys(fragment.partition_expression))
     for name in roles.names(with_labels=True):
         if name not in present:
-            raise ValueError(f"file {fragment.path} has no column {name!r}.")
+            raise ValueError(f"{file} has no column {name!r}.")
 
 
-def _parts_of(fragment, schema, roles):
+def _parts_of(fragment, schema, roles, file):
     """The parts of one file: row groups of parquet, the whole of another format."""
     stamp = _stamp(fragment)
 
-    def read(piece, with_labels):
-        refuse_changed(fragment.path, stamp, _stamp(fragment))
+    def read(piece, name, with_labels):
+        refuse_changed(file, stamp, _stamp(fragment))
         names = roles.names(with_labels=with_labels)
-        table = piece.to_table(schema=schema, columns=names)
+        with error_context(name):
+            table = piece.to_table(schema=schema, columns=names)
         yield roles.take(table, with_labels=with_labels)
 
-    name = f"file {fragment.path}"
     if not hasattr(fragment, "row_groups"):
-        return [Part(name, partial(read, fragment))]
+        return [Part(file, partial(read, fragment, file))]
     parts = []
     for group in _grouped(fragment.row_groups):
         ids = [row_group.id for row_group in group]
         where = f"row group {ids[0]}"
         if len(ids) > 1:
             where = f"row groups {ids[0]} to {ids[-1]}"
-        piece = fragment.subset(row_group_ids=ids)
-        parts.append(Part(f"{name}, {where}", partial(read, piece)))
+        piece, name = fragment.subset(row_group_ids=ids), f"{file}, {where}"
+        parts.append(Part(name, partial(read, piece, name)))
     return parts
 
 
@@ -252,7 +272,7 @@ def _grouped(row_groups):
     """Row groups that are read together: small ones, up to the size of a part."""
     group, size = [], 0
     for row_group in row_groups:
-        if group and size + row_group.total_byte_size > _PART_BYTES:
+        if group and size + row_group.total_byte_size > _table.PART_BYTES:
             yield group
             group, size = [], 0
         group.append(row_group)
@@ -262,8 +282,8 @@ def _grouped(row_groups):
 
 
 def _stamp(fragment):
-    """Size and date of a file; of a fragment in memory there is nothing."""
-    if fragment.filesystem is None:
+    """Size and date of a file; None in memory."""
+    if not _is_file(fragment):
         return None
     info = fragment.filesystem.get_file_info(fragment.path)
     return info.size, info.mtime_ns

@@ -4,6 +4,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+# Bytes of a part if the format leaves a choice.
+PART_BYTES = 2**25
+
 
 class Part(NamedTuple):
     """Rows of a table that are read together.
@@ -127,6 +130,6 @@ def refuse_changed(name, before, now):
     """Refuse a file whose size or date has changed since the table was made."""
     if before != now:
         raise ValueError(
-            f"file {name} has changed since the table was made: its size or date is"
+            f"{name} has changed since the table was made: its size or date is"
             " another. Each pass must read the same rows."
         )
