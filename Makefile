@@ -52,7 +52,8 @@ test: $(VENV)/test.stamp
 	$(bin)/python -m pytest
 
 # All hostile inputs, many more random problems, a thousand fits that show whether
-# memory grows, and trainings that are killed at any moment. These are the files that read tests/effort.py.
+# memory grows, and trainings that are killed at any moment. These are the files that
+# read tests/effort.py.
 test-long: $(VENV)/test.stamp
 	SKSOFTMAX_TEST_LONG=1 $(bin)/python -m pytest -m "long or not long" \
 		tests/test_checkpoints.py tests/test_hostile.py tests/test_life_cycle.py \

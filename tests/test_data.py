@@ -372,3 +372,9 @@ def test_a_filtered_dataset_is_read_as_record_batches(frame, folder, model, fitt
         of(rows)
     model.fit(of(rows.to_batches, from_arrow))
     assert_allclose(model.coef_, fitted.coef_, rtol=1e-8, atol=1e-8)
+
+
+def test_shards_that_would_have_to_be_unpickled_are_refused(folder):
+    np.save(folder / "X.npy", np.array([[{}], [{}]], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match="Python objects"):
+        from_arrays(folder / "X.npy")
