@@ -45,18 +45,19 @@ def changed(D, X, **values):
     return D
 
 
-def test_children_have_the_effect_that_stata_and_r_report(women, exact):
+def test_children_have_the_effects_of_r_s_estimates(women, exact):
+    """tests/data/reference.R: by the delta method, from multinom of nnet 7.3-18."""
     X, y = women
     model = exact(alpha=0.0).fit(X, y)
     column = X.columns.get_loc("childrenpresent")
     effects = marginal_effects(model, X, y)
     assert effects.terms[column] == "childrenpresent: 1 - 0"
-    assert_allclose(effects.effect[0, column], -0.485, atol=5e-4)
-    assert_allclose(effects.se[0, column], 0.059, atol=5e-4)
+    assert_allclose(effects.effect[0, column], -0.4850825655, rtol=1e-6)
+    assert_allclose(effects.se[0, column], 0.0586446275, rtol=1e-5)
     derivative = marginal_effects(model, X, y, discrete=False)
     assert derivative.terms == list(X.columns)
-    assert_allclose(derivative.effect[0, column], -0.351, atol=5e-4)
-    assert_allclose(derivative.se[0, column], 0.028, atol=5e-4)
+    assert_allclose(derivative.effect[0, column], -0.3514116477, rtol=1e-6)
+    assert_allclose(derivative.se[0, column], 0.0282541793, rtol=1e-5)
 
 
 def check(effects, oracle, functions):

@@ -34,23 +34,23 @@ def oracle(model, students):
     return DeltaMethod(coef, np.column_stack([students[0], np.ones(200)]))
 
 
-def test_profiles_have_the_probabilities_of_the_ucla_page(model, students):
-    """https://stats.oarc.ucla.edu/r/dae/multinomial-logistic-regression."""
+def test_profiles_have_the_probabilities_of_r(model, students):
+    """tests/data/reference.R: predict() of nnet 7.3-18, fitted to convergence."""
     X, y = students
     profiles = pd.DataFrame({"middle": [0, 1, 0], "high": [0, 0, 1]})
     profiles = profiles.assign(write=X["write"].mean())
-    published = [  # low, middle, high; academic, general, vocation
-        [0.4396845, 0.3581917, 0.2021238],
-        [0.4777488, 0.2283353, 0.2939159],
-        [0.7009007, 0.1784939, 0.1206054],
+    of_r = [  # low, middle, high; academic, general, vocation
+        [0.439684135, 0.358192664, 0.202123200],
+        [0.477748780, 0.228333763, 0.293917457],
+        [0.700902048, 0.178493208, 0.120604744],
     ]
     result = predictions(model, profiles, X, y)
-    assert_allclose(result.probability.T, published, atol=2e-5)
+    assert_allclose(result.probability.T, of_r, rtol=1e-6)
     assert result.terms == ["middle=0, high=0", "middle=1, high=0", "middle=0, high=1"]
 
 
-def test_probabilities_of_the_insured_are_those_of_stata_s_manual(load_table, exact):
-    """[R] mlogit postestimation: predict p1, outcome(1), and summarize p1."""
+def test_probabilities_of_the_insured_are_those_of_r(load_table, exact):
+    """tests/data/reference.R: size, mean, deviation and range of fitted() of nnet."""
     table = load_table("sysdsn1.csv")
     names = ["age", "male", "nonwhite", "isite2", "isite3"]
     complete = np.all([table[name] != "" for name in ["insure", *names]], axis=0)
@@ -58,7 +58,8 @@ def test_probabilities_of_the_insured_are_those_of_stata_s_manual(load_table, ex
     y = table["insure"][complete]
     p = predictions(exact(alpha=0.0).fit(X, y), None, X, y).probability[0]
     found = p.size, p.mean(), p.std(ddof=1), p.min(), p.max()
-    assert_allclose(found, (615, 0.4764228, 0.1032279, 0.1698142, 0.71939), rtol=1e-6)
+    of_r = (615, 0.476422747, 0.103227865, 0.169814171, 0.719389989)
+    assert_allclose(found, of_r, rtol=1e-6)
 
 
 def test_profiles_have_the_standard_errors_of_the_delta_method(model, students, oracle):
