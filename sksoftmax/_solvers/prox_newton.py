@@ -186,7 +186,14 @@ def _iterate(part, w, limits, report):
             break
         if is_last and forcing_term == _LEAST_FORCING_TERM:
             break
-        wanted = 0.0 if is_last else 0.1 * tolerance / left
+        if is_last:
+            wanted = 0.0
+        else:
+            wanted = 0.1 * tolerance / left
+            # A minimum that is found more exactly than the model is right gains little.
+            # For a step that may bring F to the tolerance, it gains all.
+            if gained**2 > least * abs(now.value):
+                wanted = max(wanted, abs(1.0 - gained / predicted_reduction))
         forcing_term = min(max(wanted, _LEAST_FORCING_TERM), _LARGEST_FORCING_TERM)
     return now.w, number
 
