@@ -200,8 +200,10 @@ def test_every_penalty_leaves_rows_out(parameters):
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_two_classes_leave_out_alike_with_one_logit_and_with_two_columns(
-    rng, fit_intercept
+    rng, fit_intercept, monkeypatch
 ):
+    # By one step: which rows at the edge are fitted again is a matter of rounding.
+    monkeypatch.setattr(_alo, "_WRONG", np.inf)
     # Under a trace of the L1 norm there is a column for each class, under none there
     # is one logit for both.
     X, y = some_cancer()
@@ -210,13 +212,7 @@ def test_two_classes_leave_out_alike_with_one_logit_and_with_two_columns(
     s = rng.uniform(0.5, 2.0, len(y))
     one = approximate_losses(settings, X, Y, s)
     settings.l1_ratio = 1e-9
-    two = approximate_losses(settings, X, Y, s)
-    # A row at the edge of what one step does for may be fitted again here, or there.
-    edge = ~np.isclose(one, two, rtol=1e-5)
-    assert edge.sum() <= 1
-    true = true_losses(settings, X, Y, s)[edge]
-    nearest = np.minimum(np.abs(one[edge] - true), np.abs(two[edge] - true))
-    assert_allclose(nearest, 0.0, atol=1e-4)
+    assert_allclose(one, approximate_losses(settings, X, Y, s), rtol=1e-5)
 
 
 def test_lasso_with_an_even_number_of_classes_leaves_rows_out(rng):
