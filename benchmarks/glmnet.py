@@ -8,9 +8,6 @@ glmnet.md.
 """
 
 import argparse
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 from statistics import geometric_mean
 
@@ -18,6 +15,7 @@ import numpy as np
 from _datasets import problem
 from _markdown import table
 from _measure import environment, pinned
+from _path_peers import glmnet_path, has_glmnet
 from path import TARGET, l1_value, largest_alpha, null_value, processor_seconds
 
 from sksoftmax import SoftmaxRegressionClassifier
@@ -25,23 +23,7 @@ from sksoftmax import SoftmaxRegressionClassifier
 SETS = ["glmnet3", "digits", "letter", "wide"]
 
 # glmnet is meant to go down a path; a short one is faster than the last alpha alone.
-_SCRIPT = """
-suppressMessages(library(glmnet))
-arguments <- commandArgs(TRUE)
-folder <- arguments[1]
-n <- as.integer(arguments[2]); p <- as.integer(arguments[3])
-X <- matrix(readBin(file.path(folder, "X"), "double", n * p), n, p)
-y <- factor(readBin(file.path(folder, "y"), "integer", n))
-path <- readBin(file.path(folder, "path"), "double", 100)
-seconds <- system.time(fit <- glmnet(
-  X, y, "multinomial", lambda = path, standardize = FALSE,
-  thresh = as.numeric(arguments[4]), maxit = 1e7
-))
-last <- length(fit$lambda)
-W <- sapply(fit$beta, function(b) as.matrix(b)[, last])
-writeBin(as.vector(rbind(fit$a0[, last], W)), file.path(folder, "W"))
-cat(sum(seconds[1:2]), as.character(packageVersion("glmnet")), "\\n")
-"""
+_N_ALPHAS = 10
 
 
 def main():
@@ -49,7 +31,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", default="docs/benchmarks")
     folder = Path(parser.parse_args().out)
-    if not is_installed():
+    if not has_glmnet():
         raise SystemExit("Rscript does not find glmnet: install R and that package.")
     with pinned(1):
         rows = [row for name in SETS for row in race(name)]
@@ -73,49 +55,24 @@ def main():
     (folder / "glmnet.md").write_text("\n".join(lines) + "\n")
 
 
-def is_installed():
-    """Whether Rscript finds glmnet."""
-    if shutil.which("Rscript") is None:
-        return False
-    command = ["Rscript", "-e", "packageVersion('glmnet')"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def glmnet(X, y, path, thresh):
-    """Processor seconds, W, b and the version, at the end of a path of alphas."""
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        np.asfortranarray(X, np.float64).T.tofile(folder / "X")
-        y.astype(np.int32).tofile(folder / "y")
-        np.asarray(path, np.float64).tofile(folder / "path")
-        (folder / "fit.R").write_text(_SCRIPT)
-        sizes = [str(size) for size in (*X.shape, thresh)]
-        output = subprocess.run(
-            ["Rscript", str(folder / "fit.R"), str(folder), *sizes],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        seconds, version = output.split()
-        W = np.fromfile(folder / "W").reshape(y.max() + 1, -1).T
-    return float(seconds), W[1:], W[0], version
-
-
 def race(name):
     """Rows of the table at a tenth and a hundredth of the largest alpha."""
     data = problem(name)
     X, y = data.X, data.y
     largest, null = largest_alpha(X, y), null_value(y)
     for part in (10, 100):
-        path = np.geomspace(largest, largest / part, 10)
+        path = np.geomspace(largest, largest / part, _N_ALPHAS)
 
         def fit(alpha=path[-1]):
             return SoftmaxRegressionClassifier(alpha=alpha, l1_ratio=1.0).fit(X, y)
 
         ours, model = processor_seconds(fit, 3)
         for thresh in (1e-5, 1e-7, 1e-9, 1e-11, 1e-13):
-            seconds, W, b, version = glmnet(X, y, path, thresh)
-            gap = l1_value(X, y, path[-1], W, b) - model.loss_
+            seconds, version, fits = glmnet_path(X, y, path, False, thresh)
+            if len(fits) < _N_ALPHAS:  # it stopped before the last alpha
+                gap = np.inf
+                continue
+            gap = l1_value(X, y, path[-1], *fits[-1]) - model.loss_
             gap /= null - model.loss_
             if gap <= TARGET:
                 break
