@@ -21,7 +21,7 @@ def summary_line(row):
     )
 
 
-def write_report(folder, rows, machines, passes, growths):
+def write_report(folder, rows, machines, passes, stops, growths):
     """Write convex.md and convex-profile.png."""
     folder.mkdir(parents=True, exist_ok=True)
     draw_profile(rows, FIRST, folder / "convex-profile.png")
@@ -31,6 +31,7 @@ def write_report(folder, rows, machines, passes, growths):
         *(_table(rows, machine.n_threads) for machine in machines),
         _memory(rows),
         _passes(passes),
+        _stops(stops),
         _growths(growths),
         _notes(rows),
     ]
@@ -191,6 +192,28 @@ def _passes(passes):
         "## One pass against the limit of the machine\n\nA pass computes value and"
         " gradient. Its limit is the larger of bytes / bandwidth and operations / GEMM"
         " peak.\n\n" + table(head, body)
+    )
+
+
+def _stops(stops):
+    if not stops:
+        return ""
+    body = [
+        (
+            one.name,
+            _seconds(one.loose),
+            _seconds(one.tight),
+            f"{one.ratio:.2f}",
+            f"{_passes_used(one.loose_passes)} / {_passes_used(one.tight_passes)}",
+            "yes" if one.converged else "no",
+        )
+        for one in stops
+    ]
+    mean = geometric_mean(one.ratio for one in stops)
+    head = ("set", "tol=1e-4, s", "tol=1e-8, s", "ratio", "passes", "both converged")
+    return (
+        "## What a loose tolerance saves\n\nSeconds of processor, one thread. Geometric"
+        f" mean of the ratios: {mean:.2f}.\n\n" + table(head, body)
     )
 
 

@@ -19,6 +19,7 @@ from _race import ours, race
 from _records import recall
 from _report import summary_line, write_report
 from _scaling import scaling
+from _stopping import stopping
 
 
 def main():
@@ -30,8 +31,9 @@ def main():
         rows += _race_everywhere(name, arguments.threads)
     machines = [measure_machine(n_threads) for n_threads in arguments.threads]
     passes = passes_against_limit(arguments.sets, machines)
+    stops = stopping(arguments.sets)
     grown = [] if arguments.quick else scaling(max(arguments.threads))
-    write_report(Path(arguments.out), rows, machines, passes, grown)
+    write_report(Path(arguments.out), rows, machines, passes, stops, grown)
     print(f"{(time.perf_counter() - started) / 60:.1f} minutes; see {arguments.out}")
 
 
