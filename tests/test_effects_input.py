@@ -185,6 +185,12 @@ def test_a_formula_that_names_no_column_is_told_the_columns(regions, formula, me
         from_formula(formula, regions)
 
 
+def test_a_formula_that_cannot_be_read_is_told_without_codes_of_a_terminal(regions):
+    with pytest.raises(ValueError, match=r"`\+\*` is incorrectly used") as caught:
+        from_formula("kind ~ ash +* region", regions)
+    assert str(caught.value).isprintable()
+
+
 def test_missing_values_of_columns_in_a_formula_are_named(regions):
     holes = regions.assign(ash=regions["ash"].where(regions.index != 4))
     with pytest.raises(ValueError, match=r"column 'ash', contains NaN in row 4"):

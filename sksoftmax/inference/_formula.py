@@ -96,7 +96,8 @@ def parsed(formula, frame):
     try:
         both = Formula(formula, _context=known)
     except FormulaicError as error:
-        raise ValueError(f"formula={formula!r} cannot be read: {error}") from error
+        reason = str(error).partition("\n")[0]  # a coloured copy of the formula follows
+        raise ValueError(f"formula={formula!r} cannot be read: {reason}") from error
     if not hasattr(both, "lhs"):
         return None, both
     factors = [factor.expr for term in both.lhs for factor in term.factors]
