@@ -56,8 +56,9 @@ test: $(VENV)/test.stamp
 # read tests/effort.py.
 test-long: $(VENV)/test.stamp
 	SKSOFTMAX_TEST_LONG=1 $(bin)/python -m pytest -m "long or not long" \
-		tests/test_checkpoints.py tests/test_hostile.py tests/test_life_cycle.py \
-		tests/test_memory.py tests/test_properties.py
+		tests/test_checkpoints.py tests/test_hostile.py tests/test_inference_profile.py \
+		tests/test_life_cycle.py tests/test_memory.py tests/test_properties.py \
+		tests/test_separation.py
 
 # scikit-learn's tests run unchanged. tests/peers/ has the adapters, and the list of the
 # tests that are left out.

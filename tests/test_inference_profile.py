@@ -1,7 +1,11 @@
 """Profile-likelihood intervals, against other ways to the ends."""
 
+import itertools
+import warnings
+
 import numpy as np
 import pytest
+from effort import ALL, LONG
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import chi2
@@ -10,6 +14,11 @@ from sksoftmax import SoftmaxRegressionClassifier
 from sksoftmax.inference import _profile, summary
 
 N = 60
+
+# With SKSOFTMAX_TEST_LONG=all there are about 1,500 tables at each level.
+SEEDS = range(106 if ALL else 15 if LONG else 1)
+SIZES = (20, 40, 100) if LONG else (40,)
+LEVELS = (0.95, 0.99) if LONG else (0.99,)
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +98,51 @@ def loss_of_counts(slope, intercept, counts):
     )
 
 
-def few_rows(seed):
-    """Twenty rows of two classes that nearly do not overlap."""
-    rng = np.random.default_rng(seed + 2020)
-    X = rng.normal(size=(20, 2)).round(2)
-    E = X @ rng.normal(size=(2, 2)) + np.r_[0, rng.normal(size=1)]
+def few_rows(seed, n_classes=2, n=20, strength=1.0):
+    """Few rows of classes that, for many seeds, nearly do not overlap."""
+    rng = np.random.default_rng(seed + 1000 * n_classes + n)
+    X = rng.normal(size=(n, 2)).round(2)
+    E = X @ (strength * rng.normal(size=(2, n_classes)))
+    E += np.r_[0, rng.normal(size=n_classes - 1)]
     return X, (E + rng.gumbel(size=E.shape)).argmax(axis=1)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 4])
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_table_of_few_rows_is_lost(n_classes, level):
+    rng, n_tables = np.random.default_rng(0), 0
+    for n, strength, seed in itertools.product(SIZES, (1.0, 3.0), SEEDS):
+        X, y = few_rows(seed, n_classes, n, strength)
+        if np.unique(y).size < n_classes:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of separation, which is refused below
+            model = SoftmaxRegressionClassifier(alpha=0.0).fit(X, y)
+        try:
+            summary(model, X, y)
+        except ValueError as error:
+            if "separate" not in str(error):
+                raise
+            continue
+        n_tables += 1
+        result = summary(
+            model, X, y, base=0, interval="profile", confidence_level=level
+        )
+        case = f"n={n}, strength={strength}, seed={seed}"
+        assert np.isfinite(result.conf_int).all(), case
+        assert (result.conf_int[..., 0] < result.coef).all(), case
+        assert (result.coef < result.conf_int[..., 1]).all(), case
+        if seed > 2:
+            continue
+        # One end of the table, by another minimiser.
+        full = result.coef.ravel()
+        index, side = rng.integers(full.size), rng.integers(2)
+        end = result.conf_int.reshape(-1, 2)[index, side]
+        starts = full, full * end / full[index]
+        lowest = min(profile(end, index, start, X, y) for start in starts)
+        fallen = 2 * (lowest + result.loglik)
+        assert_allclose(fallen, chi2.ppf(level, 1), rtol=1e-5, err_msg=case)
+    assert n_tables >= len(SEEDS)
 
 
 def test_at_ends_far_away_the_likelihood_has_fallen_enough_without_derivatives():

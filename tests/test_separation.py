@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse
-from effort import LONG
+from effort import ALL, LONG
 from numpy.testing import assert_array_equal
 from scipy.optimize import linprog
 
@@ -16,7 +16,7 @@ from sksoftmax._utils.threads import Threads
 from sksoftmax.exceptions import SeparationWarning
 from sksoftmax.inference import summary
 
-N_TABLES = 7500 if LONG else 150
+N_TABLES = 7500 if ALL else 1500 if LONG else 150
 
 
 def table(seed):
