@@ -6,7 +6,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
 from sksoftmax._data import minibatches as _batches
-from sksoftmax._data.minibatches import Inputs, WindowedRows, batch_rows
+from sksoftmax._data.minibatches import (
+    Inputs,
+    WindowedRows,
+    batch_rows,
+    take_scaled,
+)
 
 
 @pytest.fixture(params=[np.asarray, np.asfortranarray, csr_array])
@@ -43,6 +48,25 @@ def plain_inputs(X, inputs):
     """The inputs of the first layer, by formula."""
     U = (X - inputs.centre) * inputs.factor
     return np.hstack([U, np.ones((len(U), 1))]) if inputs.ones else U
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 9])
+@pytest.mark.parametrize("n_features", [0, 1, 13])
+@pytest.mark.parametrize("ones", [True, False])
+@pytest.mark.parametrize(
+    "dtypes", [(float, float), (np.float32, np.float32), (np.float32, float)], ids=str
+)
+def test_scaled_rows_are_those_of_numpy(rng, n_rows, n_features, ones, dtypes):
+    X = (1e4 + rng.standard_normal((20, n_features))).astype(dtypes[0])
+    X.flags.writeable = False  # as a file that is mapped
+    rows = rng.integers(20, size=n_rows)
+    centre = 1e4 + rng.standard_normal(n_features)
+    factor = rng.uniform(0.5, 2.0, n_features)
+    out = np.ones((n_rows, n_features + ones), dtypes[1])
+    take_scaled(X, rows, centre, factor, out)
+    expected = ((X[rows].astype(float) - centre) * factor).astype(dtypes[1])
+    assert_array_equal(out[:, :n_features], expected)
+    assert (out[:, n_features:] == 1.0).all()
 
 
 @each_scaling

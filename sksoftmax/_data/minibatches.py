@@ -12,13 +12,14 @@ import numpy as np
 
 from sksoftmax._data.arrays import is_dense, n_bytes, take_rows
 from sksoftmax._data.chunks import stacked_parts
+from sksoftmax._kernels import kernel
 
 
 class Inputs(NamedTuple):
     """What becomes of rows of X: (X - centre) * factor, in a precision."""
 
-    centre: np.ndarray  # (n_features,); zeros where there are no ones
-    factor: np.ndarray  # (n_features,)
+    centre: np.ndarray  # (n_features,), float64; zeros where there are no ones
+    factor: np.ndarray  # (n_features,), float64
     dtype: np.dtype
     ones: bool  # whether a last column of ones is added
 
@@ -31,18 +32,14 @@ def batch_rows(X, Y, s, inputs):
     return (_DenseRows if is_dense(X) else _SparseRows)(X, targets, inputs)
 
 
-# The most scales that features may be away from zero where single precision centres
-# them. Further away, double precision does, so that offsets cancel before they are
-# rounded. That takes twice the time.
-_NEAR = 8.0
+@kernel
+def take_scaled(X, rows, centre, factor, out):
+    """Write (X[rows] - centre) * factor into the first columns of out.
 
-
-class _Buffer(NamedTuple):
-    """Room for a dense batch on its way from X to the first layer."""
-
-    gathered: np.ndarray  # in the precision of X
-    centred: np.ndarray  # the same array where centring is in that precision
-    inputs: np.ndarray  # with the ones
+    The arithmetic is in double precision: offsets cancel before anything is rounded.
+    """
+    centred = X.take(rows, 0) - centre
+    np.multiply(centred, factor, out=out[:, : X.shape[1]], casting="same_kind")
 
 
 class _DenseRows:
@@ -55,12 +52,6 @@ class _DenseRows:
         # `take` would copy all of an array whose rows are not contiguous, each time.
         self.X, self.targets = np.ascontiguousarray(X), targets
         self.inputs = inputs
-        centre, factor = inputs.centre, inputs.factor
-        self._is_scaled = centre.any() or (factor != 1.0).any()
-        is_near = (np.abs(centre * factor) <= _NEAR).all()
-        self._precision = X.dtype if is_near else np.dtype(np.float64)
-        self._centre = centre.astype(self._precision)
-        self._factor = factor.astype(self._precision)
 
     @property
     def n_rows(self):
@@ -73,26 +64,15 @@ class _DenseRows:
 
     def buffer(self, n_rows):
         """Room for a batch."""
-        n_features = self.X.shape[1]
-        gathered = np.empty((n_rows, n_features), self.X.dtype)
-        centred = gathered
-        if self._precision != self.X.dtype:
-            centred = np.empty((n_rows, n_features), self._precision)
-        shape = n_rows, n_features + self.inputs.ones
-        return _Buffer(gathered, centred, np.ones(shape, self.inputs.dtype))
+        shape = n_rows, self.X.shape[1] + self.inputs.ones
+        return np.ones(shape, self.inputs.dtype)
 
     def take(self, rows, buffer, targets):
         """The inputs of the rows; their targets are written into an array."""
         # mode="clip" because any other makes numpy copy `out` before and after.
         self.targets.take(rows, 1, targets, "clip")
-        values = self.X.take(rows, 0, buffer.gathered, "clip")
-        out = buffer.inputs[:, : self.X.shape[1]]
-        if self._is_scaled:
-            np.subtract(values, self._centre, out=buffer.centred)
-            np.multiply(buffer.centred, self._factor, out=out, casting="same_kind")
-        else:
-            out[:] = values
-        return buffer.inputs
+        take_scaled(self.X, rows, self.inputs.centre, self.inputs.factor, buffer)
+        return buffer
 
     def product(self, batch, W, out):
         """(inputs W)^T."""

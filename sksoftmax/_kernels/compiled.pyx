@@ -45,10 +45,19 @@ cdef extern from "elementwise.h" nogil:
         const float *sP, float *V, const float *s,
         ptrdiff_t n, ptrdiff_t ld, ptrdiff_t n_classes
     )
+    void scaled_rows_double(
+        const double *X, const ptrdiff_t *rows, const double *centre,
+        const double *factor, double *out, ptrdiff_t n, ptrdiff_t p, ptrdiff_t ld
+    )
+    void scaled_rows_float(
+        const float *X, const ptrdiff_t *rows, const double *centre,
+        const double *factor, float *out, ptrdiff_t n, ptrdiff_t p, ptrdiff_t ld
+    )
 
 
 cdef object DOUBLE = np.dtype(np.float64)
 cdef object SINGLE = np.dtype(np.float32)
+cdef object INDEX = np.dtype(np.intp)
 cdef object ARRAY = np.ndarray
 
 
@@ -602,3 +611,32 @@ def out_of_centred(D, centre, bint ones):
                 for k in range(D_view.shape[1]):
                     D_view[p, k] -= centre_view[j] * D_view[j, k]
     return D.ravel()
+
+
+# Rows of mini-batches
+
+def take_scaled(X, rows, centre, factor, out):
+    if not rows.dtype == INDEX or not X.dtype == out.dtype:
+        return NotImplemented
+    if X.dtype == DOUBLE:
+        take_scaled_rows[double](X, rows, centre, factor, out)
+    elif X.dtype == SINGLE:
+        take_scaled_rows[float](X, rows, centre, factor, out)
+    else:
+        return NotImplemented
+
+
+cdef void take_scaled_rows(
+    const floating[:, ::1] X, const ptrdiff_t[::1] rows, const double[::1] centre,
+    const double[::1] factor, floating[:, ::1] out
+):
+    cdef ptrdiff_t n = rows.shape[0], p = X.shape[1], ld = out.shape[1]
+    with nogil:
+        if floating is double:
+            scaled_rows_double(
+                &X[0, 0], &rows[0], &centre[0], &factor[0], &out[0, 0], n, p, ld
+            )
+        else:
+            scaled_rows_float(
+                &X[0, 0], &rows[0], &centre[0], &factor[0], &out[0, 0], n, p, ld
+            )

@@ -267,4 +267,23 @@ FOR_EACH_PROCESSOR static void weighted_rows(const double *restrict X,
     }
 }
 
+/* Rows of X by their numbers, centred and scaled: in double precision, so that offsets
+cancel before anything is rounded. X has p numbers in a row, and out has `ld`. */
+#define SCALED_ROWS(REAL, NAME)                                                        \
+    FOR_EACH_PROCESSOR static void NAME(const REAL *X, const ptrdiff_t *rows,          \
+                                        const double *restrict centre,                 \
+                                        const double *restrict factor,                 \
+                                        REAL *restrict out, ptrdiff_t n, ptrdiff_t p,  \
+                                        ptrdiff_t ld)                                  \
+    {                                                                                  \
+        for (ptrdiff_t i = 0; i < n; i++, out += ld) {                                 \
+            const REAL *row = X + rows[i] * p;                                         \
+            for (ptrdiff_t j = 0; j < p; j++)                                          \
+                out[j] = (REAL)((row[j] - centre[j]) * factor[j]);                     \
+        }                                                                              \
+    }
+
+SCALED_ROWS(double, scaled_rows_double)
+SCALED_ROWS(float, scaled_rows_float)
+
 #endif
