@@ -2,18 +2,22 @@
 # installs what is missing there. Variables for the command line: PYTHON (the
 # interpreter), VENV (the folder of the environment), CONSTRAINT (a pip constraints file)
 # LOCK (a file of exact versions with hashes, which replaces the extra: for test, lint,
-# docs, coverage and mutation) and BEFORE (what `make bench-before` compares with).
+# docs, coverage and mutation), BEFORE (what `make bench-before` compares with) and JOBS
+# (how many processes run the tests).
 
 PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINT ?=
 BEFORE ?= HEAD~1
 LOCK ?=
+JOBS ?= 2
 
 bin := $(VENV)/bin
 kernels := setup.py $(wildcard sksoftmax/_kernels/*.pyx sksoftmax/_kernels/*.h)
 pip_install := $(bin)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINT),--constraint $(CONSTRAINT))
+# Files go to processes whole: their tests share fixtures.
+pytest := -m pytest --numprocesses $(JOBS) --dist loadfile
 
 .PHONY: help demo test test-long test-peers lint types coverage mutation docs lock \
 	bench-before bench-certificates bench-convex bench-hidden bench-inference \
@@ -49,13 +53,13 @@ demo: $(VENV)/demo.stamp
 	$(bin)/python examples/demo.py
 
 test: $(VENV)/test.stamp
-	$(bin)/python -m pytest
+	$(bin)/python $(pytest)
 
 # All hostile inputs, many more random problems, a thousand fits that show whether
 # memory grows, and trainings that are killed at any moment. These are the files that
 # read tests/effort.py.
 test-long: $(VENV)/test.stamp
-	SKSOFTMAX_TEST_LONG=1 $(bin)/python -m pytest -m "long or not long" \
+	SKSOFTMAX_TEST_LONG=1 $(bin)/python $(pytest) -m "long or not long" \
 		tests/test_checkpoints.py tests/test_hostile.py tests/test_inference_profile.py \
 		tests/test_life_cycle.py tests/test_memory.py tests/test_properties.py \
 		tests/test_separation.py
@@ -80,7 +84,8 @@ types: $(VENV)/types.stamp
 
 # Without the compiled kernels, whose lines it cannot see.
 coverage: $(VENV)/dev.stamp
-	SKSOFTMAX_KERNELS=numpy $(bin)/python -m coverage run -m pytest
+	SKSOFTMAX_KERNELS=numpy $(bin)/python -m coverage run $(pytest)
+	$(bin)/python -m coverage combine --quiet
 	$(bin)/python -m coverage report
 
 mutation: $(VENV)/test.stamp
@@ -141,7 +146,7 @@ test-wheel: wheel
 	$(bin)/python tools/check_distribution.py dist --suite
 
 clean:
-	rm -rf $(VENV) .venv-locked .venv-oldest build dist sksoftmax.egg-info .coverage
+	rm -rf $(VENV) .venv-locked .venv-oldest build dist sksoftmax.egg-info .coverage*
 	rm -rf .pytest_cache .ruff_cache docs/gallery docs/api/generated docs/api/examples
 	rm -f docs/sg_execution_times.rst sksoftmax/_kernels/*.so
 	find sksoftmax tests benchmarks docs examples -name __pycache__ -exec rm -rf {} +
