@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sksoftmax import SoftmaxRegressionClassifier, SoftmaxRegressionClassifierCV
+from sksoftmax._objective import separating_direction
 from sksoftmax.inference import (
     _problem,
     likelihood_ratio_test,
@@ -109,6 +110,24 @@ def test_separation_of_a_class_is_named():
     names = np.array(["setosa", "versicolor", "virginica"])[species]
     with pytest.raises(ValueError, match=r"separate samples .* \['setosa'\]"):
         summary(fit(flowers, names), flowers, names)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_where_separation_is_not_decided_the_next_step_tells_it(monkeypatch, apart):
+    monkeypatch.setattr(separating_direction, "MOST_PARAMETERS", 0)
+    X = np.random.default_rng(5).standard_normal((60, 3))
+    y = (X[:, 1] > 0.0).astype(int)
+    if not apart:
+        y[::7] = 1 - y[::7]
+    model = SoftmaxRegressionClassifier(alpha=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of separation: the fit knows no more
+        model.fit(X, y)
+    if not apart:
+        assert np.isfinite(summary(model, X, y).se).all()
+        return
+    with pytest.raises(ValueError, match=r"\[0, 1\] .* \(through 'x1'\)"):
+        summary(model, X, y)
 
 
 def test_complete_separation_is_named():
