@@ -57,7 +57,7 @@ def test_smoothed_labels_on_a_cluster_have_the_optimum_of_soft_labels(data, exac
     distributed = pytest.importorskip("distributed")
     X, y, s, soft = data
     with distributed.Client(
-        n_workers=1, processes=False, dashboard_address=None, silence_logs=60
+        n_workers=1, processes=False, dashboard_address=":0", silence_logs=60
     ):
         for class_weight in CLASS_WEIGHTS:
             by_hand = exact(class_weight=class_weight).fit(X, soft, s)

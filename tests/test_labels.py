@@ -214,7 +214,7 @@ def test_dask_labels_of_another_width_are_the_same(data, huge, with_client):
         model = SoftmaxRegressionClassifier().fit(dX, dy)
     else:
         with distributed.Client(
-            n_workers=1, processes=False, dashboard_address=None, silence_logs=60
+            n_workers=1, processes=False, dashboard_address=":0", silence_logs=60
         ):
             model = SoftmaxRegressionClassifier().fit(dX, dy)
     assert model.classes_.tolist() == [BIG, BIG + 1, BIG + 2]
