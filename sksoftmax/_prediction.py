@@ -345,7 +345,8 @@ def _answer_rows(X, model, of_logits):
             )
         return of_logits(Z)
 
-    if n_rows <= step and n_rows * network.n_params <= _ON_ONE_THREAD:
+    n_weights = sum(W.size for W, _ in layers)
+    if n_rows <= step and n_rows * n_weights <= _ON_ONE_THREAD:
         return answer(0)
     with fit_threads() as threads:  # the same bits for any number of them
         first = answer(0)

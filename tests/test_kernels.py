@@ -235,6 +235,51 @@ def test_logits_that_are_no_numbers_have_no_loss(n_logits, bad):
 
 
 @needs_kernels
+@each_layout
+@each_dtype
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 10), (127, 2), (129, 3), (5, 700)], ids=str
+)
+def test_probabilities_are_those_of_scipy(rng, shape, dtype, layout):
+    Z = layout(30.0 * rng.standard_normal(shape).astype(dtype))
+    P, log_P = (compiled.class_probabilities(Z, flag) for flag in (False, True))
+    assert P.dtype == log_P.dtype == dtype
+    exact = np.asarray(Z, np.float64)
+    eps = np.finfo(dtype).eps
+    tiny = np.finfo(dtype).smallest_subnormal
+    expected = scipy.special.softmax(exact, axis=1)
+    assert_allclose(P, expected, rtol=8 * eps, atol=tiny)
+    expected = scipy.special.log_softmax(exact, axis=1)
+    assert_allclose(log_P, expected, rtol=8 * eps, atol=8 * eps)
+
+
+@needs_kernels
+@each_dtype
+def test_probabilities_at_hard_logits_are_those_of_numpy(dtype):
+    far = np.finfo(dtype).max
+    rows = [[0, 0, -np.inf], [far, -far, 0], [-far, -far, -far], [-np.inf, 9, -700]]
+    Z = np.array(rows, dtype)
+    for flag in (False, True):
+        with np.errstate(over="ignore", under="ignore"):
+            expected = twin(loss.class_probabilities)(Z, flag)
+        found = compiled.class_probabilities(Z, flag)
+        assert_allclose(found, expected, rtol=1e-6 if dtype == np.float32 else 1e-14)
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    "bad", [[0, np.nan], [np.nan, 0], [np.inf, 0], [0, np.inf], [-np.inf, -np.inf]]
+)
+def test_logits_without_probabilities_are_left_to_the_error_of_numpy(bad):
+    Z = np.zeros((200, 2))
+    Z[150] = bad
+    for flag, function in ((False, loss.softmax), (True, loss.log_softmax)):
+        assert compiled.class_probabilities(Z, flag) is NotImplemented
+        with pytest.raises(ValueError, match="needs a finite logit"):
+            function(Z)
+
+
+@needs_kernels
 def test_rows_without_weight_add_nothing(rng):
     X, sY, s = rows_like(rng, (300, 4, 3))
     W = rng.standard_normal((5, 3))

@@ -25,6 +25,14 @@ cdef extern from "elementwise.h" nogil:
         double *z, double *dz, const double *sy, const ptrdiff_t *codes,
         const double *s, ptrdiff_t n
     )
+    ptrdiff_t probabilities_tile_double(
+        const double *Z, double *P, ptrdiff_t n, ptrdiff_t n_classes,
+        const ptrdiff_t *strides, int logarithms
+    )
+    ptrdiff_t probabilities_tile_float(
+        const float *Z, float *P, ptrdiff_t n, ptrdiff_t n_classes,
+        const ptrdiff_t *strides, int logarithms
+    )
     double sum_double(const double *values, ptrdiff_t n)
     double sum_float(const float *values, ptrdiff_t n)
     void hessian_tile_double(
@@ -315,6 +323,44 @@ cdef double pass_of_rows(
     if ones:
         column_sums(dZ, grad + p * m, n, m)
     return value
+
+
+# Probabilities
+
+def class_probabilities(Z, bint logarithms):
+    if not isinstance(Z, ARRAY) or not Z.ndim == 2 or not Z.size:
+        return NotImplemented
+    if Z.dtype == DOUBLE:
+        return probabilities_of_rows[double](readable(Z), logarithms)
+    if Z.dtype == SINGLE:
+        return probabilities_of_rows[float](readable(Z), logarithms)
+    return NotImplemented
+
+
+cdef object probabilities_of_rows(const floating[:, :] Z, bint logarithms):
+    cdef ptrdiff_t n = Z.shape[0], n_classes = Z.shape[1]
+    cdef ptrdiff_t tile, start, rows, without = 0
+    P = np.empty((n, n_classes), DOUBLE if floating is double else SINGLE)
+    cdef floating[:, ::1] P_view = P
+    cdef ptrdiff_t[4] strides
+    strides[0] = Z.strides[0] // <ptrdiff_t>sizeof(floating)
+    strides[1] = Z.strides[1] // <ptrdiff_t>sizeof(floating)
+    strides[2], strides[3] = n_classes, 1
+    with nogil:
+        for tile in range((n + TILE - 1) // TILE):
+            start = tile * TILE
+            rows = min(n - start, TILE)
+            if floating is double:
+                without += probabilities_tile_double(
+                    &Z[start, 0], &P_view[start, 0], rows, n_classes, strides,
+                    logarithms
+                )
+            else:
+                without += probabilities_tile_float(
+                    &Z[start, 0], &P_view[start, 0], rows, n_classes, strides,
+                    logarithms
+                )
+    return NotImplemented if without else P
 
 
 # Products with the Hessian

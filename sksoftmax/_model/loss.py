@@ -43,9 +43,7 @@ def softmax(Z: ArrayLike) -> np.ndarray:
     >>> softmax([5, 2, -1, 3]).round(4)
     array([0.842 , 0.0419, 0.0021, 0.114 ])
     """
-    E = np.exp(_shifted(Z))
-    E /= E.sum(axis=-1, keepdims=True)
-    return E
+    return class_probabilities(Z, False)
 
 
 def log_softmax(Z: ArrayLike) -> np.ndarray:
@@ -77,9 +75,20 @@ def log_softmax(Z: ArrayLike) -> np.ndarray:
     >>> log_softmax([10_000.0, 0.0])
     array([     0., -10000.])
     """
+    return class_probabilities(Z, True)
+
+
+@kernel
+def class_probabilities(Z, logarithms):
+    """Softmax of logits, or its logarithm."""
     log_P = _shifted(Z)
-    log_P -= np.log(np.exp(log_P).sum(axis=-1, keepdims=True))
-    return log_P
+    E = np.exp(log_P)
+    sums = E.sum(axis=-1, keepdims=True)
+    if logarithms:
+        log_P -= np.log(sums)
+        return log_P
+    E /= sums
+    return E
 
 
 def hardmax(Z: ArrayLike) -> np.ndarray:
