@@ -46,7 +46,7 @@ class _BlasLimit:
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._saved = []
+        self._saved = None
         self._inside = set()
 
     def enter(self, fit):
@@ -56,19 +56,22 @@ class _BlasLimit:
                 self._inside.add(fit)
                 return 1
             saved = [library.num_threads for library in _blas_libraries()]
-            self._saved = saved
+            n_threads = max(saved, default=1)
+            self._saved = saved if n_threads > 1 else None
             self._inside.add(fit)
+            if n_threads == 1:  # nothing to ask again, which takes 2 us a library
+                return 1
             _set_blas_threads([1] * len(saved))
             if any(library.num_threads > 1 for library in _blas_libraries()):
                 return 1  # another thread controls BLAS, which keeps its own threads
-            return max(saved, default=1)
+            return n_threads
 
     def exit(self, fit):
         """Undo the `enter` of a fit, if it came that far."""
         with self._lock:
             if fit not in self._inside:
                 return
-            if len(self._inside) == 1:
+            if len(self._inside) == 1 and self._saved is not None:
                 _set_blas_threads(self._saved)
             self._inside.discard(fit)
 
