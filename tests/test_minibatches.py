@@ -10,8 +10,8 @@ from sksoftmax._data.minibatches import (
     Inputs,
     WindowedRows,
     batch_rows,
-    take_scaled,
 )
+from sksoftmax._data.row_view import take_scaled
 
 
 @pytest.fixture(params=[np.asarray, np.asfortranarray, csr_array])

@@ -10,10 +10,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 
-from sksoftmax._data import arrays as _arrays
+from sksoftmax._data import short_rows as _short_rows
 from sksoftmax._data import statistics as _statistics
-from sksoftmax._data.arrays import extremes, subtract_row
 from sksoftmax._data.chunks import Chunks
+from sksoftmax._data.short_rows import extremes, subtract_row
 from sksoftmax._data.statistics import statistics_of
 from sksoftmax._utils.threads import Threads
 
@@ -162,7 +162,7 @@ def test_chunks_have_the_same_bits_for_any_number_of_threads(rng, store):
 @pytest.mark.parametrize("shape", [(1, 3), (300, 7), (301, 1), (11, 600), (5, 0)])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_rows_side_by_side_are_the_same_rows(rng, shape, order, monkeypatch):
-    monkeypatch.setattr(_arrays, "_WORTH_LONG_ROWS", 1)
+    monkeypatch.setattr(_short_rows, "_WORTH_LONG_ROWS", 1)
     X = np.asarray(rng.standard_normal(shape), order=order)
     low, high = extremes(X)
     assert_array_equal(low, X.min(axis=0))

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array, csr_matrix, hstack, issparse, vstack
 from sklearn.utils.validation import validate_data
 
+from sksoftmax._data.row_view import RowView
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.missing import no_missing
 from sksoftmax.data._table import Table, refuse_unread
@@ -200,6 +201,24 @@ def take_rows(X, rows):
     return X[rows]
 
 
+def viewed(X):
+    """All rows of an array as a view; a CSR matrix, or a view, as it is."""
+    if issparse(X) or isinstance(X, RowView):
+        return X
+    # In another order `take` would copy all of an array, each time.
+    return RowView(np.ascontiguousarray(X), np.arange(X.shape[0]))
+
+
+def array_and_numbers(X):
+    """The array that rows are taken of and, of a view, the numbers of its rows there.
+
+    An array, with None for the numbers, is all of its rows.
+    """
+    if isinstance(X, RowView):
+        return X.X, X.numbers
+    return np.ascontiguousarray(X), None
+
+
 def take_columns(X, columns):
     """Columns of X chosen by numbers."""
     return X[:, columns]
@@ -327,64 +346,17 @@ def largest_entry(X):
     return int(sizes.argmax()), float(sizes.max())
 
 
-# NumPy's loops go along rows, which costs two to four times as much where rows are
-# short. So rows of larger arrays are laid side by side, up to this many entries.
-_LONG_ROW, _WORTH_LONG_ROWS = 512, 2**13
-
-
-def _side_by_side(X):
-    """Whole groups of rows of an array, a row per group, and the rows that are left."""
-    n_rows, n_columns = X.shape
-    n_together = max(_LONG_ROW // max(n_columns, 1), 1)
-    is_worth_it = X.flags.c_contiguous and X.size >= _WORTH_LONG_ROWS
-    n_groups = n_rows // n_together if is_worth_it else 0
-    n_first = n_groups * n_together
-    long = X[:n_first].reshape(n_groups, n_together * n_columns)
-    return long, X[n_first:]
-
-
-def extremes(X):
-    """Least and largest entry of each column of an array with rows."""
-    long, left = _side_by_side(X)
-    if not long.size:
-        return X.min(axis=0), X.max(axis=0)
-    low, high = (
-        reduce(reduce(long).reshape(-1, X.shape[1]))
-        for reduce in (np.minimum.reduce, np.maximum.reduce)
-    )
-    for row in (left.min(axis=0), left.max(axis=0)) if left.size else ():
-        low, high = np.minimum(low, row), np.maximum(high, row)
-    return low, high
-
-
-def subtract_row(X, row, out):
-    """X - row, written into an array of the shape and order of X."""
-    long, left = _side_by_side(X)
-    if long.size:
-        long_out, left_out = _side_by_side(out)
-        np.subtract(long, np.tile(row, long.shape[1] // row.size), out=long_out)
-        np.subtract(left, row, out=left_out)
-    else:
-        np.subtract(X, row, out=out)
-    return out
-
-
-def middles(X):
-    """Middle of the range of each column of an array, and half the range's length."""
-    low, high = (limits.astype(np.float64) for limits in extremes(X))
-    half = high / 2 - low / 2
-    return np.where(half > 0, low / 2 + high / 2, low), half
-
-
 # Rows that are converted at a time: the temporary double-precision copies stay small.
 _ROWS_AT_ONCE = 2048
 
 
 def rescaled(X, centre, factor, dtype):
-    """(X - centre) * factor, a new array or CSR.
+    """(X - centre) * factor, a new array or CSR; of a view of rows another view.
 
     A CSR matrix whose centre is not zero becomes an array.
     """
+    if isinstance(X, RowView):
+        return X.scaled(centre, factor, dtype)
     if issparse(X) and not centre.any():
         data = (X.data * factor[X.indices]).astype(dtype)
         return csr_matrix((data, X.indices, X.indptr), shape=X.shape)

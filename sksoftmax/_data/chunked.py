@@ -188,7 +188,7 @@ class RemoteDataset:
         """The `ColumnStatistics` of the features, from one pass."""
         return self.chunks(Threads()).sum(chunk_statistics)
 
-    def with_weight(self):
+    def with_weight(self, *, viewed=False):
         """The rows with weight; others are left out where they are read."""
         return self
 

@@ -61,8 +61,8 @@ class Dataset(Protocol):
     def statistics(self):
         """The `ColumnStatistics` of the features, weighted as the rows are."""
 
-    def with_weight(self):
-        """The rows with weight."""
+    def with_weight(self, *, viewed=False):
+        """The rows with weight; viewed=True makes no copy, which mini-batches need."""
 
     def smooth(self, label_smoothing):
         """With targets moved towards the uniform distribution, and then weighted.

@@ -4,7 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._data.arrays import in_memory, is_dense, sum_of_squares, take_rows
+from sksoftmax._data.arrays import (
+    in_memory,
+    is_dense,
+    sum_of_squares,
+    take_rows,
+    viewed,
+)
 from sksoftmax._data.checks import Names, check_data, names_of
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.dataset import Home
@@ -61,8 +67,9 @@ class InMemoryDataset(NamedTuple):
     def chunks(self, threads):
         return Chunks(self.X, self.targets.Y, self.targets.s, threads)
 
-    def with_weight(self):
-        return self.take(self.targets.s > 0)
+    def with_weight(self, *, viewed=False):
+        rows = self.targets.s > 0
+        return (self.viewed() if viewed and not rows.all() else self).take(rows)
 
     def smooth(self, label_smoothing):
         if not label_smoothing:
@@ -78,7 +85,12 @@ class InMemoryDataset(NamedTuple):
         with_weight = self.targets.s > 0
         held = np.zeros_like(with_weight)
         held[with_weight] = hold_out(self.targets.take(with_weight), fraction, rng)
-        return self.take(~held), self.take(held)
+        rows = self.viewed()
+        return rows.take(~held), rows.take(held)
+
+    def viewed(self):
+        """With an X of which rows are copied where they are read, unless it is CSR."""
+        return self.with_X(viewed(self.X))
 
     def close(self):
         """Nothing is held elsewhere."""

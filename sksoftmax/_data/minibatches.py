@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._data.arrays import is_dense, n_bytes, take_rows
+from sksoftmax._data.arrays import array_and_numbers, is_dense, n_bytes, take_rows
 from sksoftmax._data.chunks import stacked_parts
-from sksoftmax._kernels import kernel
+from sksoftmax._data.row_view import take_scaled
 
 
 class Inputs(NamedTuple):
@@ -32,16 +32,6 @@ def batch_rows(X, Y, s, inputs):
     return (_DenseRows if is_dense(X) else _SparseRows)(X, targets, inputs)
 
 
-@kernel
-def take_scaled(X, rows, centre, factor, out):
-    """Write (X[rows] - centre) * factor into the first columns of out.
-
-    The arithmetic is in double precision: offsets cancel before anything is rounded.
-    """
-    centred = X.take(rows, 0) - centre
-    np.multiply(centred, factor, out=out[:, : X.shape[1]], casting="same_kind")
-
-
 class _DenseRows:
     """Rows of an array. `take` copies some into buffers; products go into `out`.
 
@@ -49,9 +39,8 @@ class _DenseRows:
     """
 
     def __init__(self, X, targets, inputs):
-        # `take` would copy all of an array whose rows are not contiguous, each time.
-        self.X, self.targets = np.ascontiguousarray(X), targets
-        self.inputs = inputs
+        self.X, self._numbers = array_and_numbers(X)
+        self.targets, self.inputs = targets, inputs
 
     @property
     def n_rows(self):
@@ -71,6 +60,8 @@ class _DenseRows:
         """The inputs of the rows; their targets are written into an array."""
         # mode="clip" because any other makes numpy copy `out` before and after.
         self.targets.take(rows, 1, targets, "clip")
+        if self._numbers is not None:
+            rows = self._numbers[rows]
         take_scaled(self.X, rows, self.inputs.centre, self.inputs.factor, buffer)
         return buffer
 

@@ -12,15 +12,14 @@ from operator import add
 import numpy as np
 
 from sksoftmax._data.arrays import (
-    extremes,
     in_double,
     is_dense,
     slice_rows,
     stored_by_column,
     stored_per_row,
-    subtract_row,
     take_rows,
 )
+from sksoftmax._data.short_rows import extremes, subtract_row
 
 # Bytes of the rows that are worked on together: they stay in the cache.
 _CACHE_BYTES = 2**20

@@ -37,7 +37,7 @@ def fit_network(settings, training, validation, start, monitor=None):
         # A training that goes on holds out the same rows of the same data.
         rng = np.random.default_rng((start.state or {}).get("seed", start.seed))
         training, validation = training.hold_out(settings.validation_fraction, rng)
-    prepared = with_weight(settings, training)
+    prepared = with_weight(settings, training, viewed=by_minibatches)
     fit = fit_minibatch if by_minibatches else fit_full_batch
     if np.count_nonzero(prepared.present) == 1:
         fit = _fit_constant
@@ -61,7 +61,7 @@ def fit_epoch(settings, training, start):
         )
     if settings.solver == "auto":
         settings = changed(settings, solver="adam")
-    training = training.smooth(settings.label_smoothing).with_weight()
+    training = training.smooth(settings.label_smoothing).with_weight(viewed=True)
     total, n_rows = (start.state or {}).get("weights", (0.0, 0))
     total, n_rows = total + training.targets.total_weight, n_rows + training.n_rows
     training = training._replace(mean_weight=total / n_rows)

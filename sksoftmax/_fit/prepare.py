@@ -47,9 +47,9 @@ class Prepared(NamedTuple):
         return Problem(settings, network, transform, targets, self.dtype)
 
 
-def with_weight(settings, training):
+def with_weight(settings, training, *, viewed=False):
     """The rows and classes with weight, targets smoothed, as `Prepared`."""
-    training = training.smooth(settings.label_smoothing).with_weight()
+    training = training.smooth(settings.label_smoothing).with_weight(viewed=viewed)
     present = training.targets.present
     return Prepared(training.restrict(present), (), present, training.dtype)
 

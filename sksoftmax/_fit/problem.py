@@ -154,6 +154,8 @@ class Problem:
     def _validation_loss(self, validation, threads):
         """The loss on the user's validation data, as an objective."""
         subset, *features, _ = self.transform.transforms
+        if not self.is_linear and validation.is_in_memory:
+            validation = validation.viewed()  # scaled where it is read
         stays = not self.is_linear and not validation.is_dense
         before = (subset,) if stays else self.transform.transforms
         validation = Composition(before).dataset(validation)

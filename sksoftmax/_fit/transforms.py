@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import qr
 
-from sksoftmax._data.arrays import is_dense, middles, rescaled, take_columns
+from sksoftmax._data.arrays import is_dense, rescaled, take_columns
+from sksoftmax._data.short_rows import middles
 from sksoftmax._model.network import insert_absent_classes, project_onto_gauge
 
 
