@@ -241,6 +241,113 @@ def test_pipelines_of_polars_frames_are_taken(students, by_hand):
     assert margins.terms == ["profile 0"]
 
 
+# Levels that no row of the fit had
+
+
+UNKNOWN = (
+    r"Column '%s' has the values \[%s\], which the data of the fit have not\. Levels of"
+    r" this factor are \[%s\]\."
+)
+
+
+@pytest.fixture(scope="module")
+def two_factors(students):
+    """Rows with two factors and a number, and the programmes."""
+    third = np.arange(len(students)) % 3
+    raw = students[["ses", "write"]].assign(
+        town=np.array(["x", "y", "z"], dtype=object)[third]
+    )
+    return raw, students["prog"]
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.from_pandas, np.asarray])
+@pytest.mark.parametrize("number", [0, 2])
+def test_unknown_levels_are_named_with_their_column(two_factors, kind, number):
+    raw, y = two_factors
+    step = make_column_transformer(
+        (OneHotEncoder(drop="first"), [0, 2]), remainder="passthrough"
+    )
+    model = make_pipeline(step, SoftmaxRegressionClassifier(alpha=0.1))
+    model.fit(raw.to_numpy() if kind is np.asarray else raw, y)
+    profiles = raw.iloc[:3].copy()
+    profiles.iloc[1, number] = "none"
+    levels = ["'low', 'middle', 'high'", "", "'x', 'y', 'z'"][number]
+    levels = ", ".join(sorted(levels.split(", ")))
+    name = f"x{number}" if kind is np.asarray else raw.columns[number]
+    message = UNKNOWN % (name, "'none'", levels)
+    rows = kind(profiles)
+    for call in (
+        lambda: predictions(model, rows, kind(raw), y),
+        lambda: predictions(model, rows, kind(raw), y, average=True),
+    ):
+        with pytest.raises(ValueError, match=f"X_profiles: {message}"):
+            call()
+    with pytest.raises(ValueError, match=message):
+        summary(model, rows, y[:3])
+    with pytest.raises(ValueError, match=message):
+        marginal_effects(model, rows, y[:3])
+    with pytest.raises(ValueError, match=rf"at\['{name}'\] must be one of"):
+        marginal_effects(model, kind(raw), y, at={name: "none"})
+
+
+def test_unknown_levels_are_named_where_all_columns_are_encoded(two_factors):
+    raw, y = two_factors
+    numbers = raw[["ses"]].assign(size=raw["town"].map({"x": 1, "y": 2, "z": 3}))
+    steps = OneHotEncoder(), SoftmaxRegressionClassifier(alpha=0.1)
+    model = make_pipeline(*steps).fit(numbers, y)
+    for value, shown in ((7, "7.0"), (2.5, "2.5")):
+        with pytest.raises(ValueError, match=UNKNOWN % ("size", shown, "1, 2, 3")):
+            predictions(model, numbers.head(2).assign(size=value), numbers, y)
+    # Numbers where the encoder knows text, for which it has a TypeError.
+    with pytest.raises(ValueError, match=r"Column 'ses' has the values \[1.0\]"):
+        predictions(model, numbers.head(2).assign(ses=1), numbers, y)
+    hole = numbers.head(2).assign(ses=["low", None])
+    with pytest.raises(ValueError, match="Input column 'ses' contains NaN in row 1"):
+        predictions(model, hole, numbers, y)
+
+
+def test_errors_of_other_steps_stay_as_they_are(students):
+    def refuse(X):
+        if len(X) < 5:
+            raise ValueError("five rows at least")
+        return X
+
+    raw, y = students[["ses", "write"]], students["prog"]
+    steps = FunctionTransformer(refuse), encoded(remainder="passthrough")
+    model = fitted(students, *steps)
+    with pytest.raises(ValueError, match="X_profiles: five rows at least"):
+        predictions(model, raw.head(2).assign(ses="none"), raw, y)
+
+
+def test_profiles_of_pipelines_need_numbers_where_the_fit_had_them(students):
+    raw, y = students[["ses", "write"]], students["prog"]
+    model = fitted(students, encoded(remainder="passthrough"))
+    text = raw.head(2).assign(write=["40", "forty"])
+    with pytest.raises(ValueError, match="X_profiles, column 'write': could not"):
+        predictions(model, text, raw, y)
+    for value in (np.nan, np.inf):
+        rows = raw.head(2).assign(write=[40.0, value])
+        with pytest.raises(ValueError, match=r"X_profiles: its columns \['write'\]"):
+            predictions(model, rows, raw, y)
+    logs = make_column_transformer((FunctionTransformer(np.log), ["write"]))
+    model = fitted(students, logs)
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(ValueError, match="X_profiles: the values are outside of what"),
+    ):
+        predictions(model, raw.head(2).assign(write=-1.0), raw, y)
+
+
+def test_profiles_may_miss_what_a_pipeline_fills_in(students):
+    raw, y = students[["ses", "write"]], students["prog"]
+    step = make_column_transformer((SimpleImputer(strategy="mean"), ["write"]))
+    model = fitted(students, step)
+    mean = raw["write"].mean()
+    found = predictions(model, raw.head(1).assign(write=np.nan), raw, y)
+    expected = predictions(model, raw.head(1).assign(write=mean), raw, y)
+    assert_allclose(found.probability, expected.probability, rtol=1e-12)
+
+
 # Formulas
 
 
@@ -389,3 +496,95 @@ def test_splines_keep_the_knots_of_the_fit(students):
     P = model.pipeline.predict_proba(students)
     assert_allclose(model.pipeline.predict_proba(students.iloc[:7]), P[:7], rtol=1e-12)
     assert model.predictions(students.iloc[:2]).probability.shape == (3, 2)
+
+
+# Columns that are not smooth everywhere
+
+
+@pytest.mark.parametrize("term", ["bs(write, df=5)", "bs(write, knots=[50, 60])"])
+def test_splines_have_effects_up_to_the_ends_of_the_data(students, exact, term):
+    """Beyond the ends formulaic refuses values; at them slopes are one-sided."""
+    estimator = exact(alpha=0.0)
+    model = from_formula(f"prog ~ {term} + ses", students, estimator=estimator)
+    x = students["write"]
+    up, down = (np.clip(x + h, x.min(), x.max()) for h in (1e-4, -1e-4))
+    rise = np.subtract(
+        *(model.pipeline.predict_proba(students.assign(write=v)) for v in (up, down))
+    )
+    slopes = rise / (up - down).to_numpy()[:, None]
+    found = model.marginal_effects()
+    column = found.terms.index("write")
+    assert_allclose(found.effect[:, column], slopes.mean(axis=0), rtol=1e-5)
+    assert (found.se[:, column] > 0).all()
+    last = model.marginal_effects(at={"write": float(x.max())})
+    own = students.assign(write=x.max())
+    rise = model.pipeline.predict_proba(own)
+    rise = rise - model.pipeline.predict_proba(own.assign(write=x.max() - 1e-4))
+    assert_allclose(last.effect[:, column], rise.mean(axis=0) / 1e-4, rtol=1e-3)
+    with pytest.raises(ValueError, match="extend beyond"):
+        model.marginal_effects(at={"write": 1000.0})
+
+
+def test_infinite_slopes_and_jumps_are_refused(students):
+    raw, y = students[["write"]], students["prog"]
+    from_zero = raw - raw.min()
+    model = SoftmaxRegressionClassifier(alpha=0.1)
+    for step, X in (
+        (FunctionTransformer(np.sqrt), from_zero),
+        (FunctionTransformer(lambda X: (X >= 52) * 1.0), raw),  # some rows have 52
+    ):
+        pipeline = make_pipeline(step, model).fit(X, y)
+        with (
+            np.errstate(invalid="ignore"),
+            pytest.raises(ValueError, match="column 'write' of X has no derivative"),
+        ):
+            marginal_effects(pipeline, X, y)
+    assert marginal_effects(pipeline, raw, y, discrete={"write": 10}).effect.all()
+
+
+def test_derivatives_of_jumps_between_the_rows_have_a_note(students):
+    model = from_formula("prog ~ I(write > 50.5) + ses", students)
+    found = model.marginal_effects()
+    assert not found.effect[:, found.terms.index("write")].any()
+    assert "jumps only: write. Use discrete" in found.notes[0]
+    stepped = model.marginal_effects(discrete={"write": (50, 51)})
+    assert stepped.notes == []
+    assert stepped.effect.all()
+
+
+# Formulas that are refused, and levels without rows
+
+
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        ("prog ~ write | ses", r"must have one right side, without '\|'"),
+        ("prog ~ write + prog", "names its target 'prog' on the right side"),
+        ("prog ~ day", "makes no numbers of the columns of types {'day': 'datetime64"),
+        ("prog ~ span", "makes the column 'span' of type timedelta64.*, which is no"),
+        ("prog ~ write", "data has more than one column 'write'"),
+    ],
+)
+def test_formulas_that_cannot_be_used_say_why(students, formula, message):
+    days = pd.date_range("2020-01-01", periods=len(students))
+    data = students.assign(day=days, span=days - days[0])
+    if "more than one" in message:
+        data = pd.concat([data, data[["write"]]], axis=1)
+    with pytest.raises(ValueError, match=message):
+        from_formula(formula, data)
+
+
+def test_levels_that_no_row_has_are_left_out(students, exact):
+    """As R's glm does, so that a subset of a frame has a fit."""
+    levels = ["none", "low", "middle", "high"]
+    data = students.assign(ses=pd.Categorical(students["ses"], levels))
+    some = data[data["ses"] != "middle"]
+    model = from_formula("prog ~ ses + write", some, estimator=exact(alpha=0.0))
+    assert list(model.design.columns) == ["ses[T.high]", "write"]
+    assert model.marginal_effects().terms == ["ses: high - low", "write"]
+    text = some.assign(ses=some["ses"].astype(str))
+    formula = "prog ~ C(ses, contr.treatment('low')) + write"
+    same = from_formula(formula, text, estimator=exact(alpha=0.0))
+    assert_allclose(model.summary().coef, same.summary().coef, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"'ses' has the values \['middle'\]"):
+        model.predictions(data[data["ses"] == "middle"].head(1))

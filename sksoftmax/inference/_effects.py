@@ -175,12 +175,13 @@ def marginal_effects(
         cells = cells_of(population, at, by, problem.kept)
         R, labels = contrasts_of(contrasts, [cell.labels for cell in cells])
         means, se = averages(cells, ChangeSums(changes, elasticity), R, C, threads)
+    flat = _flat(changes, se)
     effect, se = (_by_class(values) for values in (means, se))
     return MarginalEffects(
         classes=problem.targets.classes,
         terms=[_term(change, label) for change in changes for label in labels],
         **wald_columns(effect, se, confidence_level),
-        notes=problem.notes(cov_type) + left_out,
+        notes=problem.notes(cov_type) + left_out + flat,
         effect=effect,
         cells=[shown_label(label) for label in labels],
         index=index_of(
@@ -224,6 +225,21 @@ def _changes(population, discrete, elasticity):
     names = ", ".join(map(str, left_out))
     note = f"Without an elasticity, because they change by steps: {names}."
     return slopes, [note] if left_out else []
+
+
+def _flat(changes, se):
+    """A note on the derivatives that are zero in all rows, if there are any."""
+    zero = ~se.any(axis=(0, 2))
+    names = [
+        change.variable
+        for change, is_zero in zip(changes, zero, strict=True)
+        if is_zero and change.high is None
+    ]
+    note = (
+        "Derivatives are zero because the probabilities change in jumps only:"
+        f" {', '.join(map(str, names))}. Use discrete, with a step or two values."
+    )
+    return [note] if names else []
 
 
 def _term(change, label):

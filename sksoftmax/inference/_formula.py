@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftmax._utils.errors import optional_package
 from sksoftmax._utils.missing import refuse_missing
+from sksoftmax.inference._pipeline import unknown_levels
 
 _CONSTANT = "Intercept"
 
@@ -43,9 +44,10 @@ class FormulaTransformer(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         """Learn the levels of factors, and whatever else terms depend on."""
-        frame = as_pandas(X, "data")
+        frame = _without_unused_levels(as_pandas(X, "data"))
         right = parsed(self.formula, frame)[1]
         matrix = _evaluated(right, frame, self.context, self.formula)
+        _check_numeric(matrix, self.formula)
         self.spec_ = matrix.model_spec
         names = list(matrix.columns)
         self.has_constant_ = _CONSTANT in names
@@ -74,6 +76,7 @@ class FormulaTransformer(TransformerMixin, BaseEstimator):
             )
         for name, levels in self.factor_levels_.items():
             _check_levels(frame[name], name, levels)
+        frame = _without_unused_levels(frame)  # formulaic warns of them
         matrix = _evaluated(self.spec_, frame, self.context, self.formula)
         return matrix[list(self._names)]
 
@@ -98,15 +101,18 @@ def parsed(formula, frame):
     except FormulaicError as error:
         reason = str(error).partition("\n")[0]  # a coloured copy of the formula follows
         raise ValueError(f"formula={formula!r} cannot be read: {reason}") from error
+    right = getattr(both, "rhs", both)
+    if isinstance(right, tuple):
+        raise ValueError(f"formula={formula!r} must have one right side, without '|'.")
     if not hasattr(both, "lhs"):
-        return None, both
+        return None, right
     factors = [factor.expr for term in both.lhs for factor in term.factors]
     if len(factors) != 1 or factors[0] not in frame.columns:
         raise ValueError(
             f"The left side of formula={formula!r} must be one column of data, the"
             f" classes; columns are {list(frame.columns)}."
         )
-    return factors[0], both.rhs
+    return factors[0], right
 
 
 def as_pandas(table, name):
@@ -130,11 +136,19 @@ def _evaluated(source, frame, context, formula):
 
     for name in frame.columns:
         if re.search(rf"(?<!\w){re.escape(str(name))}(?!\w)", formula):
+            if np.ndim(frame[name]) > 1:
+                raise ValueError(f"data has more than one column {name!r}.")
             refuse_missing(f"data, column {name!r},", frame[name])
     try:
         return source.get_model_matrix(
             frame, context=dict(context or {}), na_action="raise"
         )
+    except TypeError as error:  # of dates, of which no numbers are made
+        types = {n: str(frame[n].dtype) for n in source.required_variables}
+        raise ValueError(
+            f"formula={formula!r} makes no numbers of the columns of types {types}:"
+            f" {error}."
+        ) from error
     except FormulaicError as error:
         unknown = re.search(_UNKNOWN, str(error))
         if unknown is None:
@@ -144,6 +158,25 @@ def _evaluated(source, frame, context, formula):
             f"formula={formula!r} names {name!r}, which is no column of data; columns"
             f" are {list(frame.columns)}. Functions go into context."
         ) from error
+
+
+def _without_unused_levels(frame):
+    """A frame whose categorical columns have only levels that some row has."""
+    unused = {
+        name: column.cat.remove_unused_categories()
+        for name, column in frame.select_dtypes("category").items()
+    }
+    return frame.assign(**unused) if unused else frame
+
+
+def _check_numeric(matrix, formula):
+    """Refuse a design with columns that are no numbers, such as dates."""
+    for name, dtype in matrix.dtypes.items():
+        if getattr(dtype, "kind", "O") not in "biuf":
+            raise ValueError(
+                f"formula={formula!r} makes the column {name!r} of type {dtype}, which"
+                " is no number. Make numbers of it first, or a factor with C()."
+            )
 
 
 def _factor_levels(spec, columns):
@@ -166,8 +199,5 @@ def _check_levels(column, name, levels):
     """Refuse values that no row of the fit had."""
     known = column.isin(levels).to_numpy()
     if not known.all():
-        row = int(np.argmin(known))
-        raise ValueError(
-            f"Column {name!r} has {column.iloc[row]!r} in row {row}; levels of this"
-            f" factor are {levels}."
-        )
+        refuse_missing(f"column {name!r}", column)
+        raise unknown_levels(name, column[~known].unique().tolist(), levels)

@@ -141,8 +141,9 @@ def from_formula(
     ----------
     formula : str
         Target and terms: "y ~ x + C(region) * income". Columns of text are factors, and
-        so is what stands in C(). The first level of a factor is its reference. A
-        constant is part of the model unless the formula has "0 +" or "- 1".
+        so is what stands in C(). The first level of a factor is its reference.
+        Levels that no row has are left out, as by R's glm. A constant is part of the
+        model unless the formula has "0 +" or "- 1".
     data : pandas.DataFrame, or a data frame of another package
         The columns that the formula names.
     sample_weight : str or array-like of shape (n_samples,), default=None
@@ -198,6 +199,10 @@ def from_formula(
     sample_weight = _column_or_values(frame, sample_weight, "sample_weight")
     transformer = FormulaTransformer(formula, context)
     design = transformer.fit_transform(frame)
+    if target in transformer.variables_:
+        raise ValueError(
+            f"formula={formula!r} names its target {target!r} on the right side too."
+        )
     if estimator is None:
         estimator = SoftmaxRegressionClassifier(alpha=0)
     classifier = clone(estimator).set_params(fit_intercept=transformer.has_constant_)

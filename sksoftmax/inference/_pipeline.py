@@ -9,6 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sksoftmax._utils.missing import refuse_missing
+from sksoftmax.inference._columns import columns_of
+
 
 class Parts(NamedTuple):
     """A fitted model taken apart."""
@@ -18,7 +21,13 @@ class Parts(NamedTuple):
 
     def features(self, X):
         """X as the classifier gets it."""
-        return X if self.steps is None else self.steps.transform(X)
+        if self.steps is None:
+            return X
+        try:
+            return self.steps.transform(X)
+        except (TypeError, ValueError) as error:
+            _explain(error, self.steps, X)
+            raise
 
 
 def take_apart(model):
@@ -90,6 +99,31 @@ def encoded_levels(step, names):
         name: _levels(categories, drop)
         for name, categories, drop in zip(names, step.categories_, dropped, strict=True)
     }
+
+
+def _explain(error, steps, X):
+    """Say which column has the levels that an encoder's error calls unknown.
+
+    A step before the encoder may have changed text, which the error then does not have.
+    It is a TypeError where numbers are compared with text.
+    """
+    if not (isinstance(error, TypeError) or "unknown categories" in str(error)):
+        return
+    columns = columns_of(X)
+    for name, levels in encoded_levels(steps, columns.names).items():
+        values = columns.column(name)
+        unknown = [v for v in dict.fromkeys(values.tolist()) if v not in levels]
+        if any(not isinstance(v, str) or repr(v) in str(error) for v in unknown):
+            refuse_missing(f"column {name!r}", values)
+            raise unknown_levels(name, unknown, levels) from error
+
+
+def unknown_levels(name, unknown, levels):
+    """The error of values of a column that its factor has not."""
+    return ValueError(
+        f"Column {name!r} has the values {unknown}, which the data of the fit have not."
+        f" Levels of this factor are {levels}."
+    )
 
 
 def _levels_in_sequence(pipeline, names):

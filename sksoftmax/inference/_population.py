@@ -42,6 +42,8 @@ class Population:
     design: Design
     gamma: np.ndarray  # (K - 1, n_terms)
     spreads: dict  # standard deviations of the numbers that go through a pipeline
+    ranges: dict  # smallest and largest values of these numbers
+    argument: str = "X"  # what errors call the table
 
     @property
     def is_linear(self):
@@ -52,8 +54,26 @@ class Population:
         """What the classifier sees of a table of such columns."""
         if self.is_linear:
             return columns.raw
-        with error_context("X"):
+        with error_context(self.argument):
             return convert_X(self.parts.features(columns.raw))
+
+    def working_rows(self, columns, changed=()):
+        """The working rows of a table of such columns, some of them changed."""
+        with np.errstate(invalid="ignore"):  # of infinities, which are refused below
+            A = self.design.rows(self.features(columns))
+        if self.is_linear or np.isfinite(A.sum()):
+            return A
+        table = self.argument + (f" with other values of {changed}" if changed else "")
+        own = {name: columns.column(name).astype(np.float64) for name in self.spreads}
+        names = [name for name, x in own.items() if not np.isfinite(x).all()]
+        reason = (
+            f"its columns {names} have values that are missing or infinite."
+            if names
+            else "the values are outside of what the steps are defined for."
+        )
+        raise ValueError(
+            f"The steps of the pipeline make NaN or infinity of {table}: {reason}"
+        )
 
     def numbers(self, name):
         """A column as numbers, or an error that says that it has none."""
@@ -149,7 +169,8 @@ def population_of(problem, parts, X):
     if parts.steps is None:
         names = problem.terms[: problem.design.centre.size]
         columns = ArrayColumns(problem.X, names)
-        return Population(columns, None, s, names, {}, spreads={}, **common)
+        empty = {"factors": {}, "spreads": {}, "ranges": {}}
+        return Population(columns, None, s, names, **empty, **common)
     columns = columns_of(X)
     rows = None if problem.kept.all() else np.flatnonzero(problem.kept)
     names = used_columns(parts.steps, columns.names)
@@ -159,12 +180,14 @@ def population_of(problem, parts, X):
         if name in known or not columns.is_numeric(name):
             levels = known.get(name) or _distinct(columns, name)
             factors[name] = {level: {name: level} for level in levels}
-    spreads = {
-        name: float(np.nanstd(columns.column(name).astype(np.float64))) or 1.0
-        for name in names
-        if name not in factors
-    }
-    return Population(columns, rows, s, names, factors, spreads=spreads, **common)
+    spreads, ranges = {}, {}
+    for name in names:
+        if name not in factors:
+            x = columns.column(name).astype(np.float64)
+            spreads[name] = float(np.nanstd(x)) or 1.0
+            ranges[name] = np.nanmin(x), np.nanmax(x)
+    found = {"factors": factors, "spreads": spreads, "ranges": ranges}
+    return Population(columns, rows, s, names, **found, **common)
 
 
 def values_along(model, X, name, n_values):

@@ -1,5 +1,7 @@
 """Probabilities of single rows, with intervals that stay between zero and one."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.special import expit, logsumexp, ndtri
 
@@ -44,7 +46,10 @@ def profile_population(population, X_profiles):
         columns = ArrayColumns(X, names)
     else:
         columns = columns_of(X_profiles)
-    return population.of(columns)
+        for name in population.spreads:
+            with error_context(f"X_profiles, column {name!r}"):
+                columns.column(name).astype(np.float64)
+    return replace(population.of(columns), argument="X_profiles")
 
 
 def profile_labels(population):
@@ -89,8 +94,7 @@ def row_probabilities(population, C, level):
 
     def of(edge):
         part = population.chunk(*edge)
-        with error_context("X_profiles"):
-            A = part.design.rows(part.features(part.columns))
+        A = part.working_rows(part.columns)
         return _with_errors(A, part.gamma, C, level)
 
     found = [of(edge) for edge in population.edges()]
