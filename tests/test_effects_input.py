@@ -39,6 +39,7 @@ def model():
         ({"by": "color"}, "by names the column 'color', which X has not"),
         ({"by": ["hue", "color"]}, "by names the column 'color'"),
         ({"by": np.zeros(N - 1)}, "one entry for each of the 178 samples.*got 177"),
+        ({"by": np.zeros((N, 2))}, r"one entry for .* got ndarray of shape \(178, 2\)"),
         ({"by": np.r_[np.nan, np.ones(N - 1)]}, "by contains NaN in row 0"),
         ({"by": [None, *"a" * (N - 1)]}, "by contains None in row 0"),
         ({"contrasts": "all"}, r"contrasts must be one of \('reference'"),
@@ -57,6 +58,8 @@ def test_bad_cells_are_named(model, parameters, message):
     ("parameters", "message"),
     [
         ({"discrete": "yes"}, "discrete must be 'auto', False, a list .* got 'yes'"),
+        ({"discrete": True}, "discrete must be 'auto', False, a list .* got True"),
+        ({"discrete": None}, "discrete must be 'auto', False, a list .* got None"),
         ({"discrete": ["hues"]}, "discrete names the column 'hues'"),
         ({"discrete": {"hue": 0}}, r"discrete\['hue'\] must be 'unit', .* got 0"),
         ({"discrete": {"hue": (1, 1)}}, r"a pair of two values, got \(1, 1\)"),
@@ -204,10 +207,11 @@ def test_missing_values_of_columns_in_a_formula_are_named(regions):
 def test_levels_that_a_formula_has_not_seen_are_named(regions):
     model = from_formula("kind ~ region + ash", regions)
     profile = pd.DataFrame({"region": ["east", "south"], "ash": [2.0, 2.0]})
-    with pytest.raises(
-        ValueError, match="'region' has 'south' in row 1; levels of this"
-    ):
+    with pytest.raises(ValueError, match=r"'region' has the values \['south'\]"):
         model.predictions(profile)
+    hole = profile.assign(region=["east", None])
+    with pytest.raises(ValueError, match="column 'region' contains NaN in row 1"):
+        model.predictions(hole)
     with pytest.raises(ValueError, match=r"X_profiles lacks the columns \['ash'\]"):
         model.predictions(profile[["region"]])
 

@@ -252,6 +252,7 @@ def test_an_unknown_base_is_told_the_classes(model):
             "groups must have one entry for each of the 200 samples, got 199",
         ),
         ({"cov_type": "cluster", "groups": np.ones(N)}, "at least two groups"),
+        ({"cov_type": "cluster", "groups": "id"}, "an entry for each sample, got 'id'"),
         (
             {"cov_type": "cluster", "groups": np.r_[np.nan, np.ones(N - 1)]},
             "groups contains NaN in row 0",

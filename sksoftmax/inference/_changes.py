@@ -59,13 +59,13 @@ def _steps(discrete, population):
     steps = _Steps()
     if discrete is False:
         return steps
-    if isinstance(discrete, str):
-        if discrete != "auto":
-            raise ValueError(
-                "discrete must be 'auto', False, a list of columns or a dict of columns"
-                f" and steps, got {discrete!r}."
-            )
+    if isinstance(discrete, str) and discrete == "auto":
         steps.automatic = True
+    elif np.ndim(discrete) == 0 and not isinstance(discrete, Mapping):
+        raise ValueError(
+            "discrete must be 'auto', False, a list of columns or a dict of columns and"
+            f" steps, got {discrete!r}."
+        )
     elif isinstance(discrete, Mapping):
         steps.automatic = True
         steps.update(discrete)

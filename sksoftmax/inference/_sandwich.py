@@ -56,6 +56,11 @@ def check_groups(groups, cov_type, n_samples):
         raise ValueError(f"cov_type={cov_type!r} {need} groups.")
     if groups is None:
         return None
+    if isinstance(groups, str):
+        raise ValueError(
+            f"groups must have an entry for each sample, got {groups!r}. Only methods"
+            " of a formula take the name of a column: pass the column itself."
+        )
     with error_context("groups"):
         refuse_missing("groups", groups)
         columns = [_codes(column) for column in _columns(groups)]
