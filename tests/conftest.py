@@ -67,6 +67,22 @@ def hsbdemo(load_table):
 
 
 @pytest.fixture(scope="session")
+def students(load_table):
+    """Programmes of students by social class and writing score, as a frame."""
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(load_table("hsbdemo.csv"))
+    return table.assign(write=table["write"].astype(float))
+
+
+@pytest.fixture(scope="session")
+def by_hand(students, exact):
+    """A design of them with dummies, fitted: X, y and the model."""
+    dummies = {name: (students["ses"] == name) * 1.0 for name in ("middle", "high")}
+    X = students[["write"]].assign(**dummies)[["middle", "high", "write"]]
+    return X, students["prog"], exact(alpha=0.0).fit(X, students["prog"])
+
+
+@pytest.fixture(scope="session")
 def anes96(load_table):
     """Party identification in 1996, seven classes: X and y."""
     table = {name: x.astype(float) for name, x in load_table("anes96.csv").items()}
