@@ -191,6 +191,20 @@ def test_splines_have_effects_up_to_the_ends_of_the_data(students, exact, term):
         model.marginal_effects(at={"write": 1000.0})
 
 
+@pytest.mark.parametrize(
+    ("right", "of_r"),
+    [
+        ("bs(write, df=4) + ses", -178.9751562),
+        ("poly(write, 2) * ses", -173.0486417),
+        ("I(write ** 2) + ses:write", -180.1773999),
+    ],
+)
+def test_terms_span_the_same_models_as_in_r(students, exact, right, of_r):
+    """Log-likelihoods of multinom, nnet 7.3-18, with reltol=1e-15."""
+    model = from_formula(f"prog ~ {right}", students, estimator=exact(alpha=0.0))
+    assert_allclose(model.summary().loglik, of_r, rtol=1e-9)
+
+
 def test_infinite_slopes_and_jumps_are_refused(students):
     raw, y = students[["write"]], students["prog"]
     from_zero = raw - raw.min()
