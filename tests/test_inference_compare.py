@@ -87,7 +87,10 @@ def test_stars_and_formats_are_those_of_other_tables(models):
     rows = [line for line in starred.splitlines() if "Stars" not in line]
     n_starred = sum(line.count("*") for line in rows)
     assert n_starred == (p < 0.5).sum() + (models["one"].p_value < 0.5).sum()
-    assert "<td>one</td>" in comparison._repr_html_()
+    html = comparison._repr_html_()
+    assert '<th scope="col">one</th>' in html
+    n_lines = sum(line.startswith("|") for line in rows) - 1  # but for the rule
+    assert html.count("<tr>") == html.count("</tr>") == n_lines
     assert comparison.to_latex().startswith(r"\begin{tabular}{llrr}")
 
 

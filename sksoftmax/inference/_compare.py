@@ -10,7 +10,7 @@ import numpy as np
 from sksoftmax._utils.errors import check_choice, optional_package
 from sksoftmax.inference._exports import Exports, starred
 from sksoftmax.inference._fit_statistics import FitStatistics
-from sksoftmax.inference._tables import CoefficientTable, as_text
+from sksoftmax.inference._tables import STYLE, CoefficientTable, as_text
 
 _BELOW = ("se", "z", "p_value", "conf_int")
 
@@ -135,13 +135,19 @@ class Comparison(Exports):
 
     def _repr_html_(self):
         """The table as HTML; names are escaped."""
-        rows = [["class", "term", *self.summaries], *self._lines((), 4)]
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(x)}</td>" for x in row) + "</tr>"
-            for row in rows
+        heads = "<th></th><th></th>" + "".join(
+            f'<th scope="col">{escape(name)}</th>' for name in self.summaries
         )
+        body = ""
+        for title, term, *cells in self._lines((), 4):
+            labels = f'<th scope="row">{escape(title)}</th>'
+            labels += f'<th scope="row">{escape(term)}</th>'
+            texts = "".join(f"<td>{escape(text)}</td>" for text in cells)
+            body += f"<tr>{labels}{texts}</tr>"
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<table>{body}</table>{notes}"
+        table = f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>"
+        div = '<div class="sksoftmax-table">'
+        return f"{STYLE}{div}<table>{table}</table>{notes}</div>"
 
 
 def compare(models, *, names=None, below="se") -> Comparison:

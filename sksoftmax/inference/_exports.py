@@ -132,7 +132,7 @@ class Exports:
             If a parameter is invalid.
         """
         frame, _ = self._checked_texts(stars, decimals, "to_html")
-        table = frame.to_html(index=False, escape=True, border=0)
+        table = frame.to_html(index=False, escape=True, border=0, justify="left")
         notes = [f"<p>{escape(note)}</p>" for note in self._all_notes(stars)]
         return "\n".join([table, *notes])
 

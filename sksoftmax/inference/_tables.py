@@ -14,7 +14,7 @@ from sksoftmax.inference._exports import Exports, starred
 
 _CELL = 10  # width of a column of numbers, in characters
 
-_STYLE = (
+STYLE = (
     "<style>.sksoftmax-table table{border-collapse:collapse;margin:0 0 .8em;"
     "font-variant-numeric:tabular-nums}"
     ".sksoftmax-table caption{font-weight:bold;text-align:left;padding:.3em .7em}"
@@ -116,7 +116,7 @@ class CoefficientTable(Exports):
 
     def _repr_html_(self):
         """The table as HTML; names of users' classes and columns are escaped."""
-        parts = [_STYLE, '<div class="sksoftmax-table">']
+        parts = [STYLE, '<div class="sksoftmax-table">']
         parts.append(f"<table><caption>{escape(self._title)}</caption><tbody>")
         for pairs in _in_two_columns(self.header):
             cells = "".join(
