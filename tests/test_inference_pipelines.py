@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    KBinsDiscretizer,
     OneHotEncoder,
     PolynomialFeatures,
     StandardScaler,
@@ -22,6 +23,7 @@ from sksoftmax.inference import (
     marginal_effects,
     predictions,
     summary,
+    term_tests,
     wald_test,
 )
 
@@ -328,3 +330,83 @@ def test_profiles_may_miss_what_a_pipeline_fills_in(students):
     found = predictions(model, raw.head(1).assign(write=np.nan), raw, y)
     expected = predictions(model, raw.head(1).assign(write=mean), raw, y)
     assert_allclose(found.probability, expected.probability, rtol=1e-12)
+
+
+# Encoders behind other steps
+
+
+def behind(students, *steps):
+    """Both columns, and a third that is text too."""
+    raw = students.assign(town=np.array(["x", "y"])[np.arange(len(students)) % 2])
+    raw = raw[["write", "ses", "town"]]
+    model = SoftmaxRegressionClassifier(alpha=0.0, tol=1e-14, max_iter=10_000)
+    return raw, make_pipeline(*steps, model).fit(raw, students["prog"])
+
+
+def test_factors_are_found_behind_steps_that_change_the_order(students):
+    y, drop = students["prog"], OneHotEncoder(drop="first")
+    _, direct = behind(
+        students,
+        make_column_transformer((drop, ["ses", "town"]), remainder="passthrough"),
+    )
+    fill = SimpleImputer(strategy="most_frequent")
+    first = make_column_transformer((fill, ["town", "ses"]), (SimpleImputer(), [0]))
+    named = make_column_transformer(
+        ("passthrough", ["town", "ses"]), remainder="passthrough"
+    ).set_output(transform="pandas")
+    names = ["passthrough__ses", "passthrough__town"]
+    for steps in (
+        (first, make_column_transformer((drop, [0, 1]), remainder=StandardScaler())),
+        (named, make_column_transformer((drop, names), remainder="passthrough")),
+        (None, "passthrough", named, make_column_transformer((drop, names))),
+    ):
+        raw, model = behind(students, *steps)
+        found = marginal_effects(model, raw, y)
+        factors = ["ses: low - high", "ses: middle - high", "town: y - x"]
+        assert found.terms == ["write", *factors]
+        if None not in steps:
+            expected = marginal_effects(direct, raw, y)
+            assert_allclose(found.effect, expected.effect, rtol=1e-6, atol=1e-10)
+            assert_allclose(found.se, expected.se, rtol=1e-6)
+            df = term_tests(model, raw, y).to_frame()["df"]
+            assert sorted(df) == [2, 2, 4]  # the dummies of ses are one term
+        at = predictions(model, None, raw, y, at={"ses": "low", "town": "x"})
+        own = model.predict_proba(raw.assign(ses="low", town="x")).mean(axis=0)
+        assert_allclose(at.probability[:, 0], own, rtol=1e-10)
+
+
+def test_levels_that_a_step_has_made_are_not_those_of_the_column(students):
+    """Numbers of bins, and text in capitals, which X does not have."""
+    raw, y = students[["write"]], students["prog"]
+    bins = KBinsDiscretizer(3, encode="ordinal", strategy="uniform")
+    steps = bins, OneHotEncoder(drop="first")
+    model = make_pipeline(*steps, SoftmaxRegressionClassifier(alpha=0)).fit(raw, y)
+    found = marginal_effects(model, raw, y, discrete={"write": (40, 60)})
+    assert found.terms == ["write: 60 - 40"]
+    high, low = (model.predict_proba(raw * 0.0 + x).mean(axis=0) for x in (60, 40))
+    assert_allclose(found.effect[:, 0], high - low, rtol=1e-10)
+
+    def upper(X):
+        return X.apply(lambda column: column.str.upper())
+
+    raw = students[["ses"]]
+    step = FunctionTransformer(upper, feature_names_out="one-to-one")
+    model = make_pipeline(
+        step, OneHotEncoder(drop="first"), SoftmaxRegressionClassifier(alpha=0)
+    ).fit(raw, y)
+    found = marginal_effects(model, raw, y)
+    assert found.terms == ["ses: low - high", "ses: middle - high"]
+    high, low = (model.predict_proba(raw.assign(ses=x)) for x in ("high", "low"))
+    assert_allclose(found.effect[:, 0], (low - high).mean(axis=0), rtol=1e-8)
+
+
+def test_profiles_without_rows_are_refused_and_arrays_have_the_names_of_x(students):
+    raw, y = students[["write"]], students["prog"]
+    model = fitted(students, make_column_transformer((StandardScaler(), [1])))
+    both = students[["ses", "write"]]
+    with pytest.raises(ValueError, match="X_profiles must have a row for each"):
+        predictions(model, both.head(0), both, y)
+    plain = make_pipeline(StandardScaler(), SoftmaxRegressionClassifier(alpha=0.0))
+    plain.fit(raw.to_numpy(), y)
+    found = predictions(plain, [[40.0], [60.0]], raw.to_numpy(), y)
+    assert found.terms == ["x0=40", "x0=60"]

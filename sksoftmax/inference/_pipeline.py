@@ -128,20 +128,31 @@ def unknown_levels(name, unknown, levels):
 
 def _levels_in_sequence(pipeline, names):
     """Those of the first step with factors; the steps before it keep the columns."""
+    origins = dict(zip(names, names, strict=True))
     for _, step in pipeline.steps:
-        found = {} if step in (None, "passthrough") else encoded_levels(step, names)
-        if found or not _keeps_columns(step, names):
-            return found
+        if step in (None, "passthrough"):
+            continue
+        found = encoded_levels(step, list(origins))
+        if found:
+            return {origins[n]: found[n] for n in found if n in origins}
+        origins = _origins_after(step, origins)
     return {}
 
 
-def _keeps_columns(step, names):
-    """Whether a step without names for its output gives as many columns as it gets."""
+def _origins_after(step, origins):
+    """The column that each one of the output of a step comes from.
+
+    Empty if one has another name: it may come from several. A ColumnTransformer changes
+    the order, and puts the name of a step in front.
+    """
     try:
-        n_columns = len(step.get_feature_names_out(names))
+        names = list(step.get_feature_names_out(list(origins)))
     except (AttributeError, TypeError, ValueError):
-        return False
-    return n_columns == len(names)
+        return {}
+    plain = {n: n if n in origins else n.split("__", 1)[-1] for n in names}
+    if len(plain) < len(names) or not set(plain.values()) <= set(origins):
+        return {}
+    return {name: origins[own] for name, own in plain.items()}
 
 
 def _levels(categories, drop):

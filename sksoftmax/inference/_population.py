@@ -174,7 +174,7 @@ def population_of(problem, parts, X):
     columns = columns_of(X)
     rows = None if problem.kept.all() else np.flatnonzero(problem.kept)
     names = used_columns(parts.steps, columns.names)
-    known = encoded_levels(parts.steps, columns.names)
+    known = _known_levels(parts.steps, columns)
     factors = {}
     for name in names:
         if name in known or not columns.is_numeric(name):
@@ -195,13 +195,26 @@ def values_along(model, X, name, n_values):
     parts = take_apart(model)
     columns = columns_of(X, getattr(parts.classifier, "feature_names_in_", None))
     check_column("feature", name, columns.names)
-    known = {} if parts.steps is None else encoded_levels(parts.steps, columns.names)
+    known = {} if parts.steps is None else _known_levels(parts.steps, columns)
     if name in known:
         return known[name]
     if not columns.is_numeric(name):
         return _distinct(columns, name)
     x = columns.column(name)
     return np.linspace(x.min(), x.max(), n_values).tolist()
+
+
+def _known_levels(steps, columns):
+    """The levels of encoded columns whose values the encoder sees as they are.
+
+    A step before it may have put numbers into bins, or changed text.
+    """
+    found = encoded_levels(steps, columns.names)
+    return {
+        name: levels
+        for name, levels in found.items()
+        if all(v in levels or v != v or v is None for v in _values(columns, name))
+    }
 
 
 def check_column(parameter, name, names):
@@ -217,3 +230,8 @@ def check_column(parameter, name, names):
 def _distinct(columns, name):
     """The levels of a column, in their order."""
     return np.unique(columns.column(name)).tolist()
+
+
+def _values(columns, name):
+    """The different values of a column, in any order, missing ones included."""
+    return set(columns.column(name).tolist())

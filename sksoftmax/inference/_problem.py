@@ -17,6 +17,7 @@ from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.in_memory import check_rows
 from sksoftmax._data.targets import Targets
+from sksoftmax._utils.errors import error_context
 from sksoftmax.inference._design import orthonormal_design, scaled_design
 from sksoftmax.inference._likelihood import Factor, Likelihood
 from sksoftmax.inference._pipeline import names_out, take_apart
@@ -112,7 +113,8 @@ def observe(model, X, y, sample_weight, weights):
     parts = take_apart(model)
     model = parts.classifier
     alpha = _check_model(model)
-    X = parts.features(X)
+    with error_context("X"):
+        X = parts.features(X)
     observations = _observations(model, X, y, sample_weight, weights)
     return Observed(model, alpha, term_names(model, names_out(parts)), *observations)
 

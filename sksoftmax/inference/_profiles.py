@@ -39,13 +39,15 @@ def profile_population(population, X_profiles):
             f"X_profiles has {np.shape(X_profiles)[1]} columns, and X has {len(names)}:"
             f" {_some(names)}. Each profile needs a value for all of them."
         )
+    if np.shape(X_profiles)[0] == 0:
+        raise ValueError("X_profiles must have a row for each profile; it has none.")
     if population.is_linear:
         X = check_X(
             population.parts.classifier, X_profiles, reset=False, name="X_profiles"
         )
         columns = ArrayColumns(X, names)
     else:
-        columns = columns_of(X_profiles)
+        columns = columns_of(X_profiles, names)
         for name in population.spreads:
             with error_context(f"X_profiles, column {name!r}"):
                 columns.column(name).astype(np.float64)

@@ -148,7 +148,9 @@ def _encoded_terms(steps, columns):
     }
     terms = {}
     for column in columns:
-        plain = column.split("__", 1)[-1]  # a ColumnTransformer puts a step in front
+        plain = column
+        while plain not in factors and "__" in plain:
+            plain = plain.split("__", 1)[1]  # a ColumnTransformer puts a step in front
         terms.setdefault(factors.get(plain, column), []).append(column)
     return terms
 
