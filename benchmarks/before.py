@@ -4,8 +4,8 @@
 
 The earlier tree is checked out in a temporary folder, where its kernels are built if it
 has any. Each tree has a process of its own; they take turns. Times are medians of
-processor seconds with one BLAS thread, and the ratio is the median over the rounds.
-Writes before.md.
+processor seconds with one BLAS thread, and the ratio is the median over the rounds. MB
+are the most that a fit takes beyond the data. Writes before.md.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 import warnings
 from contextlib import ExitStack
 from functools import cache
@@ -27,7 +28,7 @@ from _measure import environment
 ROOT = Path(__file__).resolve().parents[1]
 SETS = "iris,wine,cancer-std,digits,anes96,letter,tall,text"
 # + sizes of hidden layers: 5 epochs; + held: of these with rows held out
-SETS += ",digits+100,letter+16,letter+128+64,letter+16+held,letter+128+64+held"
+SETS += ",digits+100,letter+16,letter+128+64,letter+16+held,pixels+128+64+held"
 
 # Fits of a round take at least so long together.
 SECONDS = 0.05
@@ -94,11 +95,11 @@ def start(tree):
 
 
 def fit_what_is_asked_for():
-    """Answer each name of a set by processor seconds of a fit, and its passes."""
+    """Answer each name of a set by processor seconds of a fit, its passes and MB."""
     from sksoftmax import SoftmaxRegressionClassifier
 
     warnings.simplefilter("ignore")
-    load = cache(problem)
+    load, peaks = cache(problem), {}
     for name in map(str.strip, sys.stdin):
         stem, *options = name.split("+")
         data, sizes = load(stem), tuple(int(size) for size in options if size != "held")
@@ -111,16 +112,22 @@ def fit_what_is_asked_for():
             model = SoftmaxRegressionClassifier(sizes, alpha=data.alpha, **epochs)
             model.fit(data.X, data.y)
             seconds.append(time.process_time() - before)
-        print(median(seconds), model.n_passes_, flush=True)
+        if name not in peaks:
+            tracemalloc.start()
+            model.fit(data.X, data.y)
+            peaks[name] = 1e-6 * tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        print(median(seconds), model.n_passes_, peaks[name], flush=True)
 
 
 def race(trees, name, n_rounds):
     """A line of the table; the first round warms up."""
-    seconds, passes = ([], []), [0.0, 0.0]
+    seconds, passes, megabytes = ([], []), [0.0, 0.0], [0.0, 0.0]
     for turn in range(n_rounds + 1):
         for i in (0, 1) if turn % 2 else (1, 0):
             print(name, file=trees[i].stdin, flush=True)
-            answer, passes[i] = map(float, trees[i].stdout.readline().split())
+            answers = map(float, trees[i].stdout.readline().split())
+            answer, passes[i], megabytes[i] = answers
             seconds[i].append(answer)
     pairs = list(zip(*seconds, strict=True))[1:]
     row = {
@@ -130,6 +137,8 @@ def race(trees, name, n_rounds):
         "now / before": f"{median(now / then for then, now in pairs):.2f}",
         "passes before": f"{passes[0]:.1f}",
         "passes now": f"{passes[1]:.1f}",
+        "MB before": f"{megabytes[0]:.1f}",
+        "MB now": f"{megabytes[1]:.1f}",
     }
     print(*row.values(), flush=True)
     return row

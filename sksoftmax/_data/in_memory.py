@@ -28,7 +28,7 @@ from sksoftmax._data.targets import (
 class InMemoryDataset(NamedTuple):
     """A `Dataset` in memory: X, targets, and the class weights that are in those."""
 
-    X: object  # (n_rows, n_features), dense or CSR
+    X: object  # (n_rows, n_features): an array, a `RowView`, or CSR
     targets: Targets
     factors: np.ndarray | None  # (n_classes,)
     unweighted: Targets | None = None  # targets before the factors, to be smoothed

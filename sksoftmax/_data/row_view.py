@@ -22,6 +22,8 @@ def take_scaled(X, rows, centre, factor, out):
 class RowView:
     """Rows of an array, in the order of their numbers; `astype` copies them.
 
+    It is an X for what reads rows in chunks or mini-batches, and for nothing else.
+
     Parameters
     ----------
     X : ndarray of shape (n_all_rows, n_features), C-contiguous
@@ -31,8 +33,6 @@ class RowView:
     scaling : tuple of two ndarrays of shape (n_features,), optional
         The rows are (X - centre) * factor.
     """
-
-    ndim = 2
 
     def __init__(self, X, numbers, dtype=None, scaling=None):
         self.X, self.numbers, self.scaling = X, numbers, scaling
