@@ -56,10 +56,10 @@ class SoftmaxRegressionClassifier(
     activation : {"relu", "tanh", "logistic", "identity", "selu", "silu"}, \
 default="relu"
         Activation of the hidden layers.
-    alpha : float, default=1e-3
-        Strength of the penalty, >= 0. `LogisticRegression` fits the same model at
-        ``C = 1 / (alpha * S)``, and for two classes with the L2 penalty at
-        ``C = 2 / (alpha * S)``.
+    alpha : float or "auto", default="auto"
+        Strength of the penalty, >= 0. "auto" is 1e-3, or min(3 / n, 1e-2) where `fit`
+        trains hidden layers on n rows by mini-batches. `LogisticRegression` is the same
+        at ``C = 1 / (alpha * S)``, two classes with L2 at ``C = 2 / (alpha * S)``.
     l1_ratio : float, default=0.0
         Fraction r of the L1 norm in the penalty, in [0, 1]. Above 0 many weights are
         exactly zero. The penalty acts on the weights of features as they are, so
@@ -121,8 +121,8 @@ default="cosine"
         best epoch. `partial_fit` refuses it.
     validation_fraction : float, default=0.1
         Fraction of the rows that early stopping holds out where there is no `X_val`.
-    n_iter_no_change : int, default=10
-        Epochs over which a mini-batch solver looks for an improvement.
+    n_iter_no_change : int or inf, default=10
+        Epochs over which a mini-batch solver looks for an improvement; inf: never.
     warm_start : bool, default=False
         Whether `fit` continues from the last fit. A training that was interrupted or
         stopped, or whose max_iter has been raised, goes on as if it had not been.
@@ -136,6 +136,8 @@ default="cosine"
 
     Attributes
     ----------
+    alpha_ : float
+        Strength of the penalty of the fit.
     classes_ : ndarray of shape (n_classes,)
         Sorted classes. A class without weight stays, with zero coefficients (for
         l1_ratio > 0 the mean of the others') and an intercept that keeps its
@@ -153,8 +155,7 @@ default="cosine"
     n_iter_ : int
         Iterations or epochs run.
     n_passes_ : float
-        Passes over X; subsamples count as fractions. They are the cost of a fit on data
-        that are slow to read.
+        Passes over X, the cost where it is slow to read. Subsamples are fractions.
     loss_ : float
         F at the end, in nats. For mini-batch solvers the mean loss of the last epoch's
         batches, each before its step, plus the penalty.
@@ -206,8 +207,6 @@ default="cosine"
     >>> model.predict_proba(X[:2]).round(3)
     array([[0.996, 0.004, 0.   ],
            [0.992, 0.008, 0.   ]])
-    >>> round(model.score(X, y), 3)
-    0.987
     """
 
     _parameter_constraints: ClassVar[dict] = PARAMETER_CONSTRAINTS
@@ -218,7 +217,7 @@ default="cosine"
         hidden_layer_sizes: Sizes = (),
         *,
         activation: str = "relu",
-        alpha: float = 1e-3,
+        alpha: float | str = "auto",
         l1_ratio: float = 0.0,
         grouped: bool = False,
         penalty_factor: ByName | None = None,
@@ -397,4 +396,5 @@ default="cosine"
 
     def _keep(self, checked, classes, fitted, earlier_losses=()):
         super()._keep(checked, classes, fitted, earlier_losses)
+        self.alpha_ = fitted.alpha
         self._activation = self.activation

@@ -101,7 +101,7 @@ def objective():
     """The objective F of a fitted model, from its public results and formula."""
 
     def value(model, X, Y, weights=None, alpha=None):
-        alpha = model.alpha if alpha is None else alpha
+        alpha = model.alpha_ if alpha is None else alpha
         losses = -np.sum(Y * model.predict_log_proba(X), axis=1)
         penalty = sum(np.sum(np.square(W)) for W in model.coefs_) / 2
         return np.average(losses, weights=weights) + alpha * penalty

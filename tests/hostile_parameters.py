@@ -5,7 +5,7 @@ A rule takes a value to the plain Python value that it must act like, or raises 
 
 from decimal import Decimal
 from fractions import Fraction
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -127,6 +127,13 @@ def nothing(value):
     return value
 
 
+def infinity(value):
+    """The rule of infinity alone."""
+    if not (isinstance(value, Real) and value == np.inf):
+        raise Refused
+    return np.inf
+
+
 def layer_sizes(value):
     """The rule of hidden_layer_sizes."""
     if isinstance(value, list) and not value:
@@ -154,7 +161,7 @@ _SHARE = number(0, 1, open_high=True)
 PARAMETERS = {
     "hidden_layer_sizes": (layer_sizes, {"max_iter": 2, "random_state": 0}),
     "activation": (one_of("relu"), _BRIEF),
-    "alpha": (number(0), {}),
+    "alpha": (either(number(0), one_of("auto")), {}),
     "l1_ratio": (number(0, 1), {"alpha": 0.01}),
     "grouped": (flag, {"alpha": 0.01, "l1_ratio": 0.5}),
     "penalty_factor": (nothing, {}),  # all others are of another length
@@ -175,7 +182,7 @@ PARAMETERS = {
         number(0, 1, open_low=True, open_high=True),
         _BRIEF | {"early_stopping": True},
     ),
-    "n_iter_no_change": (integer(1), _BRIEF),
+    "n_iter_no_change": (either(integer(1), infinity), _BRIEF),
     "warm_start": (flag, {}),
     "shuffle": (flag, _BRIEF),
     "random_state": (either(nothing, integer(0, 2**32 - 1)), _BRIEF),

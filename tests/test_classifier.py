@@ -299,10 +299,10 @@ def test_partial_fit_continues_where_fit_stopped(wine, sizes, solver):
 @unfinished
 @pytest.mark.parametrize("sizes", [(), (5,)])
 def test_partial_fit_from_nothing_is_fit(wine, sizes):
-    model = network(sizes)
+    model = network(sizes, alpha=1e-3)
     for _ in range(3):
         model.partial_fit(*wine, classes=[0, 1, 2])
-    same = network(sizes, max_iter=3, learning_rate="constant").fit(*wine)
+    same = clone(model).set_params(max_iter=3, learning_rate="constant").fit(*wine)
     assert_same_parameters(model, same)
 
 

@@ -90,6 +90,10 @@ SHORT = {
         {"learning_rate": "constant", "max_iter": 1},
         "stopped after 1 epoch, too few to judge",
     ),
+    "never compared": (
+        {"learning_rate": "constant", "n_iter_no_change": np.inf},
+        "stopped after 4 epochs, which n_iter_no_change=inf keeps from being compared",
+    ),
     "improvement": (
         {"learning_rate": "constant", "n_iter_no_change": 2},
         "stopped after 4 epochs, the last 2 of which improved the loss by",

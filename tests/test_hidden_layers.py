@@ -132,7 +132,8 @@ def test_a_training_on_dense_rows_goes_on_with_sparse_ones(wine, in_batches):
 
 
 def test_a_training_that_goes_on_without_intercepts_has_none(wine):
-    model = network(warm_start=True).fit(*wine).set_params(fit_intercept=False)
+    model = network(alpha=1e-3, warm_start=True).fit(*wine)
+    model.set_params(fit_intercept=False)
     model.fit(*wine)
     assert not any(b.any() for b in model.intercepts_)
     log_P = model.predict_log_proba(wine[0])
@@ -319,7 +320,8 @@ def test_validation_data_of_one_class_have_curves_too(wine):
 @pytest.mark.parametrize("rate", [10.0, 1e10])
 def test_a_rate_so_large_that_nothing_is_learned_is_told(rate):
     X, y = load_wine(return_X_y=True)
-    model = SoftmaxRegressionClassifier((20,), learning_rate_init=rate, random_state=0)
+    settings = {"alpha": 1e-3, "learning_rate_init": rate, "random_state": 0}
+    model = SoftmaxRegressionClassifier((20,), **settings)
     with pytest.warns(ConvergenceWarning, match="lower learning_rate_init"):
         model.fit(X, y)
     assert not model.converged_
@@ -344,3 +346,35 @@ def test_the_optimizer_goes_on_when_the_precision_of_x_alternates(rng):
         )
     assert mixed._state["step"] == double._state["step"]
     assert_allclose(mixed.loss_curve_, double.loss_curve_, rtol=1e-3)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("n_rows", [150, 700])
+def test_the_penalty_is_a_prior_that_does_not_depend_on_the_rows(solver, n_rows):
+    X, y = load_digits(return_X_y=True)
+    s = np.ones(len(y))
+    s[n_rows:] = 0.0  # as if they were not there
+    automatic = network((4,), solver=solver, max_iter=3)
+    automatic.fit(X, y, s)
+    given = clone(automatic).set_params(alpha=min(3 / n_rows, 1e-2)).fit(X, y, s)
+    assert automatic.alpha == "auto"
+    assert automatic.alpha_ == given.alpha_ == min(3 / n_rows, 1e-2)
+    for one, other in zip(automatic.coefs_, given.coefs_, strict=True):
+        assert_array_equal(one, other)
+
+
+def test_the_penalty_has_one_default_without_hidden_layers(wine):
+    assert SoftmaxRegressionClassifier().fit(*wine).alpha_ == 1e-3
+    assert SoftmaxRegressionClassifier(alpha=0.5).fit(*wine).alpha_ == 0.5
+    assert SoftmaxRegressionClassifier(solver="adam").fit(*wine).alpha_ == 1e-3
+    assert network((4,), solver="lbfgs", max_iter=2).fit(*wine).alpha_ == 1e-3
+
+
+def test_a_training_without_end_has_one_penalty_however_many_rows_come(wine):
+    X, y = wine
+    model = network((4,))
+    for rows in (slice(0, 178, 2), slice(1, 178, 2)):
+        model.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
+        assert model.alpha_ == 1e-3
+    assert model.fit(X, y).alpha_ == 1e-2
+    assert model.partial_fit(X, y).alpha_ == 1e-2

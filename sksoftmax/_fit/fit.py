@@ -11,7 +11,7 @@ from sksoftmax._fit.full_batch import fit_full_batch
 from sksoftmax._fit.minibatch import fit_minibatch
 from sksoftmax._fit.prepare import Prepared, with_weight
 from sksoftmax._fit.problem import FitResult
-from sksoftmax._fit.settings import changed, hidden_sizes, resolve_solver
+from sksoftmax._fit.settings import changed, hidden_sizes, resolve_solver, with_alpha
 from sksoftmax._utils.threads import fit_threads
 
 
@@ -38,12 +38,13 @@ def fit_network(settings, training, validation, start, monitor=None):
         rng = np.random.default_rng((start.state or {}).get("seed", start.seed))
         training, validation = training.hold_out(settings.validation_fraction, rng)
     prepared = with_weight(settings, training, viewed=by_minibatches)
+    settings = with_alpha(settings, prepared.dataset)
     fit = fit_minibatch if by_minibatches else fit_full_batch
     if np.count_nonzero(prepared.present) == 1:
         fit = _fit_constant
     fitted = fit(settings, prepared, validation, start, monitor)
     report_end(settings, fitted)
-    return fitted
+    return fitted._replace(alpha=settings.alpha)
 
 
 def fit_epoch(settings, training, start):
@@ -62,6 +63,7 @@ def fit_epoch(settings, training, start):
     if settings.solver == "auto":
         settings = changed(settings, solver="adam")
     training = training.smooth(settings.label_smoothing).with_weight(viewed=True)
+    settings = with_alpha(settings)
     total, n_rows = (start.state or {}).get("weights", (0.0, 0))
     total, n_rows = total + training.targets.total_weight, n_rows + training.n_rows
     training = training._replace(mean_weight=total / n_rows)
@@ -69,7 +71,8 @@ def fit_epoch(settings, training, start):
     prepared = Prepared(training, (), every_class, training.dtype)
     fitted = fit_minibatch(settings, prepared, None, start, is_part=True)
     state = {**fitted.result.state, "weights": (total, n_rows)}
-    fitted = fitted._replace(result=replace(fitted.result, state=state))
+    result = replace(fitted.result, state=state)
+    fitted = fitted._replace(result=result, alpha=settings.alpha)
     if fitted.result.diverged:
         warn_unless_converged(settings, fitted)
     return fitted

@@ -41,6 +41,7 @@ class FitResult(NamedTuple):
     separated: list  # labels of classes whose coefficients have no finite optimum
     n_passes: float  # passes over X; subsamples count as fractions
     separating: list = ()  # numbers of the columns that separate; empty for all of them
+    alpha: float | None = None  # of the penalty, where it is not one of a path
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import copy
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Options, StrOptions
 
 from sksoftmax import _solvers
 from sksoftmax._model.activations import ACTIVATIONS
@@ -24,7 +24,7 @@ _AUTO = StrOptions({"auto"})
 PARAMETER_CONSTRAINTS = {
     "hidden_layer_sizes": ["array-like", _COUNT],
     "activation": [StrOptions(set(ACTIVATIONS))],
-    "alpha": [_NOT_NEGATIVE],
+    "alpha": [_NOT_NEGATIVE, _AUTO],
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
     "grouped": ["boolean"],
     "penalty_factor": ["array-like", dict, None],
@@ -42,7 +42,7 @@ PARAMETER_CONSTRAINTS = {
     "nesterovs_momentum": ["boolean"],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [_COUNT],
+    "n_iter_no_change": [_COUNT, Options(Real, {np.inf})],
     "warm_start": ["boolean"],
     "shuffle": ["boolean"],
     "random_state": ["random_state"],
@@ -58,6 +58,11 @@ _N_EPOCHS, _N_ITERATIONS = 60, 200
 
 # More than ever run, and few enough to be counted in a float.
 _MOST_ITERATIONS = 2**31 - 1
+
+# What alpha="auto" stands for: a number, but min(3 / n, 1e-2) for hidden layers that
+# train on mini-batches of n rows, which is one prior for any n. From
+# `benchmarks/hidden_study.py`.
+_ALPHA, _ALPHA_TIMES_ROWS, _LARGEST_ALPHA = 1e-3, 3.0, 1e-2
 
 # What tol="auto" stands for.
 _TOL_CONVEX, _TOL_TRAINING = 1e-8, 1e-4
@@ -87,7 +92,7 @@ def hidden_sizes(settings):
 
 def is_sparse(settings):
     """Whether the penalty makes weights zero."""
-    return settings.alpha > 0 and settings.l1_ratio > 0
+    return settings.alpha != 0 and settings.l1_ratio > 0  # alpha may be "auto"
 
 
 def resolve_solver(settings):
@@ -97,6 +102,22 @@ def resolve_solver(settings):
         is_linear=not hidden_sizes(settings),
         is_sparse=is_sparse(settings),
     )
+
+
+def with_alpha(settings, dataset=None):
+    """The settings with alpha as a number, for a fit to a dataset.
+
+    Without one, as in `partial_fit`, "auto" is that of the training so far.
+    """
+    if settings.alpha != "auto":
+        return settings
+    if dataset is None:
+        alpha = getattr(settings, "alpha_", _ALPHA)
+    elif hidden_sizes(settings) and resolve_solver(settings) in _solvers.MINIBATCH:
+        alpha = min(_ALPHA_TIMES_ROWS / dataset.n_rows, _LARGEST_ALPHA)
+    else:
+        alpha = _ALPHA
+    return changed(settings, alpha=alpha)
 
 
 def max_iter_of(settings):

@@ -24,6 +24,7 @@ ByName: TypeAlias = Any
 class FittedAttributes:
     """What a fit sets; the docstrings of the estimators say what it is."""
 
+    alpha_: float
     classes_: np.ndarray
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
@@ -45,7 +46,6 @@ class PathAttributes:
     """What the choice of a penalty sets besides."""
 
     alphas_: np.ndarray
-    alpha_: float
     alpha_1se_: float
     l1_ratios_: np.ndarray
     l1_ratio_: float

@@ -199,11 +199,8 @@ def _check_model(model):
             "Standard errors need a model without hidden layers; this one has"
             f" hidden_layer_sizes={model.hidden_layer_sizes!r}."
         )
-    alpha, l1_ratio = (
-        (model.alpha_, model.l1_ratio_)
-        if isinstance(model, SoftmaxRegressionClassifierCV)
-        else (model.alpha, model.l1_ratio)
-    )
+    is_chosen = isinstance(model, SoftmaxRegressionClassifierCV)
+    alpha, l1_ratio = model.alpha_, model.l1_ratio_ if is_chosen else model.l1_ratio
     if alpha > 0 and l1_ratio > 0:
         raise ValueError(
             "Estimates with an L1 penalty have no standard errors: they are zero with"
