@@ -130,7 +130,7 @@ def test_a_warm_start_goes_on_from_its_own_fit_and_writes(path):
 @pytest.mark.parametrize(
     ("settings", "rows", "words"),
     [
-        ({"alpha": 0.1}, slice(None), "with alpha=0.001; here it is 0.1"),
+        ({"alpha": 0.1}, slice(None), "with alpha=0.01; here it is 0.1"),
         ({"random_state": 1}, slice(None), "random_state=0; here it is 1"),
         ({"sizes": (5,)}, slice(None), r"hidden_layer_sizes=\(4,\)"),
         ({"early_stopping": True}, slice(None), "early_stopping=False"),
