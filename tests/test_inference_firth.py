@@ -213,6 +213,24 @@ def test_profile_intervals_and_p_values_are_those_of_the_penalised_likelihood():
     assert (np.sign(result.z) == np.sign(result.coef)).all()
 
 
+def test_ends_in_flat_places_are_found():
+    """Six separated rows: scoring needs over a hundred steps near the upper end."""
+    X, y = np.arange(6.0)[:, None], np.array([2, 2, 1, 1, 0, 0])
+    result = firth(fit(X, y), X, y, base=2)
+    assert np.isfinite(result.conf_int).all()
+    A, Y = np.c_[X, np.ones(6)], np.eye(3)[y]
+    end = result.conf_int[1, 0, 1]
+
+    def loss(rest):
+        return penalised_loss(np.array([*rest[:2], end, rest[2]]), A, Y, np.ones(6), 3)
+
+    options = {"xatol": 1e-7, "fatol": 1e-10, "maxiter": 4000, "maxfev": 4000}
+    start = [end + 1.0, -2.0 * end, -1.5 * end]
+    least = minimize(loss, start, method="Nelder-Mead", options=options).fun
+    least -= penalised_loss(result.coef, A, Y, np.ones(6), 3)
+    assert_allclose(least, 0.5 * chi2.ppf(0.95, 1), atol=1e-5)
+
+
 def test_counts_are_repetition():
     X, y, s = small_table(5, 3)
     rows = np.repeat(np.arange(len(y)), s.astype(int))

@@ -16,7 +16,7 @@ from sksoftmax.inference._likelihood import damped_factor
 # of a thousandth of the log-likelihood: its sum has a relative error of 1e-15.
 _TOLERANCE = 1e-10
 _MAX_ENDS = 200
-_MAX_STEPS = 100
+_MAX_STEPS = 1000  # Newton takes ten, Fisher's scoring up to hundreds in flat places
 _MAX_SHORTER = 28
 
 # An end is as good as infinite this many standard errors from the estimate.
