@@ -213,6 +213,23 @@ def test_profile_intervals_and_p_values_are_those_of_the_penalised_likelihood():
     assert (np.sign(result.z) == np.sign(result.coef)).all()
 
 
+@pytest.mark.parametrize(("seed", "n", "n_classes"), [(80, 23, 2), (96, 21, 3)])
+def test_estimates_in_flat_places_are_found(seed, n, n_classes):
+    """Scoring takes over 500 steps to the start of the second try."""
+    rng = np.random.default_rng(seed)
+    rng.integers(6, 25), rng.integers(1, 3), rng.integers(2, 4)
+    X = rng.standard_normal((n, 2))
+    X[:, 0] = np.round(2.0 * X[:, 0])
+    noisy = X[:, 0] + 0.3 * rng.standard_normal(n)
+    y = n_classes - 1 - np.digitize(noisy, [-0.7, 0.7][: n_classes - 1])
+    result = firth(fit(X, y), X, y, base=n_classes - 1, interval="wald")
+    A, Y = np.c_[X, np.ones(n)], np.eye(n_classes)[y]
+    least = penalised_loss(result.coef, A, Y, np.ones(n), n_classes)
+    found = minimize(penalised_loss, result.coef.ravel(), (A, Y, np.ones(n), n_classes))
+    assert_allclose(least, found.fun, atol=1e-7)
+    assert_allclose(result.coef.ravel(), found.x, atol=2e-3)
+
+
 def test_ends_in_flat_places_are_found():
     """Six separated rows: scoring needs over a hundred steps near the upper end."""
     X, y = np.arange(6.0)[:, None], np.array([2, 2, 1, 1, 0, 0])

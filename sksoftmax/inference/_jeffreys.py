@@ -28,7 +28,8 @@ from sksoftmax.inference._likelihood import Factor, Likelihood, logits
 # quite the Hessian of the objective.
 _LAST, _FINE = 1e-20, 1e-9
 
-_MAX_STEPS = 500
+# Most fits take under fifty. Flat ones of separated classes have taken two thousand.
+_MAX_STEPS = 5000
 
 # The objective may have several maxima. With a stronger penalty the lower ones vanish,
 # and the maximum there is where the second try begins.
