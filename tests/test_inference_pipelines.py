@@ -285,6 +285,9 @@ def test_unknown_levels_are_named_where_all_columns_are_encoded(two_factors):
     # Numbers where the encoder knows text, for which it has a TypeError.
     with pytest.raises(ValueError, match=r"Column 'ses' has the values \[1.0\]"):
         predictions(model, numbers.head(2).assign(ses=1), numbers, y)
+    many = numbers.head(20).assign(ses=[f"level {i}" for i in range(20)])
+    with pytest.raises(ValueError, match=r"'level 9'\] and others, which the data"):
+        predictions(model, many, numbers, y)
     hole = numbers.head(2).assign(ses=["low", None])
     with pytest.raises(ValueError, match="Input column 'ses' contains NaN in row 1"):
         predictions(model, hole, numbers, y)
@@ -410,3 +413,22 @@ def test_profiles_without_rows_are_refused_and_arrays_have_the_names_of_x(studen
     plain.fit(raw.to_numpy(), y)
     found = predictions(plain, [[40.0], [60.0]], raw.to_numpy(), y)
     assert found.terms == ["x0=40", "x0=60"]
+
+
+@pytest.mark.parametrize("dtype", ["string", object])
+def test_missing_levels_that_are_filled_in_are_no_levels(students, dtype):
+    raw = students[["ses", "write"]].copy()
+    raw["ses"] = raw["ses"].astype(dtype).where(raw.index % 7 > 0, None)
+    raw["ses"] = raw["ses"].where(
+        raw["ses"].notna(), np.nan if dtype is object else pd.NA
+    )
+    fill = SimpleImputer(strategy="most_frequent", missing_values=pd.NA)
+    if dtype is object:
+        fill.set_params(missing_values=np.nan)
+    factor = make_pipeline(fill, OneHotEncoder(drop="first"))
+    step = make_column_transformer((factor, ["ses"]), remainder="passthrough")
+    model = fitted(raw.assign(prog=students["prog"]), step)
+    found = marginal_effects(model, raw, students["prog"])
+    assert found.terms == ["ses: low - high", "ses: middle - high", "write"]
+    with pytest.raises(ValueError, match=r"Column 'ses' has the values \['none'\]"):
+        predictions(model, raw.head(3).assign(ses="none"), raw, students["prog"])

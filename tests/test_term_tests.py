@@ -171,6 +171,7 @@ def test_a_model_without_a_constant_may_lose_its_only_column(data, exact):
         ({"a": []}, r"terms\['a'\] must name columns"),
         ({"a": "a", "b": ["a", "b"]}, r"has the columns \['a'\] more than once"),
         ({"a": "intercept"}, "must name columns"),
+        ({}, "terms must hold at least one term"),
         (["a"], "terms must be a dict"),
     ],
 )

@@ -112,7 +112,8 @@ def _explain(error, steps, X):
     columns = columns_of(X)
     for name, levels in encoded_levels(steps, columns.names).items():
         values = columns.column(name)
-        unknown = [v for v in dict.fromkeys(values.tolist()) if v not in levels]
+        known = set(levels)  # equality of pandas' NA has no truth value
+        unknown = [v for v in dict.fromkeys(values.tolist()) if v not in known]
         if any(not isinstance(v, str) or repr(v) in str(error) for v in unknown):
             refuse_missing(f"column {name!r}", values)
             raise unknown_levels(name, unknown, levels) from error
@@ -121,9 +122,13 @@ def _explain(error, steps, X):
 def unknown_levels(name, unknown, levels):
     """The error of values of a column that its factor has not."""
     return ValueError(
-        f"Column {name!r} has the values {unknown}, which the data of the fit have not."
-        f" Levels of this factor are {levels}."
+        f"Column {name!r} has the values {_first(unknown)}, which the data of the fit"
+        f" have not. Levels of this factor are {_first(levels)}."
     )
+
+
+def _first(values):
+    return f"{values[:10]}" + (" and others" if values[10:] else "")
 
 
 def _levels_in_sequence(pipeline, names):

@@ -1,6 +1,7 @@
 """The rows that effects and predictions are about, in the columns of users."""
 
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 
@@ -213,7 +214,7 @@ def _known_levels(steps, columns):
     return {
         name: levels
         for name, levels in found.items()
-        if all(v in levels or v != v or v is None for v in _values(columns, name))
+        if not any(map(_is_value, _values(columns, name) - set(levels)))
     }
 
 
@@ -235,3 +236,7 @@ def _distinct(columns, name):
 def _values(columns, name):
     """The different values of a column, in any order, missing ones included."""
     return set(columns.column(name).tolist())
+
+
+def _is_value(entry):
+    return isinstance(entry, str | Real) and entry == entry

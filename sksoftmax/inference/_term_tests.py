@@ -165,6 +165,8 @@ def _columns(problem, terms):
             "terms must be a dict from names of terms to names of columns, got"
             f" {type(terms).__name__}."
         )
+    if not terms:
+        raise ValueError("terms must hold at least one term; it is empty.")
     found = {}
     for term, columns in terms.items():
         columns = [columns] if isinstance(columns, str) else list(columns)
