@@ -432,3 +432,19 @@ def test_missing_levels_that_are_filled_in_are_no_levels(students, dtype):
     assert found.terms == ["ses: low - high", "ses: middle - high", "write"]
     with pytest.raises(ValueError, match=r"Column 'ses' has the values \['none'\]"):
         predictions(model, raw.head(3).assign(ses="none"), raw, students["prog"])
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [["ses"], [1], [-1], slice("ses", None), slice(1, 2), [False, True]],
+)
+def test_columns_of_a_step_may_be_chosen_in_all_ways(students, by_hand, columns):
+    raw, y = students[["write", "ses"]], students["prog"]
+    encoder = OneHotEncoder(drop="first", categories=[["low", *DUMMIES]])
+    step = ColumnTransformer([("f", encoder, columns)], remainder="passthrough")
+    model = make_pipeline(step, SoftmaxRegressionClassifier(alpha=0.0, tol=1e-14))
+    found = marginal_effects(model.fit(raw, y), raw, y)
+    assert found.terms == ["write", "ses: middle - low", "ses: high - low"]
+    expected = marginal_effects(by_hand[2], *by_hand[:2])
+    column = expected.terms.index("write")
+    assert_allclose(found.effect[:, 0], expected.effect[:, column], rtol=1e-6)
