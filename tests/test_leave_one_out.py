@@ -208,7 +208,9 @@ def test_two_classes_leave_out_alike_with_one_logit_and_with_two_columns(
     # is one logit for both.
     X, y = some_cancer()
     Y = np.column_stack([0.8 * (y == 0) + 0.1, 0.8 * (y == 1) + 0.1])
-    settings = SoftmaxRegressionClassifier(fit_intercept=fit_intercept, tol=1e-13)
+    settings = SoftmaxRegressionClassifier(
+        alpha=1e-3, fit_intercept=fit_intercept, tol=1e-13
+    )
     s = rng.uniform(0.5, 2.0, len(y))
     one = approximate_losses(settings, X, Y, s)
     settings.l1_ratio = 1e-9

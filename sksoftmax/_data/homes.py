@@ -25,7 +25,10 @@ def open_data(estimator, training, validation, *, classes, access):
 
 def check(estimator, data, access, *, classes=None, like=None):
     """Data as a `Dataset` of their home; see `Home`. None without X_val."""
-    home = next(home for home in HOMES if home.recognises(data, access, like))
+    # No generator here or below: Python drops an interrupt while it closes one.
+    for home in HOMES:
+        if home.recognises(data, access, like):
+            break
     return home.check(estimator, data, access, classes=classes, like=like)
 
 
@@ -34,5 +37,7 @@ def map_rows(fn, X, empty, *args):
 
     empty(dtype) is what fn returns of no rows of that precision.
     """
-    homes = (home for home in HOMES if home.holds is not None and home.holds(X))
-    return next(homes).map_rows(fn, X, empty, *args)
+    for home in HOMES:
+        if home.holds is not None and home.holds(X):
+            break
+    return home.map_rows(fn, X, empty, *args)
