@@ -187,7 +187,7 @@ def objective(model, X, Y, s):
     Z = LONG(1) * X @ W + b
     Z -= Z.max(axis=1, keepdims=True)
     losses = np.log(np.exp(Z).sum(axis=1)) - (Y * Z).sum(axis=1)
-    return s @ losses / s.sum(dtype=LONG) + LONG(model.alpha) / 2 * (W * W).sum()
+    return s @ losses / s.sum(dtype=LONG) + LONG(model.alpha_) / 2 * (W * W).sum()
 
 
 def separation_line(solver, decades):

@@ -46,7 +46,7 @@ print("intercepts  ", model.intercept_.round(4))
 # (-u/2, u/2), whose squared norm is half of that of u. scikit-learn also sums losses
 # instead of averaging them. So its C is 2 / (alpha n).
 
-C = 2 / (model.alpha * len(X))
+C = 2 / (model.alpha_ * len(X))
 logistic = LogisticRegression(C=C, solver="newton-cholesky", tol=1e-10).fit(X, y)
 print("difference          ", (model.coef_[1] - model.coef_[0]).round(6))
 print("logistic regression ", logistic.coef_[0].round(6))
