@@ -111,9 +111,7 @@ def choose_programmes():
 def search_hidden_layers():
     """Choose penalty and hidden layers by cross-validated log-loss."""
     X, y = load_breast_cancer(return_X_y=True)
-    softmax = SoftmaxRegressionClassifier(
-        learning_rate_init=0.01, max_iter=1000, random_state=0
-    )
+    softmax = SoftmaxRegressionClassifier(random_state=0)
     model = Pipeline([("scale", StandardScaler()), ("softmax", softmax)])
     grid = {
         "softmax__alpha": [1e-3, 1e-2, 1e-1],
@@ -147,7 +145,7 @@ def draw_boundaries(path):
         (32, 32),
         activation="tanh",
         learning_rate_init=0.01,
-        max_iter=1000,
+        max_iter=300,
         random_state=0,
     )
     models = {
