@@ -209,7 +209,7 @@ def test_levels_that_a_formula_has_not_seen_are_named(regions):
     profile = pd.DataFrame({"region": ["east", "south"], "ash": [2.0, 2.0]})
     with pytest.raises(ValueError, match=r"'region' has the values \['south'\]"):
         model.predictions(profile)
-    hole = profile.assign(region=["east", None])
+    hole = profile.assign(region=["east", np.nan])
     with pytest.raises(ValueError, match="column 'region' contains NaN in row 1"):
         model.predictions(hole)
     with pytest.raises(ValueError, match=r"X_profiles lacks the columns \['ash'\]"):

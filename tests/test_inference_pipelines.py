@@ -288,7 +288,7 @@ def test_unknown_levels_are_named_where_all_columns_are_encoded(two_factors):
     many = numbers.head(20).assign(ses=[f"level {i}" for i in range(20)])
     with pytest.raises(ValueError, match=r"'level 9'\] and others, which the data"):
         predictions(model, many, numbers, y)
-    hole = numbers.head(2).assign(ses=["low", None])
+    hole = numbers.head(2).assign(ses=["low", np.nan])
     with pytest.raises(ValueError, match="Input column 'ses' contains NaN in row 1"):
         predictions(model, hole, numbers, y)
 
