@@ -26,12 +26,12 @@ cdef extern from "elementwise.h" nogil:
         const double *s, ptrdiff_t n
     )
     ptrdiff_t probabilities_tile_double(
-        const double *Z, double *P, ptrdiff_t n, ptrdiff_t n_classes,
-        const ptrdiff_t *strides, int logarithms
+        const double *Z, ptrdiff_t row_stride, ptrdiff_t class_stride, double *P,
+        ptrdiff_t n, ptrdiff_t n_classes, int logarithms
     )
     ptrdiff_t probabilities_tile_float(
-        const float *Z, float *P, ptrdiff_t n, ptrdiff_t n_classes,
-        const ptrdiff_t *strides, int logarithms
+        const float *Z, ptrdiff_t row_stride, ptrdiff_t class_stride, float *P,
+        ptrdiff_t n, ptrdiff_t n_classes, int logarithms
     )
     double sum_double(const double *values, ptrdiff_t n)
     double sum_float(const float *values, ptrdiff_t n)
@@ -342,23 +342,21 @@ cdef object probabilities_of_rows(const floating[:, :] Z, bint logarithms):
     cdef ptrdiff_t tile, start, rows, without = 0
     P = np.empty((n, n_classes), DOUBLE if floating is double else SINGLE)
     cdef floating[:, ::1] P_view = P
-    cdef ptrdiff_t[4] strides
-    strides[0] = Z.strides[0] // <ptrdiff_t>sizeof(floating)
-    strides[1] = Z.strides[1] // <ptrdiff_t>sizeof(floating)
-    strides[2], strides[3] = n_classes, 1
+    cdef ptrdiff_t row_stride = Z.strides[0] // <ptrdiff_t>sizeof(floating)
+    cdef ptrdiff_t class_stride = Z.strides[1] // <ptrdiff_t>sizeof(floating)
     with nogil:
         for tile in range((n + TILE - 1) // TILE):
             start = tile * TILE
             rows = min(n - start, TILE)
             if floating is double:
                 without += probabilities_tile_double(
-                    &Z[start, 0], &P_view[start, 0], rows, n_classes, strides,
-                    logarithms
+                    &Z[start, 0], row_stride, class_stride, &P_view[start, 0], rows,
+                    n_classes, logarithms
                 )
             else:
                 without += probabilities_tile_float(
-                    &Z[start, 0], &P_view[start, 0], rows, n_classes, strides,
-                    logarithms
+                    &Z[start, 0], row_stride, class_stride, &P_view[start, 0], rows,
+                    n_classes, logarithms
                 )
     return NotImplemented if without else P
 

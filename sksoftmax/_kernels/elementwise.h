@@ -193,53 +193,49 @@ FOR_EACH_PROCESSOR static double logistic_tile(double *restrict z,
     return sum_double(losses, n);
 }
 
-/* Softmax of a tile of logits, or with `logarithms` its logarithm; all of them may have
-any strides, in numbers. Returns how many rows have none: with NaN, +inf, or -inf only.
-Written for REAL, computed in double precision. */
+/* Softmax of a tile of logits, or with `logarithms` its logarithm, by rows. Z may have
+any strides, in numbers. Returns how many rows have no softmax: those with NaN or +inf,
+or with nothing but -inf. Computed in double precision. */
 #define PROBABILITIES_TILE(REAL, NAME)                                                 \
-    FOR_EACH_PROCESSOR static ptrdiff_t NAME(const REAL *Z, REAL *restrict P,          \
-                                             ptrdiff_t n, ptrdiff_t n_classes,         \
-                                             const ptrdiff_t *strides, int logarithms) \
+    FOR_EACH_PROCESSOR static ptrdiff_t NAME(                                          \
+        const REAL *Z, ptrdiff_t row_stride, ptrdiff_t class_stride, REAL *restrict P, \
+        ptrdiff_t n, ptrdiff_t n_classes, int logarithms)                              \
     {                                                                                  \
         double largest[TILE], sums[TILE], column[TILE];                                \
-        const ptrdiff_t Z_row = strides[0], Z_class = strides[1];                      \
-        const ptrdiff_t P_row = strides[2], P_class = strides[3];                      \
         ptrdiff_t i, k, without = 0;                                                   \
         for (i = 0; i < n; i++) {                                                      \
-            largest[i] = Z[i * Z_row];                                                 \
+            largest[i] = Z[i * row_stride];                                            \
             sums[i] = 0.0;                                                             \
         }                                                                              \
         for (k = 1; k < n_classes; k++)                                                \
             for (i = 0; i < n; i++) {                                                  \
-                double z = Z[i * Z_row + k * Z_class];                                 \
+                double z = Z[i * row_stride + k * class_stride];                       \
                 largest[i] = z > largest[i] ? z : largest[i];                          \
             }                                                                          \
         for (k = 0; k < n_classes; k++) {                                              \
             for (i = 0; i < n; i++)                                                    \
-                column[i] = Z[i * Z_row + k * Z_class];                                \
+                column[i] = Z[i * row_stride + k * class_stride];                      \
             for (i = 0; i < n; i++)                                                    \
                 column[i] -= largest[i];                                               \
             if (logarithms)                                                            \
                 for (i = 0; i < n; i++)                                                \
-                    P[i * P_row + k * P_class] = (REAL)column[i];                      \
+                    P[i * n_classes + k] = (REAL)column[i];                            \
             for (i = 0; i < n; i++) {                                                  \
                 column[i] = exp_negative(column[i]);                                   \
                 sums[i] += column[i];                                                  \
             }                                                                          \
             if (!logarithms)                                                           \
                 for (i = 0; i < n; i++)                                                \
-                    P[i * P_row + k * P_class] = (REAL)column[i];                      \
+                    P[i * n_classes + k] = (REAL)column[i];                            \
         }                                                                              \
         for (i = 0; i < n; i++) {                                                      \
             without += !(sums[i] >= 1.0);                                              \
             if (logarithms)                                                            \
                 sums[i] = log_of_sum(sums[i]);                                         \
         }                                                                              \
-        for (k = 0; k < n_classes; k++)                                                \
-            for (i = 0; i < n; i++) {                                                  \
-                REAL *p = P + i * P_row + k * P_class;                                 \
-                *p = (REAL)(logarithms ? *p - sums[i] : *p / sums[i]);                 \
-            }                                                                          \
+        for (i = 0; i < n; i++, P += n_classes)                                        \
+            for (k = 0; k < n_classes; k++)                                            \
+                P[k] = (REAL)(logarithms ? P[k] - sums[i] : P[k] / sums[i]);           \
         return without;                                                                \
     }
 
