@@ -4,10 +4,10 @@
 
 Compares log-loss, accuracy and seconds with those of
 `make_pipeline(StandardScaler(), MLPClassifier((100,)))`, on the raw features of real
-tables with `hidden_layer_sizes=(100,)`. First it runs a grid of training settings. Then
-it scores the defaults on other folds, and for each table the setting that is best on
-all other tables. So nothing is chosen on the data that score it. Writes
-hidden-study.md.
+tables with `hidden_layer_sizes=(100,)`. First it runs a grid of penalties and training
+settings. Then it scores the defaults on other folds, and for each table the training
+setting that is best on all other tables. That setting was not chosen on the table that
+scores it. The defaults were chosen with all tables in view. Writes hidden-study.md.
 """
 
 import argparse
@@ -174,13 +174,14 @@ def _report(grid, chosen, judged):
         "cross-validation with one BLAS thread. Differences are ours minus theirs,",
         "with the standard error over folds. Log-losses are in nats (natural",
         "logarithms), and seconds are processor time. For each table, *chosen",
-        "elsewhere* is the setting that is best on all other tables.",
+        "elsewhere* is the setting of training that is best on all other tables.",
+        "The defaults were chosen with these tables in view, on other folds.",
         "",
         *(f"- {line}" for line in environment()),
         "",
         _verdict(judged),
         "",
-        "## Scores on folds that chose nothing",
+        "## Scores on the second folds",
         "",
         _judgement(judged, chosen),
         "",
