@@ -92,7 +92,7 @@ SHORT = {
     ),
     "never compared": (
         {"learning_rate": "constant", "n_iter_no_change": np.inf},
-        "stopped after 4 epochs, which n_iter_no_change=inf keeps from being compared",
+        "stopped after 4 epochs, and n_iter_no_change=inf compares none of them",
     ),
     "improvement": (
         {"learning_rate": "constant", "n_iter_no_change": 2},

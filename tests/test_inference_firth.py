@@ -217,6 +217,7 @@ def test_profile_intervals_and_p_values_are_those_of_the_penalised_likelihood():
 def test_estimates_in_flat_places_are_found(seed, n, n_classes):
     """Scoring takes over 500 steps to the start of the second try."""
     rng = np.random.default_rng(seed)
+    # Of many random tables, whose sizes were drawn first, the two that were refused.
     rng.integers(6, 25), rng.integers(1, 3), rng.integers(2, 4)
     X = rng.standard_normal((n, 2))
     X[:, 0] = np.round(2.0 * X[:, 0])

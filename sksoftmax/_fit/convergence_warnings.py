@@ -89,7 +89,10 @@ def _short_training(estimator, fitted):
             " features. Raise max_iter or learning_rate_init, or lower alpha."
         )
     if n_last == np.inf:
-        return f"{stopped}, which n_iter_no_change=inf keeps from being compared."
+        return (
+            f"{stopped}, and n_iter_no_change=inf compares none of them. A number of"
+            " epochs, or learning_rate='cosine', lets a training end."
+        )
     return (
         f"{stopped}, too few to judge: the last n_iter_no_change={n_last} at a learning"
         " rate are compared with those before. Raise max_iter."

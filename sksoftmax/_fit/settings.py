@@ -107,7 +107,7 @@ def resolve_solver(settings):
 def with_alpha(settings, dataset=None):
     """The settings with alpha as a number, for a fit to a dataset.
 
-    Without one, as in `partial_fit`, "auto" is that of the training so far.
+    Without one, as in `partial_fit`, "auto" is what the estimator was fitted with.
     """
     if settings.alpha != "auto":
         return settings
