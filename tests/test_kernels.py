@@ -279,6 +279,15 @@ def test_logits_without_probabilities_are_left_to_the_error_of_numpy(bad):
             function(Z)
 
 
+@pytest.mark.parametrize("function", [loss.softmax, loss.log_softmax])
+def test_masked_logits_are_refused_and_other_subclasses_are_arrays(rng, function):
+    Z = rng.standard_normal((4, 3))
+    with pytest.raises(ValueError, match=r"Z contains .*masked"):
+        function(np.ma.array(Z, mask=Z[1, 1] == Z))
+    assert_allclose(function(np.ma.array(Z)), function(Z), rtol=1e-14)
+    assert_allclose(function(Z.view(np.memmap)), function(Z), rtol=1e-14)
+
+
 @needs_kernels
 def test_rows_without_weight_add_nothing(rng):
     X, sY, s = rows_like(rng, (300, 4, 3))

@@ -328,7 +328,7 @@ cdef double pass_of_rows(
 # Probabilities
 
 def class_probabilities(Z, bint logarithms):
-    if not isinstance(Z, ARRAY) or not Z.ndim == 2 or not Z.size:
+    if type(Z) is not ARRAY or not Z.ndim == 2 or not Z.size:  # not a masked array
         return NotImplemented
     if Z.dtype == DOUBLE:
         return probabilities_of_rows[double](readable(Z), logarithms)
