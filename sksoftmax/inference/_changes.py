@@ -61,18 +61,18 @@ def _steps(discrete, population):
         return steps
     if isinstance(discrete, str) and discrete == "auto":
         steps.automatic = True
-    elif np.ndim(discrete) == 0 and not isinstance(discrete, Mapping):
-        raise ValueError(
-            "discrete must be 'auto', False, a list of columns or a dict of columns and"
-            f" steps, got {discrete!r}."
-        )
     elif isinstance(discrete, Mapping):
         steps.automatic = True
         steps.update(discrete)
     else:
         with error_context("discrete"):
-            names = np.atleast_1d(np.asarray(discrete, dtype=object)).tolist()
-        for name in names:
+            names = np.asarray(discrete, dtype=object)
+        if names.ndim == 0:
+            raise ValueError(
+                "discrete must be 'auto', False, a list of columns or a dict of columns"
+                f" and steps, got {discrete!r}."
+            )
+        for name in names.tolist():
             check_column("discrete", name, population.names)
             steps[name] = "0/1" if _is_binary(name, population) else "unit"
     for name in steps:

@@ -149,12 +149,12 @@ def _grouping(by, population, kept):
             for name in by:
                 check_column("by", name, names)
             return {name: _groups_in_column(population, name) for name in by}
-    if np.ndim(by) != 1 and np.shape(by)[1:] != (1,):
-        raise ValueError(
-            "by must name columns of X, as in ['region', 'sex'], or have one entry for"
-            f" each sample; got {type(by).__name__} of shape {np.shape(by)}."
-        )
     with error_context("by"):
+        if np.ndim(by) != 1 and np.shape(by)[1:] != (1,):
+            raise ValueError(
+                "by must name columns of X, as in ['region', 'sex'], or have one entry"
+                f" for each sample; got {type(by).__name__} of shape {np.shape(by)}."
+            )
         refuse_missing("by", by)
         values = column_or_1d(by)
     if values.size != kept.size:
