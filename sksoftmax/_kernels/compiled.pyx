@@ -429,6 +429,10 @@ cdef int hessp_of(
 cdef enum:
     MOST_COLUMNS = 64
 
+# Columns up to which OpenBLAS is faster with both halves of a symmetric matrix.
+cdef enum:
+    MOST_COLUMNS_OF_GEMM = 48
+
 
 def hessian_without_last_class(X, centre, bint ones, sP, s):
     if not isinstance(X, ARRAY) or not X.dtype == sP.dtype == s.dtype == DOUBLE:
@@ -484,7 +488,7 @@ cdef void hessian_of_one(
     cdef ptrdiff_t n = X.shape[0], tile, start, rows, i, j
     cdef int q = H.shape[0], n_rows
     cdef double unit = 1.0
-    cdef char lower = b"L", plain = b"N"
+    cdef char lower = b"L", plain = b"N", across = b"T"
     cdef double *x = scratch
     cdef double *weights = scratch + TILE * q
     for i in range(q):
@@ -499,7 +503,11 @@ cdef void hessian_of_one(
             X.strides[1] // <ptrdiff_t>sizeof(double),
             &centre[0], weights, x, rows, X.shape[1], ones
         )
-        dsyrk(&lower, &plain, &q, &n_rows, &unit, x, &q, &unit, &H[0, 0], &q)
+        if q <= MOST_COLUMNS_OF_GEMM:
+            dgemm(&plain, &across, &q, &q, &n_rows, &unit, x, &q, x, &q,
+                  &unit, &H[0, 0], &q)
+        else:
+            dsyrk(&lower, &plain, &q, &n_rows, &unit, x, &q, &unit, &H[0, 0], &q)
     for i in range(q):
         for j in range(i):
             H[i, j] = H[j, i]
