@@ -12,6 +12,7 @@ import scipy.special
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftmax import SoftmaxRegressionClassifier, show_versions
+from sksoftmax._data import statistics
 from sksoftmax._data.one_hot import OneHot
 from sksoftmax._kernels import _load, kernel
 from sksoftmax._model import linear, loss
@@ -299,6 +300,34 @@ def test_rows_without_weight_add_nothing(rng):
     assert_allclose(value, expected[0], rtol=1e-13)
     assert_allclose(grad, expected[1], atol=1e-12)
     assert_array_equal(sP[~kept], 0.0)
+
+
+@needs_kernels
+@each_layout
+@pytest.mark.parametrize("shape", [(1, 1), (127, 3), (400, 2), (9, 700)], ids=str)
+def test_statistics_of_columns_are_those_of_numpy(rng, shape, layout):
+    X = rng.standard_normal(shape) + 100.0
+    X[rng.uniform(size=shape) < 0.3] = 0.0
+    X[:, 0] = 7.0
+    s = rng.uniform(0.1, 3.0, 2 * len(X))[::2]
+    found = compiled.moments_of(layout(X), s)
+    if found is NotImplemented:  # numpy goes along columns, and reads what is unaligned
+        placed = layout(X)
+        assert placed.strides[1] != placed.itemsize or not placed.flags.aligned
+        return
+    expected = twin(statistics.moments_of)(X, s)
+    for array, right in zip(found, expected, strict=True):
+        assert_allclose(array, right, rtol=1e-12, atol=1e-12)
+    weight, low, high, _, shift, squares, exponent = found
+    assert_array_equal((low[0], high[0], shift[0], squares[0]), (7.0, 7.0, 0.0, 0.0))
+    assert (weight, exponent) == (pytest.approx(s.sum()), 0)
+
+
+@needs_kernels
+@pytest.mark.parametrize("size", [1e-300, 1e-25, 1e25, 1e300])
+def test_statistics_of_extreme_columns_are_left_to_numpy(rng, size):
+    X = rng.standard_normal((50, 3)) * [1.0, size, 1.0]
+    assert compiled.moments_of(X, np.ones(50)) is NotImplemented
 
 
 @needs_kernels

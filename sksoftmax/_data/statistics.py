@@ -20,6 +20,7 @@ from sksoftmax._data.arrays import (
     take_rows,
 )
 from sksoftmax._data.short_rows import extremes, subtract_row
+from sksoftmax._kernels import kernel
 
 # Bytes of the rows that are worked on together: they stay in the cache.
 _CACHE_BYTES = 2**20
@@ -190,6 +191,19 @@ def _of_array(X, s):
     if not s.size:
         return replace(_of_zeros(np.zeros(X.shape[1]), 0.0), count=0)
     X = in_double(X)
+    weight, low, high, zeros, shift, squares, exponent = moments_of(X, s)
+    return ColumnStatistics(
+        s.size, weight, X[0].copy(), shift, squares, exponent, zeros, low, high
+    )
+
+
+@kernel
+def moments_of(X, s):
+    """Of rows of an array the total weight, and what `ColumnStatistics` has of them.
+
+    In this order: low, high, zeros, shift, squares and exponent; the origin is the
+    first row.
+    """
     weight, (low, high) = s.sum(), extremes(X)
     exponent = _exponents(low, high)
     shift, squares = _shift_and_squares(
@@ -201,9 +215,7 @@ def _of_array(X, s):
     )
     shift = _times_two_to(shift, exponent)
     zeros = np.maximum(weight - (X != 0).T @ s, 0.0)
-    return ColumnStatistics(
-        s.size, weight, X[0].copy(), shift, squares, exponent, zeros, low, high
-    )
+    return weight, low, high, zeros, shift, squares, exponent
 
 
 def _of_sparse(X, s):

@@ -61,6 +61,14 @@ cdef extern from "elementwise.h" nogil:
         const float *X, const ptrdiff_t *rows, const double *centre,
         const double *factor, float *out, ptrdiff_t n, ptrdiff_t p, ptrdiff_t ld
     )
+    void column_sums(
+        const double *X, const double *s, double *low, double *high, double *zeros,
+        double *sums, double *of_tile, ptrdiff_t n, ptrdiff_t row_stride, ptrdiff_t p
+    )
+    void column_squares(
+        const double *X, const double *s, const double *centre, double *drift,
+        double *squares, double *of_tile, ptrdiff_t n, ptrdiff_t row_stride, ptrdiff_t p
+    )
 
 
 cdef object DOUBLE = np.dtype(np.float64)
@@ -190,7 +198,7 @@ cdef void by_rows(
             out[j * m + k] = columns[k * p + j]
 
 
-cdef void column_sums(
+cdef void sums_of_classes(
     const floating *dZ, floating *out, ptrdiff_t n, ptrdiff_t m
 ) noexcept nogil:
     """Sums of the columns of (n, m)."""
@@ -321,7 +329,7 @@ cdef double pass_of_rows(
     transposed_product(matrix, X, dZ, columns, n, p, m)
     by_rows(columns, grad, p, m)
     if ones:
-        column_sums(dZ, grad + p * m, n, m)
+        sums_of_classes(dZ, grad + p * m, n, m)
     return value
 
 
@@ -417,7 +425,7 @@ cdef int hessp_of(
         transposed_product(matrix, &X[0, 0], V, columns, n, p, m)
         by_rows(columns, &out[0], p, m)
         if ones:
-            column_sums(V, &out[p * m], n, m)
+            sums_of_classes(V, &out[p * m], n, m)
         free(V)
     return 0
 
@@ -663,6 +671,52 @@ def out_of_centred(D, centre, bint ones):
                 for k in range(D_view.shape[1]):
                     D_view[p, k] -= centre_view[j] * D_view[j, k]
     return D.ravel()
+
+
+# Statistics of columns
+
+# Half the range of a column that is not extreme, as in `_data/statistics.py`.
+cdef double LEAST_HALF = 2.0 ** -65
+cdef double MOST_HALF = 2.0 ** 64
+
+def moments_of(X, s):
+    if not isinstance(X, ARRAY) or not X.dtype == s.dtype == DOUBLE or not X.size:
+        return NotImplemented
+    if not X.flags.aligned or X.strides[1] != 8 or X.strides[0] % 8:
+        return NotImplemented
+    cdef const double[:, :] X_view = X
+    cdef const double[::1] weights = np.ascontiguousarray(s)
+    cdef ptrdiff_t n = X_view.shape[0], p = X_view.shape[1], j
+    cdef ptrdiff_t row_stride = X_view.strides[0] // 8
+    cdef double weight = sum_double(&weights[0], n), half
+    cdef bint is_extreme = False
+    low, high, zeros, shift, squares = (np.empty(p) for _ in range(5))
+    cdef double[::1] low_view = low, high_view = high, zeros_view = zeros
+    cdef double[::1] shift_view = shift, squares_view = squares
+    cdef double[:, ::1] scratch = np.empty((4, p))
+    cdef double *centre = &scratch[0, 0]
+    cdef double *drift = &scratch[1, 0]
+    cdef double *of_tile = &scratch[2, 0]
+    with nogil:
+        column_sums(
+            &X_view[0, 0], &weights[0], &low_view[0], &high_view[0], &zeros_view[0],
+            &shift_view[0], of_tile, n, row_stride, p
+        )
+        for j in range(p):
+            half = high_view[j] / 2 - low_view[j] / 2
+            is_extreme |= half != 0.0 and not LEAST_HALF <= half < MOST_HALF
+            shift_view[j] /= weight
+            centre[j] = X_view[0, j] + shift_view[j]
+        column_squares(
+            &X_view[0, 0], &weights[0], centre, drift, &squares_view[0], of_tile,
+            n, row_stride, p
+        )
+        for j in range(p):
+            squares_view[j] -= drift[j] * (drift[j] / weight)
+            squares_view[j] = max(squares_view[j], 0.0)
+    if is_extreme:
+        return NotImplemented
+    return weight, low, high, zeros, shift, squares, 0
 
 
 # Rows of mini-batches

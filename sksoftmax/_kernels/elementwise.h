@@ -316,6 +316,64 @@ FOR_EACH_PROCESSOR static void weighted_rows(const double *restrict X,
     }
 }
 
+/* Extremes of the columns of rows, p numbers each, the weight of their zeros, and the
+weighted sums of what is above the first row. Sums are of tiles first. */
+FOR_EACH_PROCESSOR static void column_sums(const double *X, const double *s,
+                                           double *restrict low, double *restrict high,
+                                           double *restrict zeros,
+                                           double *restrict sums,
+                                           double *restrict of_tile, ptrdiff_t n,
+                                           ptrdiff_t row_stride, ptrdiff_t p)
+{
+    ptrdiff_t i, j, start;
+    for (j = 0; j < p; j++) {
+        low[j] = high[j] = X[j];
+        zeros[j] = sums[j] = 0.0;
+    }
+    for (start = 0; start < n; start += TILE) {
+        for (j = 0; j < p; j++)
+            of_tile[j] = 0.0;
+        for (i = start; i < n && i < start + TILE; i++)
+            for (j = 0; j < p; j++) {
+                double x = X[i * row_stride + j];
+                low[j] = x < low[j] ? x : low[j];
+                high[j] = x > high[j] ? x : high[j];
+                zeros[j] += x == 0.0 ? s[i] : 0.0;
+                of_tile[j] += s[i] * (x - X[j]);
+            }
+        for (j = 0; j < p; j++)
+            sums[j] += of_tile[j];
+    }
+}
+
+/* Weighted sums of x - centre and of its square for the columns, of tiles first: of_tile
+has 2 p numbers. */
+FOR_EACH_PROCESSOR static void column_squares(const double *X, const double *s,
+                                              const double *restrict centre,
+                                              double *restrict drift,
+                                              double *restrict squares,
+                                              double *restrict of_tile, ptrdiff_t n,
+                                              ptrdiff_t row_stride, ptrdiff_t p)
+{
+    ptrdiff_t i, j, start;
+    for (j = 0; j < p; j++)
+        drift[j] = squares[j] = 0.0;
+    for (start = 0; start < n; start += TILE) {
+        for (j = 0; j < 2 * p; j++)
+            of_tile[j] = 0.0;
+        for (i = start; i < n && i < start + TILE; i++)
+            for (j = 0; j < p; j++) {
+                double d = X[i * row_stride + j] - centre[j];
+                of_tile[j] += s[i] * d;
+                of_tile[p + j] += s[i] * d * d;
+            }
+        for (j = 0; j < p; j++) {
+            drift[j] += of_tile[j];
+            squares[j] += of_tile[p + j];
+        }
+    }
+}
+
 /* Rows of X by their numbers, centred and scaled: in double precision, so that offsets
 cancel before anything is rounded. X has p numbers in a row, and out has `ld`. */
 #define SCALED_ROWS(REAL, NAME)                                                        \
