@@ -24,6 +24,10 @@ class Penalty:
     # X, and fits of wide data may be solved in the space of the rows.
     is_rotation_invariant = False
 
+    def value_and_grad(self, w):
+        """R(w), in nats, and its gradient."""
+        return self.value(w), self.grad(w)
+
     def add_grad(self, w, grad):
         """Add the gradient of R to grad, in place."""
         grad += self.grad(w)
@@ -66,11 +70,16 @@ class L2Penalty(Penalty):
 
     def value(self, w):
         """R(w), in nats."""
-        return 0.5 * float(np.dot(self._strength * w, w))
+        return self.value_and_grad(w)[0]
 
     def grad(self, w):
         """Gradient of R, shape (n_params,)."""
         return self._strength * w
+
+    def value_and_grad(self, w):
+        """Both, of one product."""
+        grad = self.grad(w)
+        return 0.5 * float(grad @ w), grad
 
     def add_grad(self, w, grad):
         """Add the gradient of R to grad, one sweep per run; both are contiguous."""

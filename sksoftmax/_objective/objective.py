@@ -170,10 +170,10 @@ class Objective:
         return phi_of_logits
 
     def _add_penalty(self, w, total, grad):
-        value = total / self.total_weight + self.penalty.value(w)
+        value, slope = self.penalty.value_and_grad(w)
         grad /= self.total_weight
-        grad += self.penalty.grad(w)
-        return value, grad
+        grad += slope
+        return total / self.total_weight + value, grad
 
 
 class Hessian:

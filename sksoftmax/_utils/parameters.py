@@ -78,6 +78,8 @@ def with_plain_numbers(estimator):
 
 def plain_number(value):
     """A number as Python's, subnormal ones as zero; anything else as it is."""
+    if value is None or type(value) in (bool, int, str):  # as most are
+        return value
     if isinstance(value, np.bool_):
         return bool(value)
     if isinstance(value, np.integer):
