@@ -25,6 +25,7 @@ from sksoftmax._objective.inverses import (
 from sksoftmax._objective.objective import Objective
 from sksoftmax._objective.preconditioners import Preconditioner, Rung
 from sksoftmax._solvers.cg import Accuracy, solve_newton_system
+from sksoftmax._solvers.result import Iterate
 from sksoftmax._utils.threads import Threads
 
 KINDS = [Diagonal, SharedBlock, ClassBlocks, DenseFactor]
@@ -191,6 +192,40 @@ def test_what_says_it_is_exact_inverts_the_hessian(
     # In the norm of the Hessian, in which null directions do not count.
     assert error @ hessian(error) <= 1e-10 * (v @ right)
     assert_allclose(right @ solution, right @ v, rtol=1e-6)
+
+
+@each_data
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_an_exact_step_solves_the_newton_system(rng, make, fit_intercept):
+    X = make(rng)
+    objective = objective_of(X, 1e-2, fit_intercept)
+    preconditioner = Preconditioner(objective)
+    now = Iterate.at(objective, start(objective, X))
+    step = preconditioner.exact_step(now)
+    assert step is not None
+    left = now.grad + now.hessian(step)
+    before, after = (float(r @ preconditioner_of(now, r)) for r in (now.grad, left))
+    assert after <= 1e-16 * before
+
+
+def preconditioner_of(now, r):
+    """r over the diagonal of the Hessian, zero where that is zero."""
+    diagonal = np.array([e @ now.hessian(e) for e in np.eye(r.size)])
+    return np.divide(r, diagonal, out=np.zeros_like(r), where=diagonal > 0)
+
+
+def test_there_is_no_exact_step_by_a_singular_hessian(rng):
+    X = np.repeat(rng.normal(size=(200, 2)), 2, axis=1)
+    objective = objective_of(X, 0.0)
+    now = Iterate.at(objective, start(objective, X))
+    assert Preconditioner(objective).exact_step(now) is None
+
+
+def test_there_is_no_exact_step_where_a_factor_is_dear(rng):
+    X = rng.normal(size=(500, 150))
+    objective = objective_of(X)
+    now = Iterate.at(objective, start(objective, X))
+    assert Preconditioner(objective).exact_step(now) is None
 
 
 @pytest.mark.parametrize("kind", [Diagonal, SharedBlock, ClassBlocks])

@@ -27,7 +27,11 @@ _LARGEST_BLOCK, _HEAVY = 1500, 500
 # blow rounding errors of the gradient up into steps.
 _RIDGE = 1e-9
 
-# In units that make the diagonal of the Hessian one, eigenvalues and parts of the
+# The square of the least pivot, in units that make the diagonal of the Hessian one,
+# from which a matrix is regular.
+REGULAR = 1e3 * _RIDGE
+
+# In these units, eigenvalues and parts of the
 # gradient that are rounding: a few hundred times the 2e-16 of their terms.
 _NULL = 1e-13
 _NOISE = 1e-13
@@ -180,7 +184,7 @@ class DenseFactor:
             _penalty_diagonal(objective),
             _RIDGE if rows else 0.0,
         )
-        regular = self._factor.diagonal().min() ** 2 > 1e3 * _RIDGE
+        regular = self._factor.diagonal().min() ** 2 > REGULAR
         self._spectrum = None
         if rows is None and not regular:
             if H.shape[0] <= _LARGEST_SPECTRUM:

@@ -15,6 +15,7 @@ import numpy as np
 
 from sksoftmax._model.network import in_gauge
 from sksoftmax._objective.curvature import Curvature
+from sksoftmax._objective.exact_steps import ExactSteps
 from sksoftmax._objective.inverses import (
     Centred,
     ClassBlocks,
@@ -70,15 +71,14 @@ class Preconditioner:
     def __init__(self, objective, earlier=None, weak=False):
         self._objective = objective
         self._ladder, self._product_cost = _ladder(objective)
-        last = self._ladder[-1]
-        direct = last.kind is DenseFactor and last.n_rows == objective.chunks.n_rows
-        direct = direct and last.cost <= 5.0 * self._product_cost
-        self._level = len(self._ladder) - 1 if direct and not weak else 0
+        self._level = 0
+        if self._is_direct(self._ladder[-1]) and not weak:
+            self._level = len(self._ladder) - 1
         if earlier is not None:
             kinds = [rung.kind for rung in self._ladder]
             if earlier._rung.kind in kinds:
                 self._level = max(self._level, kinds.index(earlier._rung.kind))
-        self._built = None
+        self._built = self._exact_steps = None
         if self._rung.kind is not Identity:
             known = None if earlier is None else earlier._curvature
             self._curvature = Curvature(objective, known)
@@ -90,6 +90,23 @@ class Preconditioner:
     @property
     def _rung(self):
         return self._ladder[self._level]
+
+    def _is_direct(self, rung):
+        """Whether a rung is an exact factor that is cheap enough for each Hessian."""
+        n_rows, most = self._objective.chunks.n_rows, 5.0 * self._product_cost
+        return rung.kind is DenseFactor and rung.n_rows == n_rows and rung.cost <= most
+
+    def exact_step(self, now):
+        """The Newton step from an iterate, by a factor of its Hessian.
+
+        None where factors are not cheap, and where the Hessian is singular.
+        """
+        if not self._is_direct(self._rung):
+            return None
+        if self._exact_steps is None:
+            self._exact_steps = ExactSteps(self._objective, self._curvature.centre)
+        self._fresh = True
+        return self._exact_steps(now)
 
     @property
     def _rent(self):
@@ -125,9 +142,7 @@ class Preconditioner:
         )
         self._level += climbing
         all_rows = self._rung.n_rows == self._objective.chunks.n_rows
-        direct = all_rows and self._rung.kind is DenseFactor
-        cheap = self._rung.cost <= 5.0 * self._product_cost
-        stale = self._rent >= self._rung.cost or (direct and cheap)
+        stale = self._rent >= self._rung.cost or self._is_direct(self._rung)
         self._fresh = self._built is None or climbing or stale or self._is_invalid
         if self._fresh:
             self._is_invalid = False
@@ -139,7 +154,7 @@ class Preconditioner:
             self.n_products = 0
             if climbing:
                 self.lowest = 1.0
-            self.is_exact = direct and self._built.is_exact
+            self.is_exact = self._rung.kind is DenseFactor and self._built.is_exact
         else:
             self.is_exact = False
 

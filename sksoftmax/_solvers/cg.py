@@ -131,9 +131,7 @@ def solve_newton_system(hessian, grad, precondition, accuracy):
     NewtonStep
     """
     if precondition.is_exact:
-        direction = precondition.solve(-grad)
-        # Where rounding makes it no way down, it is one of no certainty either.
-        return NewtonStep(direction, 0.5 * abs(float(grad @ direction)))
+        return exactly_solved(grad, precondition.solve(-grad))
     decrement, lengths, residuals = 0.0, [], []
     is_enough = _Sufficiency(precondition, accuracy)
     steps = conjugate_gradients(hessian, -grad, precondition.solve)
@@ -158,6 +156,12 @@ def solve_newton_system(hessian, grad, precondition, accuracy):
     if min(residuals) < -1e-8 * abs(residuals[0]) or residuals[0] < 0.0:
         gap = np.inf  # M^-1 is not positive: it tells nothing
     return NewtonStep(direction, gap, len(lengths), lowest, gap_after)
+
+
+def exactly_solved(grad, direction):
+    """The `NewtonStep` along a direction that solves H d = -g to rounding."""
+    # Where rounding makes it no way down, it is one of no certainty either.
+    return NewtonStep(direction, 0.5 * abs(float(grad @ direction)))
 
 
 class _Sufficiency:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sksoftmax._solvers.certificate import certified_step, is_falling, reported_gap
-from sksoftmax._solvers.cg import Accuracy, solve_newton_system
+from sksoftmax._solvers.cg import Accuracy, exactly_solved, solve_newton_system
 from sksoftmax._solvers.line_search import LineSearch
 from sksoftmax._solvers.quasi_newton import (
     LimitedMemory,
@@ -124,6 +124,9 @@ class NewtonIterations:
 
     def _solve(self, now, tolerance, gaps, memory):
         """The Newton step from an iterate; updates and teaches the preconditioner."""
+        direction = self.precondition.exact_step(now)
+        if direction is not None:
+            return exactly_solved(now.grad, direction)
         _, null_value, certify, max_passes = self.criterion
         self.precondition.update(now.hessian)
         precondition = self.precondition
