@@ -68,6 +68,44 @@ def fitted(data, **options):
     return SoftmaxRegressionClassifier(**settings).fit(*data)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"fit_intercept": False},
+        {"hidden_layer_sizes": (6, 4), "activation": "tanh"},
+        {"class_weight": "balanced", "label_smoothing": 0.1},
+        {"warm_start": True},
+        {"solver": "newton", "max_iter": 4},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("contain", [csr_matrix, csr_array, np.asfortranarray])
+def test_the_same_rows_train_the_same_network_by_all_at_once(
+    data, contain, options, dtype
+):
+    X, y, s = data
+    X = X.astype(dtype)
+    options = {"solver": "lbfgs", "max_iter": 25} | options
+    expected, model = (
+        SoftmaxRegressionClassifier(
+            **{"hidden_layer_sizes": (8,), "random_state": 0} | options
+        )
+        for _ in range(2)
+    )
+    for _ in range(1 + expected.warm_start):
+        expected.fit(X, y, s, X_val=X[:50], y_val=y[:50])
+        model.fit(contain(X), y, s, X_val=contain(X[:50]), y_val=y[:50])
+    rtol = 1e-6 if dtype == np.float64 else 1e-4
+    assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=rtol)
+    curves = (m.validation_loss_curve_ for m in (model, expected))
+    assert_allclose(*curves, rtol=rtol)
+    P = expected.predict_proba(X)
+    assert_allclose(model.predict_proba(contain(X)), P, atol=100 * rtol)
+    assert_allclose(model.optimality_, expected.optimality_, rtol=1e-2)
+
+
 @pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
 @pytest.mark.parametrize("contain", CONTAINERS.values(), ids=CONTAINERS)
 def test_the_same_rows_train_the_same_network(

@@ -1,5 +1,6 @@
 """The network: logits by plain loops, derivatives by differences and the adjoint."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -48,6 +49,24 @@ def logits_by_loops(network, X, w):
         ]
         H = network.activation.value(np.array(Z)).tolist()
     return np.array(Z)
+
+
+# Columns that are centred by the network
+
+
+@with_and_without_intercept
+@each_shape
+def test_a_centre_is_subtracted_from_inputs(rng, n_units, fit_intercept):
+    X, centre = rng.standard_normal((20, 4)), rng.standard_normal(4)
+    plain = make(n_units, fit_intercept=fit_intercept)
+    network = replace(plain, centre=centre)
+    w, v = parameters(network, rng), parameters(network, rng)
+    Z, tape = network.linearize(csr_array(X), w)
+    expected, plain_tape = plain.linearize(X - centre, w)
+    assert_allclose(Z, expected, atol=1e-13)
+    assert_allclose(network.jvp(tape, v), plain.jvp(plain_tape, v), atol=1e-13)
+    expected = plain.vjp(plain_tape, Z.copy())
+    assert_allclose(network.vjp(tape, Z.copy()), expected, atol=1e-12)
 
 
 # Layout of the parameters

@@ -350,6 +350,25 @@ def largest_entry(X):
 _ROWS_AT_ONCE = 2048
 
 
+def centre_of_full_columns(X, centre):
+    """The centre of those columns of CSR of which every entry is stored; else zero.
+
+    They may be centred and stay sparse. One that is far from zero would lose its digits
+    if what is subtracted from all rows came later.
+    """
+    n_rows, n_columns = X.shape
+    is_full = np.bincount(X.indices, minlength=n_columns) == n_rows
+    return np.where(is_full, centre, 0.0)
+
+
+def rescaled_apart(X, centre, factor):
+    """A sparse U and numbers u of its columns: (X - centre) * factor is U - u."""
+    shift = centre_of_full_columns(X, centre)
+    data = (X.data.astype(np.float64) - shift[X.indices]) * factor[X.indices]
+    U = csr_matrix((data, X.indices, X.indptr), shape=X.shape)
+    return U, (centre - shift) * factor
+
+
 def rescaled(X, centre, factor, dtype):
     """(X - centre) * factor, a new array or CSR; of a view of rows another view.
 

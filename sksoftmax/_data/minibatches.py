@@ -10,7 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._data.arrays import array_and_numbers, is_dense, n_bytes, take_rows
+from sksoftmax._data.arrays import (
+    array_and_numbers,
+    centre_of_full_columns,
+    is_dense,
+    n_bytes,
+    take_rows,
+)
 from sksoftmax._data.chunks import stacked_parts
 from sksoftmax._data.row_view import take_scaled
 
@@ -84,15 +90,12 @@ class _SparseBatch(NamedTuple):
 class _SparseRows(_DenseRows):
     """The same for CSR: the batch stays sparse, and so does the first layer's work.
 
-    What is subtracted from all rows moves into the intercepts. Only columns of which
-    every entry is stored are centred themselves: one that is far from zero would lose
-    its digits otherwise.
+    What is subtracted from all rows moves into the intercepts, but for full columns.
     """
 
     def __init__(self, X, targets, inputs):
         self.X, self.targets, self.inputs = X, targets, inputs
-        is_full = np.bincount(X.indices, minlength=X.shape[1]) == self.n_rows
-        self._shift = np.where(is_full, inputs.centre, 0.0)
+        self._shift = centre_of_full_columns(X, inputs.centre)
         rest = (inputs.centre - self._shift) * inputs.factor
         self._rest = rest.astype(inputs.dtype) if inputs.ones else None
 

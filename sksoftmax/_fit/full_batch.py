@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from sksoftmax import _solvers
 from sksoftmax._fit.prepare import scaling_for, with_suitable_features
 from sksoftmax._fit.problem import FitResult
@@ -41,9 +39,7 @@ def _suited(settings, prepared, validation, start):
     """The data as they suit the arithmetic, and the transform of the logits."""
     if hidden_sizes(settings):
         scaling = scaling_for(settings, prepared.dataset, start.state)
-        if not prepared.dataset.is_dense:  # centred, it would not stay sparse
-            scaling = replace(scaling, centre=np.zeros_like(scaling.centre))
-        return prepared.then(scaling, scaling.dataset(prepared.dataset)), None
+        return prepared.with_scaling(scaling), None
     in_memory = validation is None or validation.is_in_memory
     prepared = with_suitable_features(
         settings, prepared, settings.alpha, may_change=in_memory

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sksoftmax._data.arrays import largest_entry, unpacked
+from sksoftmax._data.arrays import largest_entry, rescaled_apart, unpacked
 from sksoftmax._fit.penalty_factors import scaling_by_factors
 from sksoftmax._fit.problem import Problem, penalty_kind
 from sksoftmax._fit.settings import changed, hidden_sizes, is_sparse
@@ -29,10 +29,20 @@ class Prepared(NamedTuple):
     features: tuple  # transforms of X, the first one nearest to the user
     present: np.ndarray  # mask of the classes with weight
     dtype: np.dtype  # of the user's X
+    centre: np.ndarray | None = None  # what a network subtracts from a sparse X
 
     def then(self, transform, dataset):
         """With one transform more and the dataset that it leads to."""
         return self._replace(dataset=dataset, features=(*self.features, transform))
+
+    def with_scaling(self, scaling):
+        """With features centred and scaled; CSR stays sparse."""
+        dataset = self.dataset
+        if dataset.is_dense:
+            return self.then(scaling, scaling.dataset(dataset))
+        X, centre = rescaled_apart(dataset.X, scaling.centre, scaling.factor)
+        scaled = self.then(scaling, dataset.with_X(X))
+        return scaled._replace(centre=centre) if centre.any() else scaled
 
     def problem(self, settings, logits=None):
         """The `Problem` of these settings, without its objective."""
@@ -43,7 +53,7 @@ class Prepared(NamedTuple):
         n_logits = logits.n_logits(targets.classes.size)
         n_units = self.dataset.n_features, *hidden_sizes(settings), n_logits
         activation = ACTIVATIONS[settings.activation]
-        network = Network(n_units, activation, settings.fit_intercept)
+        network = Network(n_units, activation, settings.fit_intercept, self.centre)
         return Problem(settings, network, transform, targets, self.dtype)
 
 

@@ -161,7 +161,7 @@ class Problem:
         before = (subset,) if stays else self.transform.transforms
         validation = Composition(before).dataset(validation)
         loss = Objective(
-            self.network,
+            replace(self.network, centre=None),  # theirs are centred, or w is changed
             validation.chunks(threads),
             L2Penalty(np.zeros(self.network.n_params)),
             validation.targets.total_weight,

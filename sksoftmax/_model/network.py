@@ -6,7 +6,7 @@ The network owns Z, its derivative times a vector (`jvp`) and the transpose of t
 (`vjp`); it knows neither loss nor penalty.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -34,6 +34,8 @@ class Network:
     n_units: tuple  # (n_features, *hidden_layer_sizes, n_classes or 1 for two classes)
     activation: Activation
     fit_intercept: bool  # whether layers have a b
+    # Of the columns of a sparse X, which is not centred itself; None for zeros.
+    centre: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def is_linear(self):
@@ -116,6 +118,8 @@ class Network:
             Z = product(H, W) if number == len(layers) else H @ W
             if b is not None:
                 Z += b
+            if number == 1 and self.centre is not None:
+                Z -= self.centre @ W
             if tape is not None:
                 tape.inputs.append(H)
             if number == len(layers):
@@ -132,6 +136,8 @@ class Network:
             dZ = product(H, dW) if i == n_hidden else H @ dW
             if db is not None:
                 dZ += db
+            if i == 0 and self.centre is not None:
+                dZ -= self.centre @ dW
             if dH is not None:
                 dZ += dH @ tape.weights[i]
             if i < n_hidden:
@@ -143,6 +149,8 @@ class Network:
         grad = np.empty(self.n_params, dtype=tape.weights[0].dtype)
         for i, (W, b) in reversed(list(enumerate(self.unpack(grad)))):
             W[:] = transposed_product(tape.inputs[i], dZ)
+            if i == 0 and self.centre is not None:
+                W -= np.outer(self.centre, dZ.sum(axis=0))
             if b is not None:
                 dZ.sum(axis=0, out=b)
             if i > 0:
