@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # abess 0.4.11, MultinomialRegression with all features and no penalty. Expected: the
 # coefficients of maximum likelihood. Seen: by default its inner solver stops after 10
-# iterations, up to a quarter short of them, without a word; they are right to three
+# iterations, up to 28 % short of them, without a word; they are right to three
 # digits with primary_model_fit_max_iter=1000.
 source "$(dirname "${BASH_SOURCE[0]}")/_run.sh"
 
