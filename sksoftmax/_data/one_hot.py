@@ -64,6 +64,8 @@ class OneHot(NDArrayOperatorsMixin):
 
     def _entries_of(self, array):
         """Entries where this matrix has one, of what broadcasts to its shape."""
+        if array.shape == (self.codes.size, 1):
+            return array[:, 0]
         array = np.broadcast_to(array, self.shape)
         return array[np.arange(self.codes.size), self.codes]
 
