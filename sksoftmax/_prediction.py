@@ -202,6 +202,12 @@ class FittedNetworkMixin(ChangedParametersMixin, FittedAttributes):
         model.intercepts_ = [*hidden, b + shift]
         return model
 
+    def __copy__(self):
+        # Without the pickle's version, which takes seven times as long.
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
+
     def __getstate__(self):
         # scikit-learn adds a version to its own estimators only.
         return {**super().__getstate__(), _VERSION: package_version()}

@@ -6,7 +6,7 @@ and `subsample`. Another home for the data (a file, a cluster) is another class 
 these verbs.
 """
 
-from itertools import chain, pairwise
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -352,8 +352,8 @@ def threads_worth(threads, X, n_classes):
 
 def groups_of(numbers):
     """A range of chunk numbers as at most 16 ranges of about the same length."""
-    edges = np.linspace(0, len(numbers), min(_N_GROUPS, len(numbers)) + 1).astype(int)
-    return [numbers[a:b] for a, b in pairwise(edges)]
+    n, k = len(numbers), min(_N_GROUPS, len(numbers))
+    return [numbers[n * i // k : n * (i + 1) // k] for i in range(k)]
 
 
 def stacked_parts(parts):

@@ -72,14 +72,17 @@ def with_plain_numbers(estimator):
     """
     plain = copy.copy(estimator)
     for name, value in vars(estimator).items():
-        setattr(plain, name, plain_number(value))
+        if value is not None and type(value) not in _PLAIN:
+            setattr(plain, name, plain_number(value))
     return plain
+
+
+# Types of most parameters, which need no look.
+_PLAIN = (bool, int, str)
 
 
 def plain_number(value):
     """A number as Python's, subnormal ones as zero; anything else as it is."""
-    if value is None or type(value) in (bool, int, str):  # as most are
-        return value
     if isinstance(value, np.bool_):
         return bool(value)
     if isinstance(value, np.integer):
