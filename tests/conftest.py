@@ -157,6 +157,17 @@ def scheduler(request):
 
 
 @pytest.fixture
+def mapped(tmp_path):
+    """Put an array into a file and map it."""
+
+    def mapped(X):
+        np.save(tmp_path / "X.npy", X)
+        return np.load(tmp_path / "X.npy", mmap_mode="r")
+
+    return mapped
+
+
+@pytest.fixture
 def draws():
     """Draw without a screen, and close all figures afterwards."""
     import matplotlib.pyplot as plt

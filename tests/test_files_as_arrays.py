@@ -83,17 +83,6 @@ def test_what_joblib_maps_for_its_workers_is_what_it_was(data, options, store):
     assert_same_bits(weights, expected)
 
 
-@pytest.fixture
-def mapped(tmp_path):
-    """Put an array into a file and map it."""
-
-    def mapped(X):
-        np.save(tmp_path / "X.npy", X)
-        return np.load(tmp_path / "X.npy", mmap_mode="r")
-
-    return mapped
-
-
 @pytest.mark.parametrize("store", list(STORES.values())[:4], ids=list(STORES)[:4])
 @each_model
 def test_a_small_file_is_an_array(data, options, store, mapped):

@@ -75,8 +75,14 @@ def covariance(problem, cov_type, groups, small_sample=None):
 
     `small_sample` is as in `summary`.
     """
-    groups = check_groups(groups, cov_type, problem.kept.size)
     check_small_sample(small_sample)
+    if not problem.is_in_memory and cov_type == "cluster":
+        raise ValueError(
+            "cov_type='cluster' adds up the scores of rows that may be anywhere in the"
+            " data: it needs X in memory. 'HC0' to 'HC3' are formed in passes."
+        )
+    n_samples = problem.kept.size if problem.is_in_memory else None
+    groups = check_groups(groups, cov_type, n_samples)
     if cov_type == "nonrobust":
         return problem.factor.inverse()
     return sandwich(problem, cov_type, groups, small_sample)

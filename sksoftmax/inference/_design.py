@@ -58,7 +58,7 @@ class Design:
 
 def scaled_design(chunks, ones):
     """Columns centred and scaled only: for fits with a penalty, on any X."""
-    centre = chunks.centre() if ones else np.zeros(chunks.X.shape[1])
+    centre = chunks.centre() if ones else np.zeros_like(chunks.centre())
     scale = np.sqrt(chunks.second_moment(centre))
     if ones:
         scale = np.append(scale, 1.0)
@@ -69,7 +69,7 @@ def scaled_design(chunks, ones):
 def orthonormal_design(chunks, ones, terms):
     """Columns made orthonormal as well; an error names any that depend on others."""
     plain = scaled_design(chunks, ones)
-    R = qr(np.vstack(chunks.map(_chunk_R, plain)), mode="r")[0][: plain.U.shape[0]]
+    R = chunks.sum(_chunk_triangle, plain).R
     norms = np.sqrt(np.einsum("ij,ij->j", R, R))
     dependent = _dependencies(R / np.where(norms > 0.0, norms, 1.0), terms)
     if dependent:
@@ -78,7 +78,7 @@ def orthonormal_design(chunks, ones, terms):
             f" {_listed(dependent, '; ')}. Leave these columns out of X, or use"
             " alpha > 0."
         )
-    total = chunks.sum(lambda chunk: chunk.s.sum(), reads_X=False)
+    total = chunks.sum(_chunk_weight, reads_X=False)
     inverse = solve_triangular(R, np.eye(R.shape[0])) * np.sqrt(total)
     return Design(plain.centre, plain.U @ inverse, ones)
 
@@ -107,6 +107,23 @@ def _listed(items, separator):
     return separator.join([*items[:5], *more])
 
 
-def _chunk_R(chunk, design):
-    rows = design.rows(chunk.X) * np.sqrt(chunk.s)[:, None]
-    return qr(rows, mode="r")[0][: rows.shape[1]]
+@dataclass(frozen=True)
+class _Triangle:
+    """R of a QR decomposition of some rows; `+` is that of these and other rows."""
+
+    R: np.ndarray
+
+    def __add__(self, other):
+        return _triangle(np.vstack([self.R, other.R]))
+
+
+def _triangle(rows):
+    return _Triangle(qr(rows, mode="r", check_finite=False)[0][: rows.shape[1]])
+
+
+def _chunk_triangle(chunk, design):
+    return _triangle(design.rows(chunk.X) * np.sqrt(chunk.s)[:, None])
+
+
+def _chunk_weight(chunk):
+    return chunk.s.sum()

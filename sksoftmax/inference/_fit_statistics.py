@@ -12,20 +12,33 @@ from sksoftmax.inference._null_model import wald_test_of_model
 
 
 class Observations(NamedTuple):
-    """What two summaries must share to be compared: targets and weights, row by row."""
+    """What two summaries must share to be compared: targets and weights, row by row.
 
-    codes: np.ndarray  # number of each row's likeliest class, -1 without weight
+    Of data that are not in memory only the weights of the classes are known.
+    """
+
+    mass: np.ndarray  # (n_classes,), weights of the classes
+    codes: np.ndarray | None  # number of each row's likeliest class, -1 without weight
     counts: np.ndarray | None  # how often rows with weight were observed; None: once
 
     @classmethod
     def of(cls, problem):
         """Those of a problem."""
+        mass = problem.targets.mass
+        if not problem.is_in_memory:
+            return cls(mass, None, None)
         codes = np.full(problem.kept.size, -1, dtype=np.int32)
         codes[problem.kept] = problem.targets.Y.argmax(axis=1)
-        return cls(codes, None if (problem.counts == 1.0).all() else problem.counts)
+        counts = None if (problem.counts == 1.0).all() else problem.counts
+        return cls(mass, codes, counts)
 
     def difference(self, other):
         """Where the other observations differ, or None."""
+        if self.codes is None or other.codes is None:
+            are_same = self.mass.shape == other.mass.shape and np.allclose(
+                self.mass, other.mass, rtol=1e-9, atol=0.0
+            )
+            return None if are_same else "their classes have other total weights"
         if self.codes.size != other.codes.size:
             return f"{self.codes.size} rows and {other.codes.size}"
         differ = np.flatnonzero(self.codes != other.codes)

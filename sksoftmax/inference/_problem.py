@@ -16,7 +16,7 @@ from sksoftmax._classifier import SoftmaxRegressionClassifier
 from sksoftmax._classifier_cv import SoftmaxRegressionClassifierCV
 from sksoftmax._data.chunks import Chunks
 from sksoftmax._data.in_memory import check_rows
-from sksoftmax._data.targets import Targets
+from sksoftmax._data.targets import ClassTotals, Targets
 from sksoftmax._utils.errors import error_context
 from sksoftmax.inference._design import orthonormal_design, scaled_design
 from sksoftmax.inference._likelihood import Factor, Likelihood
@@ -43,10 +43,8 @@ class Problem:
     model: SoftmaxRegressionClassifier | SoftmaxRegressionClassifierCV
     alpha: float  # strength of the penalty, given or chosen
     terms: list  # names of the features and, last, "intercept"
-    X: object  # the rows with weight, (n_rows, n_features)
-    targets: Targets  # Y and weights s of these rows; s sums to n
-    counts: np.ndarray  # how often each row occurs, (n_rows,)
-    kept: np.ndarray  # mask of the user's rows that have weight, (n_samples,)
+    targets: Targets | ClassTotals  # of the rows with weight, whose weights sum to n
+    n: float  # number of observations: the sum of the counts
     weighted: bool  # whether rows differ in importance
     soft: bool  # whether y has probabilities between 0 and 1
     likelihood: Likelihood
@@ -54,11 +52,17 @@ class Problem:
     loss: float  # minus the log-likelihood, without the penalty
     hessian: np.ndarray  # of this loss
     factor: Factor  # of the Hessian with the penalty
+    # Of data in memory:
+    X: object = None  # the rows with weight, (n_rows, n_features)
+    counts: np.ndarray | None = None  # how often each of them occurs, (n_rows,)
+    kept: np.ndarray | None = None  # mask of the user's rows with weight, (n_samples,)
+    # Of others, whether the weight of a row is how often it occurs:
+    are_counted: bool = False
 
     @property
-    def n(self):
-        """Number of observations: the sum of the counts."""
-        return float(self.counts.sum())
+    def is_in_memory(self):
+        """Whether there are X, counts and kept."""
+        return self.X is not None
 
     @property
     def design(self):
@@ -93,7 +97,7 @@ class Problem:
 
 
 class Observed(NamedTuple):
-    """A fitted model and its data, without a look at its coefficients."""
+    """A fitted model and its data in memory, without a look at its coefficients."""
 
     model: SoftmaxRegressionClassifier | SoftmaxRegressionClassifierCV
     alpha: float  # strength of the penalty, given or chosen
@@ -112,7 +116,7 @@ def observe(model, X, y, sample_weight, weights):
     """The `Observed` model and data, or an error if there is no inference for them."""
     parts = take_apart(model)
     model = parts.classifier
-    alpha = _check_model(model)
+    alpha = check_model(model)
     with error_context("X"):
         X = parts.features(X)
     observations = _observations(model, X, y, sample_weight, weights)
@@ -122,15 +126,29 @@ def observe(model, X, y, sample_weight, weights):
 def open_problem(model, X, y, sample_weight, weights, threads):
     """The problem of a model and its data, or an error that says why there is none."""
     observed = observe(model, X, y, sample_weight, weights)
-    model, alpha, terms, sample, counts, kept = observed
-    targets, n = sample.targets, counts.sum()
-    importance = targets.s / counts
-    if observed.n_free > LARGEST:
+    sample, counts = observed.sample, observed.counts
+    targets, importance = sample.targets, sample.targets.s / counts
+    problem = problem_at(
+        observed.model,
+        observed.terms,
+        Chunks(sample.X, targets.Y, targets.s, threads),
+        targets,
+        float(counts.sum()),
+        weighted=bool(np.ptp(importance) > 1e-12 * importance.max()),
+        soft=bool(((targets.Y > 0.0) & (targets.Y < 1.0)).any()),
+    )
+    return replace(problem, X=sample.X, counts=counts, kept=observed.kept)
+
+
+def problem_at(model, terms, chunks, targets, n, *, weighted, soft):
+    """The problem at a model's coefficients, from chunks whose weights sum to n."""
+    alpha = check_model(model)
+    n_free = (targets.classes.size - 1) * len(terms)
+    if n_free > LARGEST:
         raise ValueError(
-            f"Inference inverts the Hessian, here in {observed.n_free} free parameters;"
-            f" it is for up to {LARGEST}. Use fewer columns of X."
+            f"Inference inverts the Hessian, here in {n_free} free parameters; it is"
+            f" for up to {LARGEST}. Use fewer columns of X."
         )
-    chunks = Chunks(sample.X, targets.Y, targets.s, threads)
     theta = np.column_stack([model.coef_, model.intercept_]).astype(np.float64)
     theta = theta if model.fit_intercept else theta[:, :-1]
     if alpha == 0:
@@ -148,12 +166,10 @@ def open_problem(model, X, y, sample_weight, weights, threads):
         model=model,
         alpha=alpha,
         terms=terms,
-        X=sample.X,
         targets=targets,
-        counts=counts,
-        kept=kept,
-        weighted=bool(np.ptp(importance) > 1e-12 * importance.max()),
-        soft=bool(((targets.Y > 0.0) & (targets.Y < 1.0)).any()),
+        n=n,
+        weighted=weighted,
+        soft=soft,
         likelihood=likelihood,
         gamma=gamma,
         loss=loss,
@@ -167,7 +183,7 @@ def _observations(model, X, y, sample_weight, weights):
     data = X, y, sample_weight
     sample = check_rows(copy.copy(model), data, classes=model.classes_, reset=False)
     sample = sample.weigh_classes(model.class_weight)
-    _check_classes(sample.targets)
+    check_classes(sample.targets)
     kept = sample.targets.s > 0
     counts = counts_of(sample_weight, kept.size, weights)[kept]
     sample = sample.take(kept)
@@ -183,7 +199,7 @@ def term_names(model, names):
     return [*map(str, names), *(["intercept"] if model.fit_intercept else [])]
 
 
-def _check_model(model):
+def check_model(model):
     """The alpha of the fit, or an error if there is no inference for the model."""
     if not isinstance(
         model, SoftmaxRegressionClassifier | SoftmaxRegressionClassifierCV
@@ -219,7 +235,7 @@ def _check_model(model):
     return float(alpha)
 
 
-def _check_classes(targets):
+def check_classes(targets):
     absent = targets.classes[~targets.present].tolist()
     if absent:
         raise ValueError(

@@ -35,7 +35,8 @@ def sandwich(problem, cov_type, groups, small_sample):
     n, k = problem.n, problem.gamma.size
     if cov_type != "cluster":
         correction = _checked(factor, n, k) if cov_type == "HC1" else 1.0
-        meat = _meat_of_rows(problem, cov_type, inverse)
+        meat_of = _meat_of_rows if problem.is_in_memory else _meat_in_passes
+        meat = meat_of(problem, cov_type, inverse)
         return correction * (inverse @ meat @ inverse)
     meat = 0.0
     for codes, sign in _ways(groups[problem.kept]):
@@ -169,6 +170,33 @@ def _meat_of_groups(problem, codes):
     return meat + np.outer(open_sum, open_sum)
 
 
+def _meat_in_passes(problem, cov_type, inverse):
+    """The same sum of data that are not in memory, from a pass."""
+    return problem.likelihood.chunks.sum(
+        _chunk_meat,
+        problem.design,
+        problem.gamma,
+        cov_type,
+        inverse,
+        problem.are_counted,
+    )
+
+
+def _chunk_meat(chunk, design, gamma, cov_type, inverse, are_counted):
+    A = design.rows(chunk.X)
+    P = softmax(logits(A, gamma))
+    counts = chunk.s if are_counted else np.ones(chunk.s.size)
+    residuals = (P - chunk.sY / chunk.s[:, None])[:, :-1]
+    if cov_type in ("HC2", "HC3"):
+        found = leverage(A, P, chunk.s / counts, inverse)
+        if found.is_whole.any():
+            raise _whole_leverage(cov_type, "a row")
+        residuals = _divided(found, residuals, cov_type)
+    E = chunk.s[:, None] * residuals
+    U = (E[:, :, None] * A[:, None, :]).reshape(counts.size, -1)
+    return U.T @ (U / counts[:, None])
+
+
 def _raw(problem, rows, A, P):
     """Residuals p - y of rows, without the last class."""
     return (P - problem.targets.Y[rows])[:, :-1]
@@ -183,13 +211,19 @@ def _adjusted(problem, rows, A, P, *, cov_type, inverse):
     found = leverage(A, P, s, inverse)
     if found.is_whole.any():
         row = np.flatnonzero(problem.kept)[rows[found.is_whole.argmax()]]
-        raise ValueError(
-            f"cov_type={cov_type!r} divides by one minus the leverage, which is zero"
-            f" for row {row}: the model fits it whatever its target. Use"
-            " cov_type='HC0' or 'HC1'."
-        )
-    residuals = _raw(problem, rows, A, P)
+        raise _whole_leverage(cov_type, f"row {row}")
+    return _divided(found, _raw(problem, rows, A, P), cov_type)
+
+
+def _divided(found, residuals, cov_type):
     return found.unbiased(residuals) if cov_type == "HC2" else found.left_out(residuals)
+
+
+def _whole_leverage(cov_type, row):
+    return ValueError(
+        f"cov_type={cov_type!r} divides by one minus the leverage, which is zero for"
+        f" {row}: the model fits it whatever its target. Use cov_type='HC0' or 'HC1'."
+    )
 
 
 def _scores(problem, order, residuals=_raw):

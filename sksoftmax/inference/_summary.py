@@ -11,7 +11,7 @@ from sksoftmax.inference._contrast_table import ContrastTable
 from sksoftmax.inference._covariance import Estimates, covariance, find_base, gauge
 from sksoftmax.inference._fit_statistics import FitStatistics, Observations, tjur
 from sksoftmax.inference._null_model import constant, null_loglik
-from sksoftmax.inference._problem import open_problem
+from sksoftmax.inference._passes import opened_problem
 from sksoftmax.inference._profile import notes_on_ends, profile_intervals
 from sksoftmax.inference._tables import check_level, wald_columns
 
@@ -98,7 +98,7 @@ class Summary(FitStatistics, ContrastTable):
 def summary(
     model,
     X: ArrayLike,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     *,
     base: object = None,
@@ -118,10 +118,12 @@ def summary(
     model : SoftmaxRegressionClassifier or SoftmaxRegressionClassifierCV
         Fitted without hidden layers. With alpha > 0 standard errors come from the
         penalised curvature, and the summary says so. A chosen alpha counts as given.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The data that `model` was fitted on.
-    y : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Its targets. Soft labels count as proportions; use cov_type="HC0" for them.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features), or batches
+        The data that `model` was fitted on, wherever `fit` takes them from. Data that
+        are not in memory are read in passes.
+    y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+        Its targets. Soft labels count as proportions; use cov_type="HC0" for them. None
+        only where X has batches.
     sample_weight : array-like of shape (n_samples,), default=None
         Its weights.
     base : label, default=None
@@ -133,7 +135,8 @@ def summary(
         even if the model is wrong, and "HC1" is HC0 times n / (n - df). "HC2" and "HC3"
         divide the residuals of each row by the root of one minus its leverage, or by
         all of it; HC3 is the jackknife to first order. "cluster" adds up scores in G
-        groups first; its factor is G / (G - 1) * (n - 1) / (n - df).
+        groups first; its factor is G / (G - 1) * (n - 1) / (n - df), and it needs X in
+        memory.
     groups : array-like of shape (n_samples,) or (n_samples, 2), default=None
         Clusters, for cov_type="cluster". Two columns are clusters of two ways: rows
         that share either may depend on each other.
@@ -209,8 +212,11 @@ def summary(
     """
     confidence_level = check_level(confidence_level)
     _check_interval(interval, cov_type)
-    with fit_threads() as threads:
-        problem = open_problem(model, X, y, sample_weight, weights, threads)
+    data = X, y, sample_weight
+    with (
+        fit_threads() as threads,
+        opened_problem(model, *data, weights, threads) as problem,
+    ):
         problem = _renamed(problem, feature_names)
         number = find_base(problem.targets.classes, base)
         estimates = Estimates(
