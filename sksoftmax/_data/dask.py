@@ -28,15 +28,16 @@ from sksoftmax._data.chunked import (
     encoder_of,
 )
 from sksoftmax._data.chunks import Chunks
-from sksoftmax._data.dask_chunks import DaskChunks, group_size, partition_context
+from sksoftmax._data.dask_chunks import DaskChunks
 from sksoftmax._data.dask_cluster import Cluster
+from sksoftmax._data.dask_loading import load
+from sksoftmax._data.dask_rows import WorkerRows, partition_context
 from sksoftmax._data.dataset import Home, refuse_whole
 from sksoftmax._data.summary import joined, summarize
 from sksoftmax._data.targets import slice_labels, sliceable
 from sksoftmax._utils.errors import error_context
 from sksoftmax._utils.missing import refuse_missing
 from sksoftmax._utils.threads import Threads
-from sksoftmax._utils.warnings import warn
 
 # Numbers of chunks of one partition; draws of rows depend on them, so they differ.
 _CHUNKS_OF_A_PARTITION = 2**20
@@ -46,17 +47,19 @@ _CHUNKS_OF_A_PARTITION = 2**20
 class DaskDataset(RemoteDataset):
     """A `Dataset` on the workers of a cluster.
 
-    Of a group of partitions they hold a list of (number, (X, y, sample_weight)).
+    Each of them holds some partitions.
     """
 
     cluster: Cluster
-    groups: list  # of futures
+    loaded: list  # futures of `Partitions`
+    n_partitions: int
 
     def chunks(self, threads):
-        groups = self.cluster.map(
-            _make_chunks, (self.encoder, self.summary.names), self.groups
+        shared = self.encoder, self.summary.names
+        rows = self.cluster.map(_make_chunks, shared, self.loaded)
+        return DaskChunks(
+            self.cluster, rows, self.n_partitions, self.encoded_summary, threads
         )
-        return DaskChunks(self.cluster, groups, self.encoded_summary, threads)
 
     def close(self):
         self.cluster.close()
@@ -227,37 +230,18 @@ def _open(partitions):
         yield rows
 
 
-def _load(cluster, partitions):
-    """Futures of groups of partitions; those of one are loaded and kept together."""
-    import dask
-
-    n_threads = cluster.n_threads
-    if not n_threads:
-        warn("The dask cluster has no workers; the fit waits for the first.")
-    size = group_size(len(partitions), n_threads)
-    numbered = list(enumerate(partitions))
-    lists = [numbered[i : i + size] for i in range(0, len(numbered), size)]
-    groups = cluster.compute([dask.delayed(list)(members) for members in lists])
-    for group, members in zip(groups, lists, strict=True):
-        error = cluster.error(group)
-        if error is not None:
-            for number, partition in members:  # which one was it?
-                with partition_context(number):
-                    cluster.gather(cluster.compute([partition]))
-            raise error
-    return groups
-
-
-def _summary_of(cluster, groups, estimator, classes, names, *, reset):
+def _summary_of(cluster, loaded, estimator, classes, names, *, reset):
     """The `Summary` of all partitions, whose features go to `estimator` if reset."""
     shared = _without_parameters(estimator), classes, names, reset
-    summaries = cluster.map(_summaries_of, shared, groups)
+    found = cluster.gather(cluster.map(_summaries_of, shared, loaded))
     summary = None
-    # One after the other, so that of several errors the first block's is raised.
-    for number, (lengths, part, no_rows) in enumerate(
-        chain.from_iterable(map(cluster.gather, summaries))
+    # In their order, so that of several errors the first block's is raised.
+    for number, lengths, part, no_rows in sorted(
+        chain.from_iterable(found), key=lambda result: result[0]
     ):
         with partition_context(number):
+            if isinstance(part, Exception):
+                raise part
             _check_lengths(lengths, _CutElsewhereError)
         if part is not None:
             with error_context(f"{names.part} {number}"):
@@ -266,20 +250,25 @@ def _summary_of(cluster, groups, estimator, classes, names, *, reset):
     return summary
 
 
-def _summaries_of(shared, group):
+def _summaries_of(shared, loaded):
     """Of each partition the lengths, and the summary and X without rows if they agree.
 
-    Those that do not are no error yet, which dask would log.
+    Errors are results, and end what the worker does: that of another may come first.
     """
     estimator, classes, names, reset = shared
     results = []
-    for number, partition in group:
+    for number, partition in loaded.members:
         lengths, part = _lengths(*partition), None
         if len(set(lengths)) == 1:
-            with error_context(f"{names.part} {number}"):
-                own = _without_parameters(estimator)
-                part = summarize(own, partition, names, classes, reset=reset)
-        results.append((lengths, part, partition[0][:0]))
+            try:
+                with error_context(f"{names.part} {number}"):
+                    own = _without_parameters(estimator)
+                    part = summarize(own, partition, names, classes, reset=reset)
+            except Exception as error:
+                part = error.with_traceback(None)
+        results.append((number, lengths, part, partition[0][:0]))
+        if isinstance(part, Exception):
+            break
     return results
 
 
@@ -294,15 +283,15 @@ def _without_parameters(estimator):
     return bare
 
 
-def _make_chunks(shared, group):
-    """Number and `Chunks` of the rows of each partition."""
+def _make_chunks(shared, loaded):
+    """The `WorkerRows` of partitions."""
     encoder, names = shared
     results = []
-    for number, partition in group:
+    for number, partition in loaded.members:
         rows = Batch(f"{names.part} {number}", partition, encoder, names).rows()
         chunks = Chunks(*rows, Threads(), first=number * _CHUNKS_OF_A_PARTITION)
         results.append((number, chunks))
-    return results
+    return WorkerRows(results)
 
 
 def _is_here(data, access, like):
@@ -337,14 +326,14 @@ def _check_partitions(estimator, partitions, access, classes, like):
         return check_source(estimator, source, classes=classes, like=like)
     with ExitStack() as stack:
         stack.callback(cluster.close)
-        groups = _load(cluster, partitions)
+        loaded = load(cluster, partitions)
         names = names_of(like, "block")
         summary = _summary_of(
-            cluster, groups, estimator, classes, names, reset=like is None
+            cluster, loaded, estimator, classes, names, reset=like is None
         )
         encoder = encoder_of(summary, estimator, like)
         stack.pop_all()
-    return DaskDataset(encoder, summary, cluster, groups)
+    return DaskDataset(encoder, summary, cluster, loaded, len(partitions))
 
 
 HOME = Home(_is_here, _check, is_dask, map_rows)

@@ -61,7 +61,10 @@ class Cluster:
     @property
     def n_threads(self):
         """Threads of all workers together."""
-        return sum(self._client.nthreads().values())
+        return sum(self._threads().values())
+
+    def _threads(self):
+        return self._client.nthreads()
 
     def compute(self, collections):
         """A future of each dask collection."""
@@ -94,10 +97,33 @@ class Cluster:
         with self._context():
             return self._client.gather(futures)
 
+    def wait(self, futures):
+        """Wait until futures have a result or an error."""
+        import distributed
+
+        with self._context():
+            distributed.wait(futures)
+
     def error(self, future):
         """The exception that a future has ended with, None where it has a result."""
+        if future.status == "finished":
+            return None
         with self._context():
             return future.exception()
+
+    def places_of(self, futures):
+        """The worker of each result, its bytes, and the threads of all workers."""
+        with self._context():
+            places = self._client.who_has(futures)
+            keys = [future.key for future in futures]
+            sizes = self._client.nbytes(keys, summary=False)
+            owners = [next(iter(places.get(key, ())), None) for key in keys]
+            return owners, [sizes[key] for key in keys], self._threads()
+
+    def release(self, futures):
+        """Let dask forget results, which it computes again if it needs them."""
+        for future in futures:
+            future.release()
 
     def close(self):
         """Release all results, and be a task again in a task."""

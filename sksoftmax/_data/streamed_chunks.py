@@ -32,14 +32,19 @@ class RemoteChunks:
 
     It has the attributes of `Chunks`. Rows without weight do not count in `n_rows`, and
     class weights not in `known_statistics`. Counts of the summary are those of the
-    classes that the objective sees. `threads` work on samples, which are here.
+    classes that the objective sees. `threads` work on samples, which are here, and
+    which take `largest_sample` bytes at most.
     """
+
+    largest_sample = _LARGEST_KEPT
 
     def __init__(self, summary, threads):
         self.n_rows, self.n_classes = summary.n_weighted, summary.counts.size
         self.is_dense, self.stored_per_row = summary.is_dense, summary.stored_per_row
         row_bytes = summary.n_bytes / summary.n_rows + 16.0 * self.n_classes
-        self.largest_subsample = min(self.n_rows // 4, int(_LARGEST_KEPT / row_bytes))
+        self.largest_subsample = min(
+            self.n_rows // 4, int(self.largest_sample / row_bytes)
+        )
         self.largest_kept = _LARGEST_KEPT
         self.known_statistics = summary.statistics
         self.threads = threads
